@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+// unit: one package each, in parallel, under a minute together.
+// cluster: real processes, kernels and sockets; one file after the other, for two cores starve a lease of 1.5 s.
+export default defineConfig({
+  test: {
+    globalSetup: ['./scripts/vitest-global-setup.ts'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: ['test/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
