@@ -2,6 +2,7 @@
  * Operational failures: what can go wrong although no program is wrong. Each code is stable, stands once in
  * this table, and has a heading in docs/errors.md. A policy's refusal is a value, not one of these.
  */
+import { z } from 'zod';
 
 /** What a failure means to a caller; decides the exit code (design: interfaces, exit codes) and the HTTP status. */
 export type ErrorKind = 'failed' | 'usage' | 'not-found' | 'refused' | 'timeout' | 'unreachable';
@@ -68,6 +69,8 @@ export const errorKinds = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;
+
+export const ErrorCodeSchema = z.enum(Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]]);
 
 export interface OperationErrorInit {
   readonly code: ErrorCode;

@@ -1,0 +1,34 @@
+/** Configuration of a host agent: one JSON file. */
+import { z } from 'zod';
+import { HostName } from '../ids.ts';
+import { HostAddresses, IpV4Address, ListenPort, TcpPort } from '../model/network.ts';
+
+export const vxlanPortDefault = 4789; // RFC 7348, VXLAN Frame Format
+
+export const AgentConfig = z.strictObject({
+  host: HostName,
+  /** Holds the agent's own state (boot id, last cluster view); made if absent. */
+  stateDirectory: z.string().min(1),
+  clusterTokenFile: z.string().min(1),
+  coordinator: z.strictObject({ address: IpV4Address, port: TcpPort }),
+  storage: z.strictObject({ address: IpV4Address, port: TcpPort }),
+  /** This host's own address on each network; a kind that is missing cannot be used here. */
+  addresses: HostAddresses.refine(
+    (addresses) => addresses.management !== undefined,
+    'management is required',
+  ),
+  vxlanPort: ListenPort.default(vxlanPortDefault),
+  peerPort: ListenPort.default(0),
+  capacity: z.strictObject({
+    /** Measured at start when absent. 1 MHz = a million steps a second. */
+    cpuMhz: z.int().min(10).max(1_000_000).optional(),
+    memoryMib: z
+      .int()
+      .min(64)
+      .max(1 << 20),
+  }),
+  /** Guest images by content digest: `<digest>/manifest.json`. */
+  imageDirectory: z.string().min(1),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+});
+export type AgentConfig = z.infer<typeof AgentConfig>;

@@ -1,0 +1,27 @@
+/** Configuration of the coordinator: one JSON file. */
+import { z } from 'zod';
+import { Name } from '../ids.ts';
+import { IpV4Address, ListenPort, Segment, TcpPort } from '../model/network.ts';
+
+export const CoordinatorConfig = z.strictObject({
+  cluster: Name,
+  /** Holds the inventory (SQLite); made if absent. */
+  stateDirectory: z.string().min(1),
+  /** Agents and the storage service prove this one. */
+  clusterTokenFile: z.string().min(1),
+  /** People's programs prove this one. */
+  apiTokenFile: z.string().min(1),
+  managementAddress: IpV4Address,
+  apiPort: ListenPort.default(0),
+  agentPort: ListenPort.default(0),
+  clientPort: ListenPort.default(0),
+  storage: z.strictObject({
+    /** The coordinator's own address on the storage network, to dial from. */
+    localAddress: IpV4Address,
+    address: IpV4Address,
+    port: TcpPort,
+  }),
+  segments: z.array(Segment).max(1024),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+});
+export type CoordinatorConfig = z.infer<typeof CoordinatorConfig>;

@@ -1,0 +1,47 @@
+/** Hosts as the coordinator sees them. */
+import { z } from 'zod';
+import { BootId, HostName } from '../ids.ts';
+import { HostAddresses, TcpPort } from './network.ts';
+
+/**
+ * connected: heartbeats arrive. suspect: its sockets closed or heartbeats stopped, its lease still runs.
+ * isolated: no management, but its VM leases are renewed at the storage: its guests run on, nothing is restarted.
+ * failed: host lease and VM leases are over. (design: HA; vocabulary.)
+ */
+export const HostState = z.enum(['connected', 'suspect', 'isolated', 'failed']);
+export type HostState = z.infer<typeof HostState>;
+
+export const HostCapacity = z.strictObject({
+  cpuMhz: z.int().min(1),
+  memoryMib: z.int().min(64),
+});
+export type HostCapacity = z.infer<typeof HostCapacity>;
+
+/** What an agent says of itself when it registers. */
+export const HostIdentity = z.strictObject({
+  name: HostName,
+  bootId: BootId,
+  pid: z.int().min(1),
+  capacity: HostCapacity,
+  addresses: HostAddresses,
+  /** Where other agents reach this one (owner announcements), on its guest-a address. */
+  peerPort: TcpPort.nullable(),
+  /** UDP port of its VXLAN tunnel on its guest-a address. */
+  vxlanPort: TcpPort.nullable(),
+});
+export type HostIdentity = z.infer<typeof HostIdentity>;
+
+/** A host as the API shows it. */
+export const HostView = z.strictObject({
+  name: HostName,
+  state: HostState,
+  reason: z.string().nullable(),
+  pid: z.int().nullable(),
+  bootId: BootId.nullable(),
+  capacity: HostCapacity,
+  usedMemoryMib: z.int(),
+  usedMhz: z.number(),
+  vms: z.int(),
+  addresses: HostAddresses,
+});
+export type HostView = z.infer<typeof HostView>;

@@ -1,0 +1,20 @@
+/**
+ * What agents say to each other on the guest network: who owns which MAC. Sent by the new owner at the moment of
+ * a take-over, so that no switch waits for the coordinator; obeyed only with a higher epoch.
+ */
+import { z } from 'zod';
+import { MacOwner } from './agent-coordinator.ts';
+import type { ProtocolDefinition } from './definition.ts';
+
+const Owners = z.strictObject({ owners: z.array(MacOwner).max(65_536) });
+
+const bothWays = {
+  requests: {},
+  notices: { 'owners.announce': Owners },
+} as const;
+
+export const agentAgentProtocol = {
+  name: 'agent-agent',
+  fromDialer: bothWays,
+  fromListener: bothWays,
+} as const satisfies ProtocolDefinition;

@@ -1,0 +1,33 @@
+/** What people's programs say to the coordinator beside the REST API: consoles. The client dials. */
+import { z } from 'zod';
+import { HostName, Name } from '../ids.ts';
+import { consoleInputBytesMax } from './agent-coordinator.ts';
+import type { ProtocolDefinition } from './definition.ts';
+
+const Bytes = z.instanceof(Uint8Array);
+
+export const clientProtocol = {
+  name: 'client',
+  fromDialer: {
+    requests: {
+      /** Attaches this link to a VM's console; it stays attached across a migration or a restart. */
+      'console.attach': {
+        request: z.strictObject({ vm: Name }),
+        reply: z.strictObject({ host: HostName.nullable(), backlog: Bytes }),
+      },
+    },
+    notices: {
+      'console.input': z.strictObject({
+        bytes: Bytes.refine((bytes) => bytes.length <= consoleInputBytesMax, 'at most 4,096 bytes at once'),
+      }),
+    },
+  },
+  fromListener: {
+    requests: {},
+    notices: {
+      'console.output': z.strictObject({ bytes: Bytes }),
+      /** Something happened to the VM that its console does not show: it moved, restarted, stopped. */
+      'console.marker': z.strictObject({ text: z.string().max(500) }),
+    },
+  },
+} as const satisfies ProtocolDefinition;
