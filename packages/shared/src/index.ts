@@ -13,3 +13,4 @@ export * from './protocol/agent-coordinator.ts';
 export * from './protocol/api.ts';
 export * from './protocol/client.ts';
 export * from './protocol/definition.ts';
+export * from './protocol/migration.ts';

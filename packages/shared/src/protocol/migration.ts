@@ -1,0 +1,91 @@
+/**
+ * What the two transfer workers of a live migration say to each other on the migration network. The target dials
+ * (bulk then travels unmasked, RFC 6455, section "Masking"). Pages themselves are bulk frames (frame/page.ts).
+ */
+import { z } from 'zod';
+import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
+import { MigrationRecord } from '../model/migration.ts';
+import type { ProtocolDefinition } from './definition.ts';
+
+const Empty = z.strictObject({});
+const MonotonicNs = z.bigint().min(0n);
+
+/** CPU and device state: 64 KiB of TLB and some KiB of devices; more is not a machine of ours. */
+export const machineStateBytesMax = 4 << 20;
+export const consoleBacklogBytesMax = 64 << 10;
+
+/** What the hypervisor knows of a guest beside its machine, so that it moves too. */
+export const GuestHistory = z.strictObject({
+  consolePosition: z.int().min(0),
+  consoleBacklog: z
+    .instanceof(Uint8Array)
+    .refine((bytes) => bytes.length <= consoleBacklogBytesMax, 'at most 64 KiB'),
+  kernel: z.string().max(200).nullable(),
+  firstStepMs: z.number().nullable(),
+  readyMs: z.number().nullable(),
+});
+export type GuestHistory = z.infer<typeof GuestHistory>;
+
+/** Everything but RAM, sent while the guest stands still. */
+export const MigrationFinal = z.strictObject({
+  state: z.instanceof(Uint8Array).refine((bytes) => bytes.length <= machineStateBytesMax, 'at most 4 MiB'),
+  stateHash: StateHash,
+  guestTicks: z.bigint().min(0n),
+  /** The source's monotonic clock at the suspension. */
+  suspendedAtNs: MonotonicNs,
+  /** Page batches sent before this message: all must have been applied. */
+  batches: z.int().min(0),
+  history: GuestHistory,
+});
+export type MigrationFinal = z.infer<typeof MigrationFinal>;
+
+/** Times of the target after the grant, on its own monotonic clock. */
+export const TargetTimes = z.strictObject({
+  readyAtNs: MonotonicNs,
+  grantedAtNs: MonotonicNs,
+  resumedAtNs: MonotonicNs,
+  clockOffsetNs: z.bigint(),
+  clockOffsetErrorNs: z.bigint(),
+  stateHashTarget: StateHash,
+});
+export type TargetTimes = z.infer<typeof TargetTimes>;
+
+export const migrationProtocol = {
+  name: 'migration',
+  fromDialer: {
+    requests: {
+      'migration.hello': {
+        request: z.strictObject({ operation: OperationId, vm: VmId, epoch: Epoch, host: HostName }),
+        reply: z.strictObject({ memoryMib: z.int() }),
+      },
+      /** For the clocks' offset. */
+      'migration.clock': { request: Empty, reply: z.strictObject({ nowNs: MonotonicNs }) },
+      /** The offset is known and memory reserved: send. */
+      'migration.begin': { request: Empty, reply: Empty },
+      'migration.resumed': {
+        request: TargetTimes,
+        /** The whole record, with the source's re-hash where it was possible. */
+        reply: z.strictObject({ record: MigrationRecord }),
+      },
+    },
+    notices: {
+      /** Credits: bytes of bulk applied to RAM since the last notice. */
+      'pages.applied': z.strictObject({ bytes: z.int().min(1) }),
+      'migration.refused': z.strictObject({ reason: z.string().max(500) }),
+    },
+  },
+  fromListener: {
+    requests: {
+      'migration.final': {
+        request: MigrationFinal,
+        /** Ready: the target hashed what it applied and it is equal; else it answers with an error. */
+        reply: z.strictObject({ stateHashTarget: StateHash, readyAtNs: MonotonicNs }),
+      },
+    },
+    notices: {
+      /** The lease passed; the new epoch is the target's. */
+      'migration.granted': z.strictObject({ epoch: Epoch }),
+      'migration.aborted': z.strictObject({ reason: z.string().max(500) }),
+    },
+  },
+} as const satisfies ProtocolDefinition;
