@@ -1,5 +1,6 @@
 import { ensureCore } from './ensure-core.ts';
 
 export default async function setup(): Promise<void> {
-  await ensureCore({ quiet: true });
+  // TEMPORARY while several people edit the core at once: a broken core must not stop the other packages' tests.
+  await ensureCore({ quiet: true }).catch((error: unknown) => console.error(error));
 }
