@@ -1,0 +1,54 @@
+/**
+ * Where what was fetched and built is kept between runs, and how a file gets there: under a name of its own first,
+ * then renamed, so that another process sees all of it or nothing.
+ * Source: XDG Base Directory Specification.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { GuestImageError } from './guest-image-error.ts';
+
+/** `$SKEIN_CACHE`, else `$XDG_CACHE_HOME/skein`, else `~/.cache/skein`; an empty variable counts as unset. */
+export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const own = environment.SKEIN_CACHE;
+  if (own !== undefined && own !== '') return own;
+  const xdg = environment.XDG_CACHE_HOME;
+  if (xdg !== undefined && xdg !== '') return join(xdg, 'skein');
+  return join(homedir(), '.cache', 'skein');
+}
+
+/** Writes a file so that it is seen whole or not at all; makes the folders above it. */
+export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${temporarySuffix()}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(temporary, data, { flush: true });
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new GuestImageError('image.unavailable', `${path} cannot be written: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Unique among the processes that share the cache. */
+export function temporarySuffix(): string {
+  return `${randomBytes(6).toString('hex')}.partial`;
+}
+
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** The value, or undefined when there is no such file. Other failures are passed on. */
+export async function absentAsUndefined<T>(action: Promise<T>): Promise<T | undefined> {
+  try {
+    return await action;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw cause;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Built guest images, each in a folder named after its digest: `kernel`, `initrd` and `manifest.json`. An image is
+ * complete or absent, never changed, and compared with its digest each time it is loaded.
+ */
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { absentAsUndefined, reasonOf, temporarySuffix, writeFileAtomically } from './cache-folder.ts';
+import { isSha256, sha256, sha256OfFile } from './digest.ts';
+import { GuestImageError } from './guest-image-error.ts';
+import type { PackageIdentity } from './packages/package.ts';
+
+export interface GuestImage {
+  /** SHA-256 over everything below; two hosts with the same digest boot the same guest. */
+  readonly digest: string;
+  /** A flat RISC-V Image. */
+  readonly kernelPath: string;
+  /** An uncompressed cpio archive. */
+  readonly initrdPath: string;
+  readonly kernelVersion: string;
+  /** What the image needs on its kernel's command line; a VM's own arguments are appended. */
+  readonly defaultBootArguments: string;
+  readonly packages: readonly PackageIdentity[];
+}
+
+/** What an image consists of before it is stored. */
+export interface ImageContents {
+  readonly kernel: Uint8Array;
+  readonly initrd: Uint8Array;
+  readonly kernelVersion: string;
+  readonly defaultBootArguments: string;
+  readonly packages: readonly PackageIdentity[];
+}
+
+interface Manifest {
+  readonly formatVersion: typeof formatVersion;
+  readonly kernelSha256: string;
+  readonly initrdSha256: string;
+  readonly kernelVersion: string;
+  readonly defaultBootArguments: string;
+  readonly packages: readonly PackageIdentity[];
+}
+
+const formatVersion = 1;
+
+/** Stores an image, or finds that it is stored already; safe beside other processes that do the same. */
+export async function storeImage(cacheFolder: string, contents: ImageContents): Promise<GuestImage> {
+  const manifest: Manifest = {
+    formatVersion,
+    kernelSha256: sha256(contents.kernel),
+    initrdSha256: sha256(contents.initrd),
+    kernelVersion: contents.kernelVersion,
+    defaultBootArguments: contents.defaultBootArguments,
+    packages: contents.packages.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
+  };
+  const digest = digestOf(manifest);
+  const folder = imageFolder(cacheFolder, digest);
+  const temporary = `${folder}.${temporarySuffix()}`;
+  try {
+    await mkdir(temporary, { recursive: true });
+    await writeFileAtomically(join(temporary, 'kernel'), contents.kernel);
+    await writeFileAtomically(join(temporary, 'initrd'), contents.initrd);
+    await writeFileAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    await putInPlace(temporary, folder, () => loadImage(cacheFolder, digest));
+  } catch (cause) {
+    if (cause instanceof GuestImageError) throw cause;
+    throw new GuestImageError(
+      'image.unavailable',
+      `image cannot be stored in ${folder}: ${reasonOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return await loadImage(cacheFolder, digest);
+}
+
+/** A folder that is there already is equal (its name says so) or damaged; only a damaged one is replaced. */
+async function putInPlace(temporary: string, folder: string, load: () => Promise<unknown>): Promise<void> {
+  try {
+    await rename(temporary, folder);
+    return;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw cause;
+  }
+  const isSound = await load().then(
+    () => true,
+    () => false,
+  );
+  if (isSound) return;
+  await rm(folder, { recursive: true, force: true });
+  await rename(temporary, folder);
+}
+
+/**
+ * @throws GuestImageError image.not-found when there is no such image, image.corrupt when it is not what its
+ * digest says
+ */
+export async function loadImage(cacheFolder: string, digest: string): Promise<GuestImage> {
+  if (!isSha256(digest)) throw new GuestImageError('image.not-found', `${digest} is not an image's digest`);
+  const folder = imageFolder(cacheFolder, digest);
+  const text = await absentAsUndefined(readFile(join(folder, 'manifest.json'), 'utf8'));
+  if (text === undefined) {
+    throw new GuestImageError('image.not-found', `no guest image ${digest} in ${cacheFolder}`);
+  }
+  const manifest = parseManifest(text);
+  if (manifest === undefined || digestOf(manifest) !== digest) throw corrupt(folder, 'manifest.json');
+  const kernelPath = join(folder, 'kernel');
+  const initrdPath = join(folder, 'initrd');
+  if ((await absentAsUndefined(sha256OfFile(kernelPath))) !== manifest.kernelSha256)
+    throw corrupt(folder, 'kernel');
+  if ((await absentAsUndefined(sha256OfFile(initrdPath))) !== manifest.initrdSha256)
+    throw corrupt(folder, 'initrd');
+  const { kernelVersion, defaultBootArguments, packages } = manifest;
+  return { digest, kernelPath, initrdPath, kernelVersion, defaultBootArguments, packages };
+}
+
+/** Digests of the images in the cache, sound or not. */
+export async function storedDigests(cacheFolder: string): Promise<readonly string[]> {
+  const names = (await absentAsUndefined(readdir(join(cacheFolder, 'images')))) ?? [];
+  return names.filter(isSha256).sort();
+}
+
+export async function removeImage(cacheFolder: string, digest: string): Promise<void> {
+  if (isSha256(digest)) await rm(imageFolder(cacheFolder, digest), { recursive: true, force: true });
+}
+
+function imageFolder(cacheFolder: string, digest: string): string {
+  return join(cacheFolder, 'images', digest);
+}
+
+function corrupt(folder: string, file: string): GuestImageError {
+  return new GuestImageError(
+    'image.corrupt',
+    `the guest image in ${folder} is damaged: ${file} is not what it was`,
+  );
+}
+
+/** Over named fields in a fixed order, so that the file's layout does not matter. */
+function digestOf(manifest: Manifest): string {
+  const { kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, packages } = manifest;
+  const listed = packages.map(({ name, version, sha256 }) => [name, version, sha256]);
+  return sha256(
+    JSON.stringify([formatVersion, kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, listed]),
+  );
+}
+
+/** The manifest, or undefined. Fields of a wrong type would not survive the comparison of the digest either. */
+function parseManifest(text: string): Manifest | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const manifest = value as Partial<Record<keyof Manifest, unknown>>;
+  const strings = ['kernelSha256', 'initrdSha256', 'kernelVersion', 'defaultBootArguments'] as const;
+  const isManifest =
+    manifest.formatVersion === formatVersion &&
+    strings.every((name) => typeof manifest[name] === 'string') &&
+    Array.isArray(manifest.packages) &&
+    manifest.packages.every((item: unknown) => typeof item === 'object' && item !== null);
+  return isManifest ? (value as Manifest) : undefined;
+}

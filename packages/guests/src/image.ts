@@ -1,0 +1,190 @@
+/**
+ * Makes the guest image: an unmodified Debian kernel and an initramfs of our own, from verified packages, kept by
+ * content. The same packages and the same sources give the same bytes on every machine.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { absentAsUndefined, defaultCacheFolder, writeFileAtomically } from './cache-folder.ts';
+import { isSha256, sha256 } from './digest.ts';
+import { GuestImageError } from './guest-image-error.ts';
+import { type GuestImage, loadImage, removeImage, storedDigests, storeImage } from './image-store.ts';
+import { defaultBootArguments } from './initramfs/init.ts';
+import { buildInitramfs } from './initramfs/initramfs.ts';
+import { guestModules, readGuestKernel } from './kernel.ts';
+import { readDebianFiles } from './packages/debian-archive.ts';
+import {
+  defaultLockFile,
+  describeChanges,
+  type PackageLock,
+  readLockFile,
+  writeLockFile,
+} from './packages/lock-file.ts';
+import { obtainPackages } from './packages/obtain.ts';
+import { busyboxPackage, isKernelPackage, type LocalPackage } from './packages/package.ts';
+
+export interface GuestImageOptions {
+  /** Default: `$SKEIN_CACHE`, else the user's cache folder. */
+  readonly cacheFolder?: string;
+  /** A folder of .deb files to use first. Default: `$SKEIN_PACKAGE_CACHE`. */
+  readonly packageFolder?: string;
+  /** Default: packages.lock.json of this package. */
+  readonly lockFile?: string;
+  /** Take the archive's present packages instead of those in the lock file, and write them to it. */
+  readonly updateLock?: boolean;
+  /** For people: what is being done, how much of it, and of how much (0: unknown). */
+  readonly onProgress?: (phase: string, bytes: number, bytesTotal: number) => void;
+  /** For people: what is not as it should be, but was coped with. */
+  readonly onWarning?: (message: string) => void;
+}
+
+interface Settings {
+  readonly cacheFolder: string;
+  readonly packageFolder: string | undefined;
+  readonly lockFile: string;
+  readonly updateLock: boolean;
+  readonly onProgress: (phase: string, bytes: number, bytesTotal: number) => void;
+  readonly warn: (message: string) => void;
+}
+
+const busyboxPath = /^(?:usr\/)?bin\/busybox$/;
+
+/**
+ * The image that this checkout's lock file, sources and package folder ask for: from the cache, verified, or built.
+ * @throws GuestImageError image.unavailable, image.corrupt, image.invalid
+ */
+export async function ensureGuestImage(options: GuestImageOptions = {}): Promise<GuestImage> {
+  const settings = settingsOf(options);
+  if (settings.updateLock) return await buildGuestImage(options);
+  const request = requestFile(settings, await requestKey(settings));
+  const digest = (await absentAsUndefined(readFile(request, 'utf8')))?.trim();
+  if (digest !== undefined && isSha256(digest)) {
+    try {
+      return await loadImage(settings.cacheFolder, digest);
+    } catch (cause) {
+      if (!(cause instanceof GuestImageError)) throw cause;
+      if (cause.code === 'image.corrupt') settings.warn(`${cause.message}; it is made anew`);
+      await removeImage(settings.cacheFolder, digest);
+    }
+  }
+  return await buildGuestImage(options);
+}
+
+/** Builds the image even if the cache has one. Errors as for `ensureGuestImage`. */
+export async function buildGuestImage(options: GuestImageOptions = {}): Promise<GuestImage> {
+  const settings = settingsOf(options);
+  const lock = await readLock(settings);
+  const obtained = await obtainPackages({ ...settings, lock, refresh: settings.updateLock });
+  if (lock !== undefined && !settings.updateLock) {
+    for (const change of describeChanges(lock, obtained.packages)) settings.warn(change);
+  }
+  settings.onProgress('kernel and modules', 0, 0);
+  const kernel = await readGuestKernel(
+    obtained.packages.filter(({ name }) => isKernelPackage(name)).map(({ path }) => path),
+  );
+  settings.onProgress('initramfs', 0, 0);
+  const initrd = buildInitramfs({
+    busybox: await readBusybox(obtained.packages),
+    modules: kernel.modules,
+    programs: programs(),
+  });
+  const image = await storeImage(settings.cacheFolder, {
+    kernel: kernel.image,
+    initrd,
+    kernelVersion: kernel.version,
+    defaultBootArguments,
+    packages: [...obtained.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  });
+  if (settings.updateLock) await writeLockFile(settings.lockFile, obtained);
+  await writeFileAtomically(requestFile(settings, await requestKey(settings)), `${image.digest}\n`);
+  return image;
+}
+
+/** The sound images in the cache, in the order of their digests. */
+export async function listGuestImages(options: GuestImageOptions = {}): Promise<readonly GuestImage[]> {
+  const { cacheFolder, warn } = settingsOf(options);
+  const images: GuestImage[] = [];
+  for (const digest of await storedDigests(cacheFolder)) {
+    try {
+      images.push(await loadImage(cacheFolder, digest));
+    } catch (cause) {
+      if (!(cause instanceof GuestImageError)) throw cause;
+      warn(cause.message);
+    }
+  }
+  return images;
+}
+
+/**
+ * The image with this digest, verified.
+ * @throws GuestImageError image.not-found, image.corrupt
+ */
+export async function loadGuestImage(digest: string, options: GuestImageOptions = {}): Promise<GuestImage> {
+  return await loadImage(settingsOf(options).cacheFolder, digest);
+}
+
+function settingsOf(options: GuestImageOptions): Settings {
+  const folder = options.packageFolder ?? process.env.SKEIN_PACKAGE_CACHE;
+  return {
+    cacheFolder: options.cacheFolder ?? defaultCacheFolder(),
+    packageFolder: folder === '' ? undefined : folder,
+    lockFile: options.lockFile ?? defaultLockFile,
+    updateLock: options.updateLock ?? false,
+    onProgress: options.onProgress ?? (() => undefined),
+    warn: options.onWarning ?? (() => undefined),
+  };
+}
+
+/** A lock file that is about to be rewritten may be damaged. */
+async function readLock(settings: Settings): Promise<PackageLock | undefined> {
+  return settings.updateLock ? undefined : await readLockFile(settings.lockFile);
+}
+
+async function readBusybox(packages: readonly LocalPackage[]): Promise<Uint8Array> {
+  const found = packages.find(({ name }) => name === busyboxPackage);
+  const files =
+    found === undefined ? undefined : await readDebianFiles(found.path, (path) => busyboxPath.test(path));
+  const busybox = files?.values().next().value;
+  if (busybox === undefined) {
+    throw new GuestImageError('image.corrupt', `the package ${busyboxPackage} holds no bin/busybox`);
+  }
+  return busybox;
+}
+
+/**
+ * What decides which image is made, known before any package is read: the lock file, what the package folder
+ * seems to hold, and all that we put in ourselves.
+ */
+async function requestKey(settings: Settings): Promise<string> {
+  const ours = buildInitramfs({ busybox: new Uint8Array(0), modules: [], programs: programs() });
+  const lock = await readLockFile(settings.lockFile);
+  return sha256(
+    ours,
+    JSON.stringify([
+      defaultBootArguments,
+      guestModules,
+      lock ?? null,
+      await describeFolder(settings.packageFolder),
+    ]),
+  );
+}
+
+async function describeFolder(folder: string | undefined): Promise<readonly (string | number)[][]> {
+  if (folder === undefined) return [];
+  const names = ((await absentAsUndefined(readdir(folder))) ?? [])
+    .filter((name) => name.endsWith('.deb'))
+    .sort();
+  return await Promise.all(
+    names.map(async (name) => {
+      const { size, mtimeMs } = await stat(join(folder, name));
+      return [name, size, mtimeMs];
+    }),
+  );
+}
+
+function requestFile(settings: Settings, key: string): string {
+  return join(settings.cacheFolder, 'image-requests', key);
+}
+
+function programs(): readonly { readonly name: string; readonly elf: Uint8Array }[] {
+  return [];
+}
