@@ -33,8 +33,9 @@ const pureFolders = [
   'packages/storage/src/lease/rules.ts',
 ];
 
+// A quote before `process.` is an error code, not the global.
 const impure =
-  /\b(?:Date\.now|Math\.random|performance\.now|process\.|setTimeout|setInterval)\b|from '(?:node:|ws)/;
+  /\b(?:Date\.now|Math\.random|performance\.now|setTimeout|setInterval)\b|(?<!['"])\bprocess\.|from '(?:node:|ws)/;
 
 const importPattern = /(?:from\s+|import\s*\(\s*|^import\s+)['"]([^'"]+)['"]/gm;
 
