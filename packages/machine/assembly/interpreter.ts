@@ -1,0 +1,677 @@
+/**
+ * The interpreter: one switch over decoded entries. Fast paths go on inside it; everything else (misses, system
+ * instructions, atomics, floating point, undecoded entries) leaves the switch and is done by `executeSlowly`.
+ * pc is not kept up to date: it follows from the entry's place, `pcOf`. One function on purpose, however long: it
+ * becomes one table jump, and calls inside would make the engine spill.
+ * Source: design, "Interpreter".
+ */
+import {
+  multiplyHigh, multiplyHighSignedUnsigned, multiplyHighUnsigned, divide, divideUnsigned, divideWord,
+  divideWordUnsigned, remainder, remainderUnsigned, remainderWord, remainderWordUnsigned,
+} from './execute/multiply';
+import { executeSlowly, rememberFetch, STATUS_EXIT, STATUS_SCRATCH } from './execute/base';
+import {
+  FAST, FAST_LOAD, FAST_STORE, FAST_STRIDE, FETCH_VIRTUAL, FREG, MSTATUS, NONE, PAGE_MASK, PC, SCRATCH,
+  XREG,
+} from './layout';
+import { mmuIndex } from './mmu';
+import {
+  ADD2, ADD4, ADDI2, ADDI4, ADDIW2, ADDIW4, ADDW2, ADDW4, AND2, AND4, ANDI2, ANDI4, AUIPC4, BEQZ_FAR2, BEQZ_LOCAL2, BEQ_FAR4, BEQ_LOCAL4, BGEU_FAR4, BGEU_LOCAL4, BGE_FAR4, BGE_LOCAL4, BLTU_FAR4, BLTU_LOCAL4, BLT_FAR4, BLT_LOCAL4, BNEZ_FAR2, BNEZ_LOCAL2, BNE_FAR4, BNE_LOCAL4, DIV4, DIVU4, DIVUW4, DIVW4, FENCE4, FENCE_I4, FLD2, FLD4, FLW4, FSD2, FSD4, FSW4, JALR2, JALR4, JAL_FAR4, JAL_LOCAL4, JR2, J_FAR2, J_LOCAL2, J_LOCAL4, LB4, LBU4, LD2, LD4, LH4, LHU4, LI2, LI4, LW2, LW4, LWU4, MUL4, MULH4, MULHSU4, MULHU4, MULW4, MV2, OR2, OR4, ORI4, PAGE_END, REM4, REMU4, REMUW4, REMW4, SB4, SD2, SD4, SH4, SLL4, SLLI2, SLLI4, SLLIW4, SLLW4, SLT4, SLTI4, SLTIU4, SLTU4, SRA4, SRAI2, SRAI4, SRAIW4, SRAW4, SRL4, SRLI2, SRLI4, SRLIW4, SRLW4, SUB2, SUB4, SUBW2, SUBW4, SW2, SW4, XOR2, XOR4, XORI4,
+} from './operation';
+import { fastSlot } from './tlb';
+
+function source1(ip: u32): u64 {
+  return load<u64>(((load<u8>(ip, 2) as u32) << 3), XREG);
+}
+
+function source2(ip: u32): u64 {
+  return load<u64>(((load<u8>(ip, 3) as u32) << 3), XREG);
+}
+
+function destination(ip: u32): u32 {
+  return XREG + ((load<u8>(ip, 1) as u32) << 3);
+}
+
+function floatDestination(ip: u32): u32 {
+  return FREG + ((load<u8>(ip, 1) as u32) << 3);
+}
+
+function floatSource2(ip: u32): u64 {
+  return load<u64>(((load<u8>(ip, 3) as u32) << 3), FREG);
+}
+
+function immediate(ip: u32): u64 {
+  return load<i32>(ip, 4) as i64 as u64;
+}
+
+/** A 32-bit result, sign-extended. */
+function word(value: u32): u64 {
+  return (value as i32) as i64 as u64;
+}
+
+/** The virtual address of the instruction at an entry: an entry is 8 bytes for each 2 of the page. */
+function pcOf(ip: u32, entryBase: u32, virtualBase: u64): u64 {
+  return virtualBase + (((ip - entryBase) >> 2) as u64);
+}
+
+/** FS = dirty: floating-point state may be written without any further ado. */
+function isFloatDirty(): bool {
+  return (load<u32>(MSTATUS) & 0x6000) == 0x6000;
+}
+
+/** Executes from PC, whose page is decoded at `firstBase`, at most `budget` steps. Returns how many are left. */
+export function interpret(firstBase: u32, budget: u32): u32 {
+  const tables = FAST + mmuIndex() * FAST_STRIDE;
+  let left = budget;
+  let entryBase = firstBase;
+  let virtualBase = load<u64>(PC) & PAGE_MASK;
+  let ip = entryBase + (((load<u64>(PC) as u32) & 4095) << 2);
+  let target: u64 = 0;
+  let isJump = false;
+  while (left != 0) {
+    left--;
+    switch (load<u8>(ip) as u32) {
+      case LI4:
+        store<u64>(destination(ip), immediate(ip));
+        ip += 16;
+        continue;
+      case LI2:
+        store<u64>(destination(ip), immediate(ip));
+        ip += 8;
+        continue;
+      case AUIPC4:
+        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + immediate(ip));
+        ip += 16;
+        continue;
+      case ADDI4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        continue;
+      case ADDI2:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        continue;
+      case SLTI4:
+        store<u64>(destination(ip), (source1(ip) as i64) < (immediate(ip) as i64) ? 1 : 0);
+        ip += 16;
+        continue;
+      case SLTIU4:
+        store<u64>(destination(ip), source1(ip) < immediate(ip) ? 1 : 0);
+        ip += 16;
+        continue;
+      case XORI4:
+        store<u64>(destination(ip), source1(ip) ^ immediate(ip));
+        ip += 16;
+        continue;
+      case ORI4:
+        store<u64>(destination(ip), source1(ip) | immediate(ip));
+        ip += 16;
+        continue;
+      case ANDI4:
+        store<u64>(destination(ip), source1(ip) & immediate(ip));
+        ip += 16;
+        continue;
+      case ANDI2:
+        store<u64>(destination(ip), source1(ip) & immediate(ip));
+        ip += 8;
+        continue;
+      case SLLI4:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 16;
+        continue;
+      case SLLI2:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 8;
+        continue;
+      case SRLI4:
+        store<u64>(destination(ip), source1(ip) >> immediate(ip));
+        ip += 16;
+        continue;
+      case SRLI2:
+        store<u64>(destination(ip), source1(ip) >> immediate(ip));
+        ip += 8;
+        continue;
+      case SRAI4:
+        store<u64>(destination(ip), ((source1(ip) as i64) >> (immediate(ip) as i64)) as u64);
+        ip += 16;
+        continue;
+      case SRAI2:
+        store<u64>(destination(ip), ((source1(ip) as i64) >> (immediate(ip) as i64)) as u64);
+        ip += 8;
+        continue;
+      case ADD4:
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 16;
+        continue;
+      case ADD2:
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      case MV2:
+        store<u64>(destination(ip), source1(ip));
+        ip += 8;
+        continue;
+      case SUB4:
+        store<u64>(destination(ip), source1(ip) - source2(ip));
+        ip += 16;
+        continue;
+      case SUB2:
+        store<u64>(destination(ip), source1(ip) - source2(ip));
+        ip += 8;
+        continue;
+      case SLL4:
+        store<u64>(destination(ip), source1(ip) << (source2(ip) & 63));
+        ip += 16;
+        continue;
+      case SLT4:
+        store<u64>(destination(ip), (source1(ip) as i64) < (source2(ip) as i64) ? 1 : 0);
+        ip += 16;
+        continue;
+      case SLTU4:
+        store<u64>(destination(ip), source1(ip) < source2(ip) ? 1 : 0);
+        ip += 16;
+        continue;
+      case XOR4:
+        store<u64>(destination(ip), source1(ip) ^ source2(ip));
+        ip += 16;
+        continue;
+      case XOR2:
+        store<u64>(destination(ip), source1(ip) ^ source2(ip));
+        ip += 8;
+        continue;
+      case SRL4:
+        store<u64>(destination(ip), source1(ip) >> (source2(ip) & 63));
+        ip += 16;
+        continue;
+      case SRA4:
+        store<u64>(destination(ip), ((source1(ip) as i64) >> ((source2(ip) & 63) as i64)) as u64);
+        ip += 16;
+        continue;
+      case OR4:
+        store<u64>(destination(ip), source1(ip) | source2(ip));
+        ip += 16;
+        continue;
+      case OR2:
+        store<u64>(destination(ip), source1(ip) | source2(ip));
+        ip += 8;
+        continue;
+      case AND4:
+        store<u64>(destination(ip), source1(ip) & source2(ip));
+        ip += 16;
+        continue;
+      case AND2:
+        store<u64>(destination(ip), source1(ip) & source2(ip));
+        ip += 8;
+        continue;
+      case ADDIW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case ADDIW2:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (immediate(ip) as u32)));
+        ip += 8;
+        continue;
+      case SLLIW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) << (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case SRLIW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) >> (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case SRAIW4:
+        store<u64>(destination(ip), (((source1(ip) as i32) >> (immediate(ip) as i32)) as i64) as u64);
+        ip += 16;
+        continue;
+      case ADDW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        continue;
+      case ADDW2:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 8;
+        continue;
+      case SUBW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) - (source2(ip) as u32)));
+        ip += 16;
+        continue;
+      case SUBW2:
+        store<u64>(destination(ip), word((source1(ip) as u32) - (source2(ip) as u32)));
+        ip += 8;
+        continue;
+      case SLLW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) << ((source2(ip) as u32) & 31)));
+        ip += 16;
+        continue;
+      case SRLW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) >> ((source2(ip) as u32) & 31)));
+        ip += 16;
+        continue;
+      case SRAW4:
+        store<u64>(destination(ip), (((source1(ip) as i32) >> ((source2(ip) as i32) & 31)) as i64) as u64);
+        ip += 16;
+        continue;
+      case MUL4:
+        store<u64>(destination(ip), source1(ip) * source2(ip));
+        ip += 16;
+        continue;
+      case MULH4:
+        store<u64>(destination(ip), multiplyHigh(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case MULHSU4:
+        store<u64>(destination(ip), multiplyHighSignedUnsigned(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case MULHU4:
+        store<u64>(destination(ip), multiplyHighUnsigned(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case DIV4:
+        store<u64>(destination(ip), divide(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case DIVU4:
+        store<u64>(destination(ip), divideUnsigned(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case REM4:
+        store<u64>(destination(ip), remainder(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case REMU4:
+        store<u64>(destination(ip), remainderUnsigned(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case MULW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) * (source2(ip) as u32)));
+        ip += 16;
+        continue;
+      case DIVW4:
+        store<u64>(destination(ip), divideWord(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case DIVUW4:
+        store<u64>(destination(ip), divideWordUnsigned(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case REMW4:
+        store<u64>(destination(ip), remainderWord(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case REMUW4:
+        store<u64>(destination(ip), remainderWordUnsigned(source1(ip), source2(ip)));
+        ip += 16;
+        continue;
+      case FENCE4:
+        ip += 16;
+        continue;
+      case FENCE_I4:
+        ip += 16;
+        continue;
+      case LB4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<i8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        ip += 16;
+        continue;
+      }
+      case LH4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 1) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<i16>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        ip += 16;
+        continue;
+      }
+      case LW4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        ip += 16;
+        continue;
+      }
+      case LW2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        ip += 8;
+        continue;
+      }
+      case LD4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 16;
+        continue;
+      }
+      case LD2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 8;
+        continue;
+      }
+      case LBU4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        continue;
+      }
+      case LHU4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 1) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u16>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        continue;
+      }
+      case LWU4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        continue;
+      }
+      case FLW4: {
+        if (!isFloatDirty()) break;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(floatDestination(ip), (load<u32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64) | 0xffffffff00000000);
+        ip += 16;
+        continue;
+      }
+      case FLD4: {
+        if (!isFloatDirty()) break;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(floatDestination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 16;
+        continue;
+      }
+      case FLD2: {
+        if (!isFloatDirty()) break;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(floatDestination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 8;
+        continue;
+      }
+      case SB4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != (virtual & PAGE_MASK)) break;
+        store<u8>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u8);
+        ip += 16;
+        continue;
+      }
+      case SH4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 1) & PAGE_MASK)) break;
+        store<u16>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u16);
+        ip += 16;
+        continue;
+      }
+      case SW4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 3) & PAGE_MASK)) break;
+        store<u32>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u32);
+        ip += 16;
+        continue;
+      }
+      case SW2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 3) & PAGE_MASK)) break;
+        store<u32>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u32);
+        ip += 8;
+        continue;
+      }
+      case SD4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 16;
+        continue;
+      }
+      case SD2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 8;
+        continue;
+      }
+      case FSW4: {
+        if (!isFloatDirty()) break;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 3) & PAGE_MASK)) break;
+        store<u32>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), floatSource2(ip) as u32);
+        ip += 16;
+        continue;
+      }
+      case FSD4: {
+        if (!isFloatDirty()) break;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), floatSource2(ip));
+        ip += 16;
+        continue;
+      }
+      case FSD2: {
+        if (!isFloatDirty()) break;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), floatSource2(ip));
+        ip += 8;
+        continue;
+      }
+      case JAL_LOCAL4:
+        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + 4);
+        ip += load<i32>(ip, 4);
+        continue;
+      case J_LOCAL4:
+        ip += load<i32>(ip, 4);
+        continue;
+      case J_LOCAL2:
+        ip += load<i32>(ip, 4);
+        continue;
+      case JAL_FAR4:
+        target = pcOf(ip, entryBase, virtualBase);
+        store<u64>(destination(ip), target + 4);
+        target += immediate(ip);
+        isJump = true;
+        break;
+      case J_FAR2:
+        target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+        isJump = true;
+        break;
+      case JALR4:
+        target = (source1(ip) + immediate(ip)) & ~(1 as u64);
+        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + 4);
+        isJump = true;
+        break;
+      case JALR2:
+        target = (source1(ip) + immediate(ip)) & ~(1 as u64);
+        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + 2);
+        isJump = true;
+        break;
+      case JR2:
+        target = source1(ip) & ~(1 as u64);
+        isJump = true;
+        break;
+      case BEQ_LOCAL4:
+        if (source1(ip) == source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case BNE_LOCAL4:
+        if (source1(ip) != source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case BLT_LOCAL4:
+        if ((source1(ip) as i64) < (source2(ip) as i64)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case BGE_LOCAL4:
+        if ((source1(ip) as i64) >= (source2(ip) as i64)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case BLTU_LOCAL4:
+        if (source1(ip) < source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case BGEU_LOCAL4:
+        if (source1(ip) >= source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case BEQZ_LOCAL2:
+        if (source1(ip) == 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      case BNEZ_LOCAL2:
+        if (source1(ip) != 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      case BEQ_FAR4:
+        if (source1(ip) == source2(ip)) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 16;
+        continue;
+      case BNE_FAR4:
+        if (source1(ip) != source2(ip)) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 16;
+        continue;
+      case BLT_FAR4:
+        if ((source1(ip) as i64) < (source2(ip) as i64)) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 16;
+        continue;
+      case BGE_FAR4:
+        if ((source1(ip) as i64) >= (source2(ip) as i64)) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 16;
+        continue;
+      case BLTU_FAR4:
+        if (source1(ip) < source2(ip)) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 16;
+        continue;
+      case BGEU_FAR4:
+        if (source1(ip) >= source2(ip)) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 16;
+        continue;
+      case BEQZ_FAR2:
+        if (source1(ip) == 0) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 8;
+        continue;
+      case BNEZ_FAR2:
+        if (source1(ip) != 0) {
+          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          isJump = true;
+          break;
+        }
+        ip += 8;
+        continue;
+      case PAGE_END:
+        left++;
+        target = pcOf(ip, entryBase, virtualBase);
+        isJump = true;
+        break;
+      default:
+        break;
+    }
+    if (isJump) {
+      isJump = false;
+      const slot = tables + fastSlot(target);
+      if (load<u64>(slot) == (target & PAGE_MASK)) {
+        entryBase = load<u32>(slot, 8);
+        virtualBase = target & PAGE_MASK;
+        ip = entryBase + (((target as u32) & 4095) << 2);
+        continue;
+      }
+      store<u64>(PC, target);
+      store<u64>(FETCH_VIRTUAL, NONE);
+      return left;
+    }
+    const status = executeSlowly(ip, entryBase, pcOf(ip, entryBase, virtualBase), left);
+    if (status >= 8) {
+      ip += status;
+      continue;
+    }
+    if (status == STATUS_EXIT) return left;
+    left++;
+    if (status == STATUS_SCRATCH) {
+      virtualBase = pcOf(ip, entryBase, virtualBase);
+      entryBase = SCRATCH;
+      ip = SCRATCH;
+    }
+  }
+  store<u64>(PC, pcOf(ip, entryBase, virtualBase));
+  rememberFetch(entryBase, virtualBase);
+  return 0;
+}
