@@ -142,9 +142,10 @@ describe('executeFloat', () => {
 describe('NaN boxing', () => {
   const one = 0x3f80_0000n;
 
-  it.each([0x0000_0000_3f80_0000n, 0xffff_fffe_3f80_0000n, 0x7fff_ffff_3f80_0000n])(
-    'takes the unboxed %x for the canonical NaN',
-    (unboxed) => {
+  it.each(['000000003f800000', 'fffffffe3f800000', '7fffffff3f800000'])(
+    'takes an unboxed binary32 (register %s) for the canonical NaN',
+    (digits) => {
+      const unboxed = BigInt(`0x${digits}`);
       unit.setFloat(operandRegister.b, inRegister(one, binary32));
       unit.setFloat(operandRegister.c, inRegister(one, binary32));
       unit.setFloat(operandRegister.a, unboxed);
