@@ -1,1 +1,16 @@
-export {};
+export * from './arp.ts';
+export * from './doorbell.ts';
+export * from './ethernet.ts';
+export * from './forward.ts';
+export * from './frame-ring.ts';
+export * from './mac-table.ts';
+export * from './owner-table.ts';
+export * from './pcapng.ts';
+export * from './peer-table.ts';
+export * from './port-group.ts';
+export * from './rarp.ts';
+export * from './traffic.ts';
+export * from './virtual-switch.ts';
+export * from './vlan.ts';
+export * from './vxlan.ts';
+export * from './vxlan-tunnel.ts';
