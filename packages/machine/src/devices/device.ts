@@ -53,8 +53,15 @@ export interface Device {
   read(offset: number, size: number): number | undefined;
   /** Returns false for a store access fault. */
   write(offset: number, size: number, value: number): boolean;
-  /** Work that was asked for by requestProcessing: queue kicks. */
+  /** Work that was asked for by requestProcessing (queue kicks) or fell due (`alarmTicks`). */
   process(): void;
+  /**
+   * Called whenever a slice ends, before the state may be saved: hands batched output to `emit`. Changes nothing
+   * that a guest or a snapshot can see.
+   */
+  endSlice?(): void;
+  /** Guest time at which `process` must run, at the first step that reaches it; undefined for never. */
+  alarmTicks?(): bigint | undefined;
   /** Back to power-on state. */
   reset(): void;
   /** Named, versioned, JSON-able state; restoring it gives a device that no guest can tell from this one. */
