@@ -19,9 +19,9 @@ export function loadVirtual(virtual: u64, size: u32): bool {
   faultAddress = virtual;
   if (((virtual as u32) & 4095) + size > 4096) return loadCrossing(virtual, size);
   const physical = translate(virtual, ACCESS_LOAD);
-  if (physical == NO_ADDRESS) return false;
+  if (physical === NO_ADDRESS) return false;
   const host = ramAddress(physical, size);
-  if (host == 0) {
+  if (host === 0) {
     if (!busRead(physical, size)) return false;
     loadedValue = busValue;
     return true;
@@ -36,9 +36,9 @@ export function storeVirtual(virtual: u64, size: u32, value: u64): bool {
   faultAddress = virtual;
   if (((virtual as u32) & 4095) + size > 4096) return storeCrossing(virtual, size, value);
   const physical = translate(virtual, ACCESS_STORE);
-  if (physical == NO_ADDRESS) return false;
+  if (physical === NO_ADDRESS) return false;
   const host = ramAddress(physical, size);
-  if (host == 0) return busWrite(physical, size, value);
+  if (host === 0) return busWrite(physical, size, value);
   storePrepare(host, size);
   storeHost(host, size, value);
   fillStore(virtual, host);
@@ -48,15 +48,15 @@ export function storeVirtual(virtual: u64, size: u32, value: u64): bool {
 /** Host address for an atomic access, which needs the right to store; 0 for an exception. */
 export function atomicAddress(virtual: u64, size: u32, access: u32): u32 {
   faultAddress = virtual;
-  if ((virtual & ((size - 1) as u64)) != 0) {
-    setFault(access == ACCESS_LOAD ? 4 : 6);
+  if ((virtual & ((size - 1) as u64)) !== 0) {
+    setFault(access === ACCESS_LOAD ? 4 : 6);
     return 0;
   }
   const physical = translate(virtual, access);
-  if (physical == NO_ADDRESS) return 0;
+  if (physical === NO_ADDRESS) return 0;
   const host = ramAddress(physical, size);
-  if (host == 0) setFault(access == ACCESS_LOAD ? 5 : 7);
-  else if (access == ACCESS_STORE) {
+  if (host === 0) setFault(access === ACCESS_LOAD ? 5 : 7);
+  else if (access === ACCESS_STORE) {
     storePrepare(host, size);
     fillStore(virtual, host);
   }
@@ -69,25 +69,25 @@ function fillStore(virtual: u64, host: u32): void {
 }
 
 function loadHost(host: u32, size: u32): u64 {
-  if (size == 8) return load<u64>(host);
-  if (size == 4) return load<u32>(host) as u64;
-  if (size == 2) return load<u16>(host) as u64;
+  if (size === 8) return load<u64>(host);
+  if (size === 4) return load<u32>(host) as u64;
+  if (size === 2) return load<u16>(host) as u64;
   return load<u8>(host) as u64;
 }
 
 function storeHost(host: u32, size: u32, value: u64): void {
-  if (size == 8) store<u64>(host, value);
-  else if (size == 4) store<u32>(host, value as u32);
-  else if (size == 2) store<u16>(host, value as u16);
+  if (size === 8) store<u64>(host, value);
+  else if (size === 4) store<u32>(host, value as u32);
+  else if (size === 2) store<u16>(host, value as u16);
   else store<u8>(host, value as u8);
 }
 
 /** Both pages are translated before the first byte moves. The second fault's address is the second page. */
 function loadCrossing(virtual: u64, size: u32): bool {
   const first = crossingHost(virtual, ACCESS_LOAD);
-  if (first == 0) return false;
+  if (first === 0) return false;
   const second = crossingHost((virtual + (size as u64)) & PAGE_MASK, ACCESS_LOAD);
-  if (second == 0) return false;
+  if (second === 0) return false;
   const before: u32 = 4096 - ((virtual as u32) & 4095);
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
@@ -100,9 +100,9 @@ function loadCrossing(virtual: u64, size: u32): bool {
 
 function storeCrossing(virtual: u64, size: u32, value: u64): bool {
   const first = crossingHost(virtual, ACCESS_STORE);
-  if (first == 0) return false;
+  if (first === 0) return false;
   const second = crossingHost((virtual + (size as u64)) & PAGE_MASK, ACCESS_STORE);
-  if (second == 0) return false;
+  if (second === 0) return false;
   const before: u32 = 4096 - ((virtual as u32) & 4095);
   storePrepare(first, before);
   storePrepare(second, size - before);
@@ -115,9 +115,9 @@ function storeCrossing(virtual: u64, size: u32, value: u64): bool {
 function crossingHost(virtual: u64, access: u32): u32 {
   faultAddress = virtual;
   const physical = translate(virtual, access);
-  if (physical == NO_ADDRESS) return 0;
+  if (physical === NO_ADDRESS) return 0;
   const host = ramAddress(physical, 1);
-  if (host == 0) setFault(access == ACCESS_LOAD ? 5 : 7);
+  if (host === 0) setFault(access === ACCESS_LOAD ? 5 : 7);
   return host;
 }
 

@@ -41,7 +41,7 @@ export function requestProcessing(): void {
 
 /** The level of a device's line into the PLIC. */
 export function setInterruptLine(source: u32, asserted: u32): void {
-  setLine(source, asserted != 0);
+  setLine(source, asserted !== 0);
   isDisturbed = true;
 }
 
@@ -49,42 +49,42 @@ export function setInterruptLine(source: u32, asserted: u32): void {
 export let busValue: u64 = 0;
 
 export function busRead(physical: u64, size: u32): bool {
-  if ((physical & ((size - 1) as u64)) != 0) return fault(ACCESS_LOAD);
+  if ((physical & ((size - 1) as u64)) !== 0) return fault(ACCESS_LOAD);
   if (physical - CLINT_BASE < CLINT_SIZE && size >= 4) {
     busValue = clintRead((physical - CLINT_BASE) as u32, size);
     return true;
   }
-  if (physical - PLIC_BASE < PLIC_SIZE && size == 4) {
+  if (physical - PLIC_BASE < PLIC_SIZE && size === 4) {
     isDisturbed = true;
     busValue = plicRead((physical - PLIC_BASE) as u32) as u64;
     return true;
   }
-  if (physical >> 32 != 0 || size > 4) return fault(ACCESS_LOAD);
+  if (physical >> 32 !== 0 || size > 4) return fault(ACCESS_LOAD);
   store<u32>(DEVICE_FAULT, 0);
   busValue = deviceRead(physical as u32, size) as u64;
-  return load<u32>(DEVICE_FAULT) == 0 ? true : fault(ACCESS_LOAD);
+  return load<u32>(DEVICE_FAULT) === 0 ? true : fault(ACCESS_LOAD);
 }
 
 export function busWrite(physical: u64, size: u32, value: u64): bool {
-  if ((physical & ((size - 1) as u64)) != 0) return fault(ACCESS_STORE);
+  if ((physical & ((size - 1) as u64)) !== 0) return fault(ACCESS_STORE);
   if (physical - CLINT_BASE < CLINT_SIZE && size >= 4) {
     isDisturbed = true;
     clintWrite((physical - CLINT_BASE) as u32, size, value);
     return true;
   }
-  if (physical - PLIC_BASE < PLIC_SIZE && size == 4) {
+  if (physical - PLIC_BASE < PLIC_SIZE && size === 4) {
     isDisturbed = true;
     plicWrite((physical - PLIC_BASE) as u32, value as u32);
     return true;
   }
-  if (physical >> 32 != 0 || size > 4) return fault(ACCESS_STORE);
+  if (physical >> 32 !== 0 || size > 4) return fault(ACCESS_STORE);
   store<u32>(DEVICE_FAULT, 0);
   deviceWrite(physical as u32, size, value as u32);
-  return load<u32>(DEVICE_FAULT) == 0 ? true : fault(ACCESS_STORE);
+  return load<u32>(DEVICE_FAULT) === 0 ? true : fault(ACCESS_STORE);
 }
 
 function fault(access: u32): bool {
-  setFault(access == ACCESS_LOAD ? 5 : 7);
+  setFault(access === ACCESS_LOAD ? 5 : 7);
   return false;
 }
 

@@ -3,11 +3,23 @@
  * time = base + ((steps - steps0) * rate >> 32), the rate in 2^-32 ticks of the 10 MHz time base per step.
  * Source: design, "Time"; RISC-V privileged manual, "Machine Timer Registers" and "Sstc".
  */
-import { CLINT_MTIMECMP, MENVCFG, NONE, STEPS, STIMECMP, TIME_BASE, TIME_RATE, TIME_STEPS } from './layout';
+import {
+  CLINT_MTIMECMP,
+  DEVICE_ALARM,
+  MENVCFG,
+  MIE,
+  NONE,
+  STEPS,
+  STIMECMP,
+  TIME_BASE,
+  TIME_RATE,
+  TIME_STEPS,
+} from './layout';
 
-/** Steps at which mtimecmp and stimecmp are reached: derived, recomputed whenever one of their sources changes. */
+/** Steps at which mtimecmp, stimecmp and the devices' alarm are reached: derived, recomputed whenever one of their sources changes. */
 let machineDue: u64 = 0;
 let supervisorDue: u64 = 0;
+let deviceDue: u64 = 0;
 /** Steps at the end of what the interpreter was asked to do; steps now = this - what is left. */
 let budgetEnd: u64 = 0;
 /** Steps of the instruction being executed, for slow paths: completed before it. */
@@ -51,7 +63,7 @@ function dueStep(compare: u64): u64 {
   const start = load<u64>(TIME_STEPS);
   if (compare <= base) return start;
   const rate = load<u64>(TIME_RATE);
-  if (rate == 0) return NONE;
+  if (rate === 0) return NONE;
   const ticks = compare - base;
   const whole = ticks / rate;
   if (whole >= 0x7fffffff) return NONE;
@@ -61,10 +73,23 @@ function dueStep(compare: u64): u64 {
 export function refreshTimers(): void {
   machineDue = dueStep(load<u64>(CLINT_MTIMECMP));
   supervisorDue = isSstcEnabled() ? dueStep(load<u64>(STIMECMP)) : NONE;
+  const alarm = load<u64>(DEVICE_ALARM);
+  deviceDue = alarm === NONE ? NONE : dueStep(alarm);
+}
+
+/** Guest time at which run ends so that devices are processed; all ones for never. */
+export function setDeviceAlarm(time: u64): void {
+  if (time === load<u64>(DEVICE_ALARM)) return;
+  store<u64>(DEVICE_ALARM, time);
+  refreshTimers();
+}
+
+export function isDeviceDue(steps: u64): bool {
+  return steps >= deviceDue;
 }
 
 export function isSstcEnabled(): bool {
-  return load<u64>(MENVCFG) >> 63 != 0;
+  return load<u64>(MENVCFG) >> 63 !== 0;
 }
 
 /** The timer bits of mip at a step. */
@@ -77,13 +102,16 @@ export function stepsToTimer(steps: u64, most: u32): u32 {
   let bound = most as u64;
   if (steps < machineDue) bound = min<u64>(bound, machineDue - steps);
   if (steps < supervisorDue) bound = min<u64>(bound, supervisorDue - steps);
+  if (steps < deviceDue) bound = min<u64>(bound, deviceDue - steps);
   return bound as u32;
 }
 
-/** The next time at which a timer raises an interrupt by itself, all ones for never. */
+/** The next guest time at which a timer ends a wait or a device wants to be processed, all ones for never. */
 export function nextTimer(steps: u64): u64 {
-  let next = NONE;
-  if (steps < machineDue) next = load<u64>(CLINT_MTIMECMP);
-  if (isSstcEnabled() && steps < supervisorDue) next = min<u64>(next, load<u64>(STIMECMP));
+  const enabled = load<u64>(MIE);
+  let next = steps < deviceDue ? load<u64>(DEVICE_ALARM) : NONE;
+  if ((enabled & 0x80) !== 0 && steps < machineDue) next = min<u64>(next, load<u64>(CLINT_MTIMECMP));
+  if ((enabled & 0x20) !== 0 && steps < supervisorDue && isSstcEnabled())
+    next = min<u64>(next, load<u64>(STIMECMP));
   return next;
 }

@@ -3,9 +3,7 @@
  * half of the pool being preferred as a victim. The guest cannot see any of it: what is dropped is decoded again.
  * Source: design, "Interpreter".
  */
-import {
-  CODE_PAGE, CODE_POOL, CODE_SLOT, CODE_SLOTS, CODE_STORES, CODE_STRIDE,
-} from './layout';
+import { CODE_PAGE, CODE_POOL, CODE_SLOT, CODE_SLOTS, CODE_STORES, CODE_STRIDE } from './layout';
 import { PAGE_END } from './operation';
 import { dropFastFetches, dropStoreAliases } from './tlb';
 
@@ -32,14 +30,14 @@ export function setRunningBase(base: u32): void {
 /** Address of the first entry of a RAM page; makes the page a code page if it is none. */
 export function codeBase(page: u32): u32 {
   const known = load<u16>(CODE_SLOT + (page << 1)) as u32;
-  if (known != 0) {
+  if (known !== 0) {
     store<u32>(CODE_STORES + ((known - 1) << 2), 0);
     return slotBase(known - 1);
   }
   const slot = hand;
-  hand = hand + 1 == CODE_SLOTS ? 0 : hand + 1;
+  hand = hand + 1 === CODE_SLOTS ? 0 : hand + 1;
   const victim = load<u32>(CODE_PAGE + (slot << 2));
-  if (victim != 0) releaseSlot(victim - 1, slot);
+  if (victim !== 0) releaseSlot(victim - 1, slot);
   const base = slotBase(slot);
   store<u32>(CODE_PAGE + (slot << 2), page + 1);
   store<u32>(CODE_STORES + (slot << 2), 0);
@@ -60,8 +58,8 @@ function releaseSlot(page: u32, slot: u32): void {
 /** Forgets everything decoded from a RAM page. Not while the interpreter runs in it: between slices, or by a device. */
 export function dropCode(page: u32): void {
   const known = load<u16>(CODE_SLOT + (page << 1)) as u32;
-  if (known == 0) return;
-  if (slotBase(known - 1) == runningBase) memory.fill(runningBase, 0, 16384);
+  if (known === 0) return;
+  if (slotBase(known - 1) === runningBase) memory.fill(runningBase, 0, 16384);
   else releaseSlot(page, known - 1);
 }
 
@@ -70,13 +68,13 @@ export function dropAllCode(): void {
   runningBase = 0;
   for (let slot: u32 = 0; slot < CODE_SLOTS; slot++) {
     const page = load<u32>(CODE_PAGE + (slot << 2));
-    if (page != 0) releaseSlot(page - 1, slot);
+    if (page !== 0) releaseSlot(page - 1, slot);
   }
   hand = 0;
 }
 
 export function isCodePage(page: u32): bool {
-  return load<u16>(CODE_SLOT + (page << 1)) != 0;
+  return load<u16>(CODE_SLOT + (page << 1)) !== 0;
 }
 
 /**
@@ -86,11 +84,11 @@ export function isCodePage(page: u32): bool {
 export function dropWrittenCode(offset: u32, size: u32): void {
   const page = offset >> 12;
   const known = load<u16>(CODE_SLOT + (page << 1)) as u32;
-  if (known == 0) return;
+  if (known === 0) return;
   const stores = CODE_STORES + ((known - 1) << 2);
   const count = load<u32>(stores) + 1;
   store<u32>(stores, count);
-  if (count > STORES_MAX && slotBase(known - 1) != runningBase) {
+  if (count > STORES_MAX && slotBase(known - 1) !== runningBase) {
     releaseSlot(page, known - 1);
     return;
   }

@@ -5,9 +5,36 @@
  */
 import { currentSteps, isSstcEnabled, refreshTimers, timeAt } from './clock';
 import {
-  CYCLE_OFFSET, FCSR, FETCH_VIRTUAL, MCAUSE, MCOUNTEREN, MCOUNTINHIBIT, MEDELEG, MENVCFG, MEPC, MIDELEG, MIE, MIP,
-  MSCRATCH, MSTATUS, MTVAL, MTVEC, NONE, PMPADDR, PMPCFG, PRIVILEGE, RETIRED_OFFSET, SATP, SCAUSE, SCOUNTEREN,
-  SENVCFG, SEPC, SSCRATCH, STIMECMP, STVAL, STVEC,
+  CYCLE_OFFSET,
+  FCSR,
+  FETCH_VIRTUAL,
+  MCAUSE,
+  MCOUNTEREN,
+  MCOUNTINHIBIT,
+  MEDELEG,
+  MENVCFG,
+  MEPC,
+  MIDELEG,
+  MIE,
+  MIP,
+  MSCRATCH,
+  MSTATUS,
+  MTVAL,
+  MTVEC,
+  NONE,
+  PMPADDR,
+  PMPCFG,
+  PRIVILEGE,
+  RETIRED_OFFSET,
+  SATP,
+  SCAUSE,
+  SCOUNTEREN,
+  SENVCFG,
+  SEPC,
+  SSCRATCH,
+  STIMECMP,
+  STVAL,
+  STVEC,
 } from './layout';
 import { tlbFlushAll } from './tlb';
 import { pendingBits } from './trap';
@@ -37,7 +64,7 @@ export function takeContextChange(): bool {
 /** mstatus with the summary bit SD. */
 function readStatus(): u64 {
   const status = load<u64>(MSTATUS) | STATUS_LENGTHS;
-  return (status & STATUS_FS) == STATUS_FS ? status | 0x8000000000000000 : status;
+  return (status & STATUS_FS) === STATUS_FS ? status | 0x8000000000000000 : status;
 }
 
 /** Reads a CSR into csrValue; false if it is not there or not for this privilege. */
@@ -48,7 +75,7 @@ export function readCsr(csr: u32): bool {
   if ((csr >= 0xb03 && csr < 0xb20) || (csr >= 0x323 && csr < 0x340)) return found(0);
   if (csr >= 0x3b0 && csr < 0x3c0) return found(load<u64>(PMPADDR + ((csr - 0x3b0) << 3)));
   const field = plainField(csr);
-  if (field != 0) return found(load<u64>(field));
+  if (field !== 0) return found(load<u64>(field));
   switch (csr) {
     case 0x001:
       return hasFloat() && found((load<u32>(FCSR) & 31) as u64);
@@ -142,31 +169,31 @@ function found(value: u64): bool {
 }
 
 function hasFloat(): bool {
-  return (load<u64>(MSTATUS) & STATUS_FS) != 0;
+  return (load<u64>(MSTATUS) & STATUS_FS) !== 0;
 }
 
 function isVirtualMemoryTrapped(privilege: u32): bool {
-  return privilege == 1 && (load<u64>(MSTATUS) & (1 << 20)) != 0;
+  return privilege === 1 && (load<u64>(MSTATUS) & (1 << 20)) !== 0;
 }
 
 function mayUseStimecmp(privilege: u32): bool {
-  if (privilege == 3) return true;
-  return isSstcEnabled() && (load<u64>(MCOUNTEREN) & 2) != 0;
+  if (privilege === 3) return true;
+  return isSstcEnabled() && (load<u64>(MCOUNTEREN) & 2) !== 0;
 }
 
 function readCounter(csr: u32, privilege: u32): bool {
   const bit = (1 as u64) << ((csr & 31) as u64);
-  if (privilege < 3 && (load<u64>(MCOUNTEREN) & bit) == 0) return false;
-  if (privilege < 1 && (load<u64>(SCOUNTEREN) & bit) == 0) return false;
-  if (csr == 0xc00) return found(currentSteps() - load<u64>(CYCLE_OFFSET));
-  if (csr == 0xc01) return found(timeAt(currentSteps()));
-  if (csr == 0xc02) return found(currentSteps() - load<u64>(RETIRED_OFFSET));
+  if (privilege < 3 && (load<u64>(MCOUNTEREN) & bit) === 0) return false;
+  if (privilege < 1 && (load<u64>(SCOUNTEREN) & bit) === 0) return false;
+  if (csr === 0xc00) return found(currentSteps() - load<u64>(CYCLE_OFFSET));
+  if (csr === 0xc01) return found(timeAt(currentSteps()));
+  if (csr === 0xc02) return found(currentSteps() - load<u64>(RETIRED_OFFSET));
   return found(0);
 }
 
 /** Writes a CSR that readCsr has found; `mask` says which bits the instruction writes. */
 export function writeCsr(csr: u32, value: u64, mask: u64): bool {
-  if (csr >> 10 == 3) return false;
+  if (csr >> 10 === 3) return false;
   if (csr >= 0x3b0 && csr < 0x3c0) return stored(PMPADDR + ((csr - 0x3b0) << 3), value & 0x003fffffffffffff);
   switch (csr) {
     case 0x001:
@@ -188,9 +215,9 @@ export function writeCsr(csr: u32, value: u64, mask: u64): bool {
     case 0x344:
       return masked(MIP, value, mask & (isSstcEnabled() ? 0x202 : 0x222));
     case 0x105:
-      return masked(STVEC, value, (value & 2) == 0 ? NONE : 0);
+      return masked(STVEC, value, (value & 2) === 0 ? NONE : 0);
     case 0x305:
-      return masked(MTVEC, value, (value & 2) == 0 ? NONE : 0);
+      return masked(MTVEC, value, (value & 2) === 0 ? NONE : 0);
     case 0x106:
       return stored(SCOUNTEREN, value & 0xffffffff);
     case 0x306:
@@ -266,17 +293,17 @@ function writeStatus(mask: u64, value: u64): bool {
   const before = load<u64>(MSTATUS);
   let after = (before & ~mask) | (value & mask);
   // MPP is WARL: there is no privilege 2.
-  if (((after >> 11) & 3) == 2) after = (after & ~(0x1800 as u64)) | (before & 0x1800);
+  if (((after >> 11) & 3) === 2) after = (after & ~(0x1800 as u64)) | (before & 0x1800);
   store<u64>(MSTATUS, after);
   // MPRV, SUM, MXR and MPP choose the tables of fast entries.
-  if (((before ^ after) & 0xe1800) != 0) isContextChanged = true;
+  if (((before ^ after) & 0xe1800) !== 0) isContextChanged = true;
   return true;
 }
 
 function writeSatp(value: u64): bool {
   if (isVirtualMemoryTrapped(load<u64>(PRIVILEGE) as u32)) return false;
   const mode = value >> 60;
-  if ((mode != 0 && mode != 8) || value == load<u64>(SATP)) return true;
+  if ((mode !== 0 && mode !== 8) || value === load<u64>(SATP)) return true;
   store<u64>(SATP, value);
   tlbFlushAll();
   store<u64>(FETCH_VIRTUAL, NONE);

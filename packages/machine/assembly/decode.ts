@@ -4,12 +4,86 @@
  * Source: RISC-V ISA manual, "RV32/64G Instruction Set Listings".
  */
 import {
-  ADD4, ADDI4, ADDIW4, ADDW4, AND4, ANDI4, ATOMIC4, AUIPC4, BEQ_FAR4, BEQ_LOCAL4, BGE_FAR4, BGE_LOCAL4, BGEU_FAR4,
-  BGEU_LOCAL4, BLT_FAR4, BLT_LOCAL4, BLTU_FAR4, BLTU_LOCAL4, BNE_FAR4, BNE_LOCAL4, DIV4, DIVU4, DIVUW4, DIVW4,
-  FENCE4, FENCE_I4, FLD4, FLOAT4, FLW4, FSD4, FSW4, ILLEGAL4, J_LOCAL4, JAL_FAR4, JAL_LOCAL4, JALR4, LB4, LBU4, LD4,
-  LH4, LHU4, LI4, LW4, LWU4, MUL4, MULH4, MULHSU4, MULHU4, MULW4, OR4, ORI4, REM4, REMU4, REMUW4, REMW4, SB4, SD4,
-  SH4, SLL4, SLLI4, SLLIW4, SLLW4, SLT4, SLTI4, SLTIU4, SLTU4, SRA4, SRAI4, SRAIW4, SRAW4, SRL4, SRLI4, SRLIW4,
-  SRLW4, SUB4, SUBW4, SW4, SYSTEM4, XOR4, XORI4,
+  ADD4,
+  ADDI4,
+  ADDIW4,
+  ADDW4,
+  AND4,
+  ANDI4,
+  ATOMIC4,
+  AUIPC4,
+  BEQ_FAR4,
+  BEQ_LOCAL4,
+  BGE_FAR4,
+  BGE_LOCAL4,
+  BGEU_FAR4,
+  BGEU_LOCAL4,
+  BLT_FAR4,
+  BLT_LOCAL4,
+  BLTU_FAR4,
+  BLTU_LOCAL4,
+  BNE_FAR4,
+  BNE_LOCAL4,
+  DIV4,
+  DIVU4,
+  DIVUW4,
+  DIVW4,
+  FENCE_I4,
+  FENCE4,
+  FLD4,
+  FLOAT4,
+  FLW4,
+  FSD4,
+  FSW4,
+  ILLEGAL4,
+  J_LOCAL4,
+  JAL_FAR4,
+  JAL_LOCAL4,
+  JALR4,
+  LB4,
+  LBU4,
+  LD4,
+  LH4,
+  LHU4,
+  LI4,
+  LW4,
+  LWU4,
+  MUL4,
+  MULH4,
+  MULHSU4,
+  MULHU4,
+  MULW4,
+  OR4,
+  ORI4,
+  REM4,
+  REMU4,
+  REMUW4,
+  REMW4,
+  SB4,
+  SD4,
+  SH4,
+  SLL4,
+  SLLI4,
+  SLLIW4,
+  SLLW4,
+  SLT4,
+  SLTI4,
+  SLTIU4,
+  SLTU4,
+  SRA4,
+  SRAI4,
+  SRAIW4,
+  SRAW4,
+  SRL4,
+  SRLI4,
+  SRLIW4,
+  SRLW4,
+  SUB4,
+  SUBW4,
+  SW4,
+  SYSTEM4,
+  XOR4,
+  XORI4,
 } from './operation';
 
 /** Page offset that says: no jump from here is local (an instruction that crosses a page). */
@@ -22,12 +96,12 @@ export function setEntry(entry: u32, operation: u32, rd: u32, rs1: u32, rs2: u32
 
 /** Writes to x0 go to slot 32. */
 export function sink(rd: u32): u32 {
-  return rd == 0 ? 32 : rd;
+  return rd === 0 ? 32 : rd;
 }
 
 /** True if a jump by `distance` bytes from `offset` stays in its page. */
 export function isLocal(offset: u32, distance: i32): bool {
-  return offset != OFFSET_CROSSING && offset + (distance as u32) < 4096;
+  return offset !== OFFSET_CROSSING && offset + (distance as u32) < 4096;
 }
 
 /** `offset` is the instruction's place in its page. */
@@ -42,10 +116,10 @@ export function decodeWord(entry: u32, instruction: u32, offset: u32): void {
       setEntry(entry, loadOperation(funct3), sink(rd), rs1, 0, immediate);
       break;
     case 0x01:
-      setEntry(entry, funct3 == 2 ? FLW4 : funct3 == 3 ? FLD4 : ILLEGAL4, rd, rs1, 0, immediate);
+      setEntry(entry, funct3 === 2 ? FLW4 : funct3 === 3 ? FLD4 : ILLEGAL4, rd, rs1, 0, immediate);
       break;
     case 0x03:
-      setEntry(entry, funct3 == 0 ? FENCE4 : funct3 == 1 ? FENCE_I4 : ILLEGAL4, 32, 0, 0, 0);
+      setEntry(entry, funct3 === 0 ? FENCE4 : funct3 === 1 ? FENCE_I4 : ILLEGAL4, 32, 0, 0, 0);
       break;
     case 0x04:
       decodeImmediate(entry, instruction, sink(rd), rs1, funct3, immediate);
@@ -60,7 +134,14 @@ export function decodeWord(entry: u32, instruction: u32, offset: u32): void {
       setEntry(entry, storeOperation(funct3), 0, rs1, rs2, storeImmediate(instruction));
       break;
     case 0x09:
-      setEntry(entry, funct3 == 2 ? FSW4 : funct3 == 3 ? FSD4 : ILLEGAL4, 0, rs1, rs2, storeImmediate(instruction));
+      setEntry(
+        entry,
+        funct3 === 2 ? FSW4 : funct3 === 3 ? FSD4 : ILLEGAL4,
+        0,
+        rs1,
+        rs2,
+        storeImmediate(instruction),
+      );
       break;
     case 0x0b:
       setEntry(entry, ATOMIC4, sink(rd), rs1, rs2, instruction as i32);
@@ -85,7 +166,7 @@ export function decodeWord(entry: u32, instruction: u32, offset: u32): void {
       decodeBranch(entry, instruction, rs1, rs2, funct3, offset);
       break;
     case 0x19:
-      setEntry(entry, funct3 == 0 ? JALR4 : ILLEGAL4, sink(rd), rs1, 0, immediate);
+      setEntry(entry, funct3 === 0 ? JALR4 : ILLEGAL4, sink(rd), rs1, 0, immediate);
       break;
     case 0x1b:
       decodeJump(entry, instruction, rd, offset);
@@ -97,7 +178,7 @@ export function decodeWord(entry: u32, instruction: u32, offset: u32): void {
       setEntry(entry, ILLEGAL4, 0, 0, 0, instruction as i32);
   }
   // The trap value of an illegal instruction is its bits.
-  if (load<u8>(entry) == ILLEGAL4) setEntry(entry, ILLEGAL4, 0, 0, 0, instruction as i32);
+  if (load<u8>(entry) === ILLEGAL4) setEntry(entry, ILLEGAL4, 0, 0, 0, instruction as i32);
 }
 
 function storeImmediate(instruction: u32): i32 {
@@ -145,11 +226,11 @@ function decodeImmediate(entry: u32, instruction: u32, rd: u32, rs1: u32, funct3
   const high = instruction >> 26;
   switch (funct3) {
     case 0:
-      if (rs1 == 0) setEntry(entry, LI4, rd, 0, 0, immediate);
+      if (rs1 === 0) setEntry(entry, LI4, rd, 0, 0, immediate);
       else setEntry(entry, ADDI4, rd, rs1, 0, immediate);
       break;
     case 1:
-      setEntry(entry, high == 0 ? SLLI4 : ILLEGAL4, rd, rs1, 0, shift as i32);
+      setEntry(entry, high === 0 ? SLLI4 : ILLEGAL4, rd, rs1, 0, shift as i32);
       break;
     case 2:
       setEntry(entry, SLTI4, rd, rs1, 0, immediate);
@@ -161,7 +242,7 @@ function decodeImmediate(entry: u32, instruction: u32, rd: u32, rs1: u32, funct3
       setEntry(entry, XORI4, rd, rs1, 0, immediate);
       break;
     case 5:
-      setEntry(entry, high == 0 ? SRLI4 : high == 0x10 ? SRAI4 : ILLEGAL4, rd, rs1, 0, shift as i32);
+      setEntry(entry, high === 0 ? SRLI4 : high === 0x10 ? SRAI4 : ILLEGAL4, rd, rs1, 0, shift as i32);
       break;
     case 6:
       setEntry(entry, ORI4, rd, rs1, 0, immediate);
@@ -171,13 +252,20 @@ function decodeImmediate(entry: u32, instruction: u32, rd: u32, rs1: u32, funct3
   }
 }
 
-function decodeImmediateWord(entry: u32, instruction: u32, rd: u32, rs1: u32, funct3: u32, immediate: i32): void {
+function decodeImmediateWord(
+  entry: u32,
+  instruction: u32,
+  rd: u32,
+  rs1: u32,
+  funct3: u32,
+  immediate: i32,
+): void {
   const shift = ((instruction >> 20) & 31) as i32;
   const high = instruction >> 25;
-  if (funct3 == 0) setEntry(entry, ADDIW4, rd, rs1, 0, immediate);
-  else if (funct3 == 1 && high == 0) setEntry(entry, SLLIW4, rd, rs1, 0, shift);
-  else if (funct3 == 5 && high == 0) setEntry(entry, SRLIW4, rd, rs1, 0, shift);
-  else if (funct3 == 5 && high == 0x20) setEntry(entry, SRAIW4, rd, rs1, 0, shift);
+  if (funct3 === 0) setEntry(entry, ADDIW4, rd, rs1, 0, immediate);
+  else if (funct3 === 1 && high === 0) setEntry(entry, SLLIW4, rd, rs1, 0, shift);
+  else if (funct3 === 5 && high === 0) setEntry(entry, SRLIW4, rd, rs1, 0, shift);
+  else if (funct3 === 5 && high === 0x20) setEntry(entry, SRAIW4, rd, rs1, 0, shift);
   else setEntry(entry, ILLEGAL4, 0, 0, 0, 0);
 }
 
@@ -252,11 +340,10 @@ function registerWordOperation(funct7: u32, funct3: u32): u32 {
 }
 
 function decodeBranch(entry: u32, instruction: u32, rs1: u32, rs2: u32, funct3: u32, offset: u32): void {
-  const distance =
-    ((((instruction as i32) >> 31) << 12) |
-      (((instruction << 4) & 0x800) as i32) |
-      (((instruction >> 20) & 0x7e0) as i32) |
-      (((instruction >> 7) & 0x1e) as i32)) as i32;
+  const distance = ((((instruction as i32) >> 31) << 12) |
+    (((instruction << 4) & 0x800) as i32) |
+    (((instruction >> 20) & 0x7e0) as i32) |
+    (((instruction >> 7) & 0x1e) as i32)) as i32;
   const local = isLocal(offset, distance);
   const delta = local ? distance * 4 : distance;
   let operation = ILLEGAL4;
@@ -285,11 +372,10 @@ function decodeBranch(entry: u32, instruction: u32, rs1: u32, rs2: u32, funct3: 
 }
 
 function decodeJump(entry: u32, instruction: u32, rd: u32, offset: u32): void {
-  const distance =
-    ((((instruction as i32) >> 31) << 20) |
-      ((instruction & 0xff000) as i32) |
-      (((instruction >> 9) & 0x800) as i32) |
-      (((instruction >> 20) & 0x7fe) as i32)) as i32;
+  const distance = ((((instruction as i32) >> 31) << 20) |
+    ((instruction & 0xff000) as i32) |
+    (((instruction >> 9) & 0x800) as i32) |
+    (((instruction >> 20) & 0x7fe) as i32)) as i32;
   if (!isLocal(offset, distance)) setEntry(entry, JAL_FAR4, sink(rd), 0, 0, distance);
-  else setEntry(entry, rd == 0 ? J_LOCAL4 : JAL_LOCAL4, sink(rd), 0, 0, distance * 4);
+  else setEntry(entry, rd === 0 ? J_LOCAL4 : JAL_LOCAL4, sink(rd), 0, 0, distance * 4);
 }

@@ -6,7 +6,15 @@
  */
 import { dropCode, dropWrittenCode } from './code-cache';
 import {
-  BITMAP_BYTES, DIRTY, DIRTY_CONSUMERS, EPOCH, PAGE_BYTES, RAM, RAM_BASE, RAM_PAGES, TOUCHED,
+  BITMAP_BYTES,
+  DIRTY,
+  DIRTY_CONSUMERS,
+  EPOCH,
+  PAGE_BYTES,
+  RAM,
+  RAM_BASE,
+  RAM_PAGES,
+  TOUCHED,
 } from './layout';
 import { dropFastStores } from './tlb';
 
@@ -15,14 +23,14 @@ export function markDirty(page: u32): void {
   const bit = (1 as u32) << (page & 31);
   const word = (page >> 5) << 2;
   const epoch = load<u32>(EPOCH + word);
-  if ((epoch & bit) != 0) return;
+  if ((epoch & bit) !== 0) return;
   store<u32>(EPOCH + word, epoch | bit);
   store<u32>(TOUCHED + word, load<u32>(TOUCHED + word) | bit);
 }
 
 /** Must precede every write to RAM by a device: marks the pages dirty and drops code decoded from them. */
 export function dmaPrepare(offset: u32, length: u32): void {
-  if (length == 0) return;
+  if (length === 0) return;
   const first = offset >> 12;
   const last = (offset + length - 1) >> 12;
   for (let page = first; page <= last; page++) {
@@ -47,17 +55,17 @@ export function harvest(consumers: u32): u32 {
   let pages: u32 = 0;
   for (let at: u32 = 0; at < bytes; at += 8) {
     const word = load<u64>(EPOCH + at);
-    if (word == 0) continue;
+    if (word === 0) continue;
     pages += popcnt<u64>(word) as u32;
     for (let consumer: u32 = 0; consumer < DIRTY_CONSUMERS; consumer++) {
-      if (((consumers >> consumer) & 1) == 0) continue;
+      if (((consumers >> consumer) & 1) === 0) continue;
       const target = DIRTY + consumer * BITMAP_BYTES + at;
       atomic.or<u32>(target, word as u32);
       atomic.or<u32>(target, (word >> 32) as u32, 4);
     }
     store<u64>(EPOCH + at, 0);
   }
-  if (pages != 0) dropFastStores();
+  if (pages !== 0) dropFastStores();
   return pages;
 }
 

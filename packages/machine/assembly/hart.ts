@@ -3,16 +3,42 @@
  * run is cut into slices, the machine's state is the same function of its steps (architecture: Steps).
  */
 import { disturb, takeDisturbance, takeKick } from './bus';
-import {
-  nextTimer, refreshTimers, setBudgetEnd, setStepsNow, stepsToTimer,
-} from './clock';
+import { isDeviceDue, nextTimer, refreshTimers, setBudgetEnd, setStepsNow, stepsToTimer } from './clock';
 import { codeBase, dropAllCode } from './code-cache';
 import { ramAddress } from './dirty';
 import { interpret } from './interpreter';
 import {
-  ATTENTION, CLINT_MTIMECMP, FETCH_PHYSICAL, FETCH_VIRTUAL, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE,
-  MSTATUS, NONE, PAGE_MASK, PC, PRIVILEGE, RAM, RAM_BASE, RAM_PAGES, RESERVATION_ADDRESS, RETIRED_OFFSET, RUN_STEPS,
-  SBI_ENABLED, STEPS, STIMECMP, TIME_BASE, TIME_RATE, TIME_STEPS, TLB, TLB_USED, WAITING, XREG,
+  ATTENTION,
+  CLINT_MTIMECMP,
+  DEVICE_ALARM,
+  FETCH_PHYSICAL,
+  FETCH_VIRTUAL,
+  MCOUNTEREN,
+  MEDELEG,
+  MENVCFG,
+  MIDELEG,
+  MIE,
+  MSTATUS,
+  NONE,
+  PAGE_MASK,
+  PC,
+  PRIVILEGE,
+  RAM,
+  RAM_BASE,
+  RAM_PAGES,
+  RESERVATION_ADDRESS,
+  RETIRED_OFFSET,
+  RUN_STEPS,
+  SBI_ENABLED,
+  STEPS,
+  STIMECMP,
+  TIME_BASE,
+  TIME_RATE,
+  TIME_STEPS,
+  TLB,
+  TLB_USED,
+  WAITING,
+  XREG,
 } from './layout';
 import { ACCESS_FETCH, faultCause, mmuIndex, NO_ADDRESS, peekFetch, translate } from './mmu';
 import { refreshPlic } from './plic';
@@ -38,14 +64,18 @@ export function run(limit: u32): u32 {
       reason = REASON_KICK;
       break;
     }
-    if (remaining == 0) break;
-    if (atomic.load<u32>(ATTENTION) != 0) {
+    if (remaining === 0) break;
+    if (atomic.load<u32>(ATTENTION) !== 0) {
       reason = REASON_ATTENTION;
       break;
     }
     const steps = load<u64>(STEPS);
-    if (load<u64>(WAITING) != 0) {
-      if ((pendingBits(steps) & load<u64>(MIE)) == 0) {
+    if (isDeviceDue(steps)) {
+      reason = REASON_KICK;
+      break;
+    }
+    if (load<u64>(WAITING) !== 0) {
+      if ((pendingBits(steps) & load<u64>(MIE)) === 0) {
         reason = REASON_IDLE;
         break;
       }
@@ -63,10 +93,10 @@ export function run(limit: u32): u32 {
 function advance(steps: u64, remaining: u32): u32 {
   const interrupt = pendingInterrupt(steps);
   let done: u32 = 1;
-  if (interrupt != NO_INTERRUPT) enterTrap(INTERRUPT | (interrupt as u64), 0);
+  if (interrupt !== NO_INTERRUPT) enterTrap(INTERRUPT | (interrupt as u64), 0);
   else {
     const base = resolveFetch();
-    if (base != 0) {
+    if (base !== 0) {
       const budget = stepsToTimer(steps, min<u32>(remaining, POLL_STEPS));
       setBudgetEnd(steps + (budget as u64));
       done = budget - interpret(base, budget);
@@ -80,14 +110,14 @@ function advance(steps: u64, remaining: u32): u32 {
 /** First entry of the page that PC is in; 0 after a fetch exception, which has been taken. */
 function resolveFetch(): u32 {
   const pc = load<u64>(PC);
-  if (load<u64>(FETCH_VIRTUAL) == (pc & PAGE_MASK)) return codeBase(load<u64>(FETCH_PHYSICAL) as u32);
+  if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) return codeBase(load<u64>(FETCH_PHYSICAL) as u32);
   const physical = translate(pc, ACCESS_FETCH);
-  if (physical == NO_ADDRESS) {
+  if (physical === NO_ADDRESS) {
     enterTrap(faultCause as u64, pc);
     return 0;
   }
   const host = ramAddress(physical & PAGE_MASK, 4096);
-  if (host == 0) {
+  if (host === 0) {
     enterTrap(1, pc);
     return 0;
   }
@@ -102,11 +132,11 @@ function resolveFetch(): u32 {
 /** At the end of a run: the fetch page is what going on would find, whichever fast entries exist. */
 function settleFetch(): void {
   const pc = load<u64>(PC);
-  if (load<u64>(FETCH_VIRTUAL) == (pc & PAGE_MASK)) return;
+  if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) return;
   const physical = peekFetch(pc);
-  const host = physical == NO_ADDRESS ? 0 : ramAddress(physical & PAGE_MASK, 4096);
-  store<u64>(FETCH_VIRTUAL, host == 0 ? NONE : pc & PAGE_MASK);
-  store<u64>(FETCH_PHYSICAL, host == 0 ? 0 : ((host - RAM) >> 12) as u64);
+  const host = physical === NO_ADDRESS ? 0 : ramAddress(physical & PAGE_MASK, 4096);
+  store<u64>(FETCH_VIRTUAL, host === 0 ? NONE : pc & PAGE_MASK);
+  store<u64>(FETCH_PHYSICAL, host === 0 ? 0 : (((host - RAM) >> 12) as u64));
 }
 
 /** Power-on state: M mode at the start of RAM. Steps and guest time go on; RAM is the caller's. */
@@ -128,6 +158,7 @@ export function reset(): void {
   store<u64>(FETCH_VIRTUAL, NONE);
   store<u64>(CLINT_MTIMECMP, NONE);
   store<u64>(STIMECMP, NONE);
+  store<u64>(DEVICE_ALARM, NONE);
   dropAllCode();
   refreshDerived();
 }
@@ -154,14 +185,15 @@ export function refreshDerived(): void {
   dropFastAll();
   refreshTimers();
   refreshPlic();
+  takeKick();
   setStepsNow(load<u64>(STEPS));
   disturb();
 }
 
-
 /** True if run would execute something now. */
 export function isRunnable(): u32 {
-  return load<u64>(WAITING) == 0 || (pendingBits(load<u64>(STEPS)) & load<u64>(MIE)) != 0 ? 1 : 0;
+  if (isDeviceDue(load<u64>(STEPS))) return 1;
+  return load<u64>(WAITING) === 0 || (pendingBits(load<u64>(STEPS)) & load<u64>(MIE)) !== 0 ? 1 : 0;
 }
 
 /** Guest time of the next timer interrupt that could end a wait, all ones for none. */
@@ -175,3 +207,8 @@ export function initialise(pages: u32): void {
   reset();
 }
 
+/** A host event that no guest may notice: all decoded pages and fast entries are forgotten. */
+export function dropDecoded(): void {
+  dropAllCode();
+  refreshDerived();
+}

@@ -1,6 +1,21 @@
 /** The machine core: what TypeScript may call, and where everything stands in the shared memory. */
-export * from './layout';
-export { requestProcessing, setInterruptLine } from './bus';
-export { currentSteps, setTime, timeAt } from './clock';
+
+export { disturb, requestProcessing, setInterruptLine, takeKick } from './bus';
+export { currentSteps, setDeviceAlarm, setTime, timeAt } from './clock';
 export { dmaPrepare, harvest } from './dirty';
-export { enterSupervisor, initialise, isRunnable, nextTimerTime, refreshDerived, reset, run } from './hart';
+export {
+  dropDecoded,
+  enterSupervisor,
+  initialise,
+  isRunnable,
+  nextTimerTime,
+  REASON_ATTENTION,
+  REASON_IDLE,
+  REASON_KICK,
+  REASON_LIMIT,
+  refreshDerived,
+  reset,
+  run,
+} from './hart';
+export * from './layout';
+export { pageHash, pageIsZero } from './page-kernel/page-hash';

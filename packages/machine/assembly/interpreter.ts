@@ -5,27 +5,152 @@
  * becomes one table jump, and calls inside would make the engine spill.
  * Source: design, "Interpreter".
  */
-import {
-  multiplyHigh, multiplyHighSignedUnsigned, multiplyHighUnsigned, divide, divideUnsigned, divideWord,
-  divideWordUnsigned, remainder, remainderUnsigned, remainderWord, remainderWordUnsigned,
-} from './execute/multiply';
+
 import { executeSlowly, rememberFetch, STATUS_EXIT, STATUS_SCRATCH } from './execute/base';
 import {
-  FAST, FAST_LOAD, FAST_STORE, FAST_STRIDE, FETCH_VIRTUAL, FREG, MSTATUS, NONE, PAGE_MASK, PC, SCRATCH,
+  divide,
+  divideUnsigned,
+  divideWord,
+  divideWordUnsigned,
+  multiplyHigh,
+  multiplyHighSignedUnsigned,
+  multiplyHighUnsigned,
+  remainder,
+  remainderUnsigned,
+  remainderWord,
+  remainderWordUnsigned,
+} from './execute/multiply';
+import {
+  FAST,
+  FAST_LOAD,
+  FAST_STORE,
+  FAST_STRIDE,
+  FETCH_VIRTUAL,
+  FREG,
+  MSTATUS,
+  NONE,
+  PAGE_MASK,
+  PC,
+  SCRATCH,
   XREG,
 } from './layout';
 import { mmuIndex } from './mmu';
 import {
-  ADD2, ADD4, ADDI2, ADDI4, ADDIW2, ADDIW4, ADDW2, ADDW4, AND2, AND4, ANDI2, ANDI4, AUIPC4, BEQZ_FAR2, BEQZ_LOCAL2, BEQ_FAR4, BEQ_LOCAL4, BGEU_FAR4, BGEU_LOCAL4, BGE_FAR4, BGE_LOCAL4, BLTU_FAR4, BLTU_LOCAL4, BLT_FAR4, BLT_LOCAL4, BNEZ_FAR2, BNEZ_LOCAL2, BNE_FAR4, BNE_LOCAL4, DIV4, DIVU4, DIVUW4, DIVW4, FENCE4, FENCE_I4, FLD2, FLD4, FLW4, FSD2, FSD4, FSW4, JALR2, JALR4, JAL_FAR4, JAL_LOCAL4, JR2, J_FAR2, J_LOCAL2, J_LOCAL4, LB4, LBU4, LD2, LD4, LH4, LHU4, LI2, LI4, LW2, LW4, LWU4, MUL4, MULH4, MULHSU4, MULHU4, MULW4, MV2, OR2, OR4, ORI4, PAGE_END, REM4, REMU4, REMUW4, REMW4, SB4, SD2, SD4, SH4, SLL4, SLLI2, SLLI4, SLLIW4, SLLW4, SLT4, SLTI4, SLTIU4, SLTU4, SRA4, SRAI2, SRAI4, SRAIW4, SRAW4, SRL4, SRLI2, SRLI4, SRLIW4, SRLW4, SUB2, SUB4, SUBW2, SUBW4, SW2, SW4, XOR2, XOR4, XORI4,
+  ADD2,
+  ADD4,
+  ADDI2,
+  ADDI4,
+  ADDIW2,
+  ADDIW4,
+  ADDW2,
+  ADDW4,
+  AND2,
+  AND4,
+  ANDI2,
+  ANDI4,
+  AUIPC4,
+  BEQ_FAR4,
+  BEQ_LOCAL4,
+  BEQZ_FAR2,
+  BEQZ_LOCAL2,
+  BGE_FAR4,
+  BGE_LOCAL4,
+  BGEU_FAR4,
+  BGEU_LOCAL4,
+  BLT_FAR4,
+  BLT_LOCAL4,
+  BLTU_FAR4,
+  BLTU_LOCAL4,
+  BNE_FAR4,
+  BNE_LOCAL4,
+  BNEZ_FAR2,
+  BNEZ_LOCAL2,
+  DIV4,
+  DIVU4,
+  DIVUW4,
+  DIVW4,
+  FENCE_I4,
+  FENCE4,
+  FLD2,
+  FLD4,
+  FLW4,
+  FSD2,
+  FSD4,
+  FSW4,
+  J_FAR2,
+  J_LOCAL2,
+  J_LOCAL4,
+  JAL_FAR4,
+  JAL_LOCAL4,
+  JALR2,
+  JALR4,
+  JR2,
+  LB4,
+  LBU4,
+  LD2,
+  LD4,
+  LH4,
+  LHU4,
+  LI2,
+  LI4,
+  LW2,
+  LW4,
+  LWU4,
+  MUL4,
+  MULH4,
+  MULHSU4,
+  MULHU4,
+  MULW4,
+  MV2,
+  OR2,
+  OR4,
+  ORI4,
+  PAGE_END,
+  REM4,
+  REMU4,
+  REMUW4,
+  REMW4,
+  SB4,
+  SD2,
+  SD4,
+  SH4,
+  SLL4,
+  SLLI2,
+  SLLI4,
+  SLLIW4,
+  SLLW4,
+  SLT4,
+  SLTI4,
+  SLTIU4,
+  SLTU4,
+  SRA4,
+  SRAI2,
+  SRAI4,
+  SRAIW4,
+  SRAW4,
+  SRL4,
+  SRLI2,
+  SRLI4,
+  SRLIW4,
+  SRLW4,
+  SUB2,
+  SUB4,
+  SUBW2,
+  SUBW4,
+  SW2,
+  SW4,
+  XOR2,
+  XOR4,
+  XORI4,
 } from './operation';
 import { fastSlot } from './tlb';
 
 function source1(ip: u32): u64 {
-  return load<u64>(((load<u8>(ip, 2) as u32) << 3), XREG);
+  return load<u64>((load<u8>(ip, 2) as u32) << 3, XREG);
 }
 
 function source2(ip: u32): u64 {
-  return load<u64>(((load<u8>(ip, 3) as u32) << 3), XREG);
+  return load<u64>((load<u8>(ip, 3) as u32) << 3, XREG);
 }
 
 function destination(ip: u32): u32 {
@@ -37,7 +162,7 @@ function floatDestination(ip: u32): u32 {
 }
 
 function floatSource2(ip: u32): u64 {
-  return load<u64>(((load<u8>(ip, 3) as u32) << 3), FREG);
+  return load<u64>((load<u8>(ip, 3) as u32) << 3, FREG);
 }
 
 function immediate(ip: u32): u64 {
@@ -46,7 +171,7 @@ function immediate(ip: u32): u64 {
 
 /** A 32-bit result, sign-extended. */
 function word(value: u32): u64 {
-  return (value as i32) as i64 as u64;
+  return value as i32 as i64 as u64;
 }
 
 /** The virtual address of the instruction at an entry: an entry is 8 bytes for each 2 of the page. */
@@ -56,7 +181,7 @@ function pcOf(ip: u32, entryBase: u32, virtualBase: u64): u64 {
 
 /** FS = dirty: floating-point state may be written without any further ado. */
 function isFloatDirty(): bool {
-  return (load<u32>(MSTATUS) & 0x6000) == 0x6000;
+  return (load<u32>(MSTATUS) & 0x6000) === 0x6000;
 }
 
 /** Executes from PC, whose page is decoded at `firstBase`, at most `budget` steps. Returns how many are left. */
@@ -68,7 +193,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
   let ip = entryBase + (((load<u64>(PC) as u32) & 4095) << 2);
   let target: u64 = 0;
   let isJump = false;
-  while (left != 0) {
+  while (left !== 0) {
     left--;
     switch (load<u8>(ip) as u32) {
       case LI4:
@@ -220,7 +345,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += 16;
         continue;
       case SRAIW4:
-        store<u64>(destination(ip), (((source1(ip) as i32) >> (immediate(ip) as i32)) as i64) as u64);
+        store<u64>(destination(ip), ((source1(ip) as i32) >> (immediate(ip) as i32)) as i64 as u64);
         ip += 16;
         continue;
       case ADDW4:
@@ -248,7 +373,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += 16;
         continue;
       case SRAW4:
-        store<u64>(destination(ip), (((source1(ip) as i32) >> ((source2(ip) as i32) & 31)) as i64) as u64);
+        store<u64>(destination(ip), ((source1(ip) as i32) >> ((source2(ip) as i32) & 31)) as i64 as u64);
         ip += 16;
         continue;
       case MUL4:
@@ -312,39 +437,51 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case LB4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != (virtual & PAGE_MASK)) break;
-        store<u64>(destination(ip), load<i8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
         ip += 16;
         continue;
       }
       case LH4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 1) & PAGE_MASK)) break;
-        store<u64>(destination(ip), load<i16>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 1) & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i16>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
         ip += 16;
         continue;
       }
       case LW4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
-        store<u64>(destination(ip), load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
         ip += 16;
         continue;
       }
       case LW2: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
-        store<u64>(destination(ip), load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
         ip += 8;
         continue;
       }
       case LD4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
         ip += 16;
         continue;
@@ -352,7 +489,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case LD2: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
         ip += 8;
         continue;
@@ -360,7 +497,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case LBU4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != (virtual & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
         store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
         ip += 16;
         continue;
@@ -368,7 +505,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case LHU4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 1) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 1) & PAGE_MASK)) break;
         store<u64>(destination(ip), load<u16>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
         ip += 16;
         continue;
@@ -376,7 +513,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case LWU4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
         store<u64>(destination(ip), load<u32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
         ip += 16;
         continue;
@@ -385,8 +522,11 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         if (!isFloatDirty()) break;
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 3) & PAGE_MASK)) break;
-        store<u64>(floatDestination(ip), (load<u32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64) | 0xffffffff00000000);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(
+          floatDestination(ip),
+          (load<u32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64) | 0xffffffff00000000,
+        );
         ip += 16;
         continue;
       }
@@ -394,7 +534,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         if (!isFloatDirty()) break;
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>(floatDestination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
         ip += 16;
         continue;
@@ -403,7 +543,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         if (!isFloatDirty()) break;
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_LOAD) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>(floatDestination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
         ip += 8;
         continue;
@@ -411,7 +551,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case SB4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != (virtual & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== (virtual & PAGE_MASK)) break;
         store<u8>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u8);
         ip += 16;
         continue;
@@ -419,7 +559,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case SH4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 1) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 1) & PAGE_MASK)) break;
         store<u16>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u16);
         ip += 16;
         continue;
@@ -427,7 +567,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case SW4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 3) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 3) & PAGE_MASK)) break;
         store<u32>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u32);
         ip += 16;
         continue;
@@ -435,7 +575,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case SW2: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 3) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 3) & PAGE_MASK)) break;
         store<u32>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u32);
         ip += 8;
         continue;
@@ -443,7 +583,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case SD4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
         ip += 16;
         continue;
@@ -451,7 +591,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case SD2: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
         ip += 8;
         continue;
@@ -460,7 +600,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         if (!isFloatDirty()) break;
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 3) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 3) & PAGE_MASK)) break;
         store<u32>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), floatSource2(ip) as u32);
         ip += 16;
         continue;
@@ -469,7 +609,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         if (!isFloatDirty()) break;
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), floatSource2(ip));
         ip += 16;
         continue;
@@ -478,7 +618,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         if (!isFloatDirty()) break;
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
-        if (load<u64>(slot, FAST_STORE) != ((virtual + 7) & PAGE_MASK)) break;
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
         store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), floatSource2(ip));
         ip += 8;
         continue;
@@ -518,14 +658,14 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         isJump = true;
         break;
       case BEQ_LOCAL4:
-        if (source1(ip) == source2(ip)) {
+        if (source1(ip) === source2(ip)) {
           ip += load<i32>(ip, 4);
           continue;
         }
         ip += 16;
         continue;
       case BNE_LOCAL4:
-        if (source1(ip) != source2(ip)) {
+        if (source1(ip) !== source2(ip)) {
           ip += load<i32>(ip, 4);
           continue;
         }
@@ -560,21 +700,21 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += 16;
         continue;
       case BEQZ_LOCAL2:
-        if (source1(ip) == 0) {
+        if (source1(ip) === 0) {
           ip += load<i32>(ip, 4);
           continue;
         }
         ip += 8;
         continue;
       case BNEZ_LOCAL2:
-        if (source1(ip) != 0) {
+        if (source1(ip) !== 0) {
           ip += load<i32>(ip, 4);
           continue;
         }
         ip += 8;
         continue;
       case BEQ_FAR4:
-        if (source1(ip) == source2(ip)) {
+        if (source1(ip) === source2(ip)) {
           target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
           isJump = true;
           break;
@@ -582,7 +722,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += 16;
         continue;
       case BNE_FAR4:
-        if (source1(ip) != source2(ip)) {
+        if (source1(ip) !== source2(ip)) {
           target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
           isJump = true;
           break;
@@ -622,7 +762,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += 16;
         continue;
       case BEQZ_FAR2:
-        if (source1(ip) == 0) {
+        if (source1(ip) === 0) {
           target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
           isJump = true;
           break;
@@ -630,7 +770,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += 8;
         continue;
       case BNEZ_FAR2:
-        if (source1(ip) != 0) {
+        if (source1(ip) !== 0) {
           target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
           isJump = true;
           break;
@@ -648,7 +788,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
     if (isJump) {
       isJump = false;
       const slot = tables + fastSlot(target);
-      if (load<u64>(slot) == (target & PAGE_MASK)) {
+      if (load<u64>(slot) === (target & PAGE_MASK)) {
         entryBase = load<u32>(slot, 8);
         virtualBase = target & PAGE_MASK;
         ip = entryBase + (((target as u32) & 4095) << 2);
@@ -663,9 +803,9 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       ip += status;
       continue;
     }
-    if (status == STATUS_EXIT) return left;
+    if (status === STATUS_EXIT) return left;
     left++;
-    if (status == STATUS_SCRATCH) {
+    if (status === STATUS_SCRATCH) {
       virtualBase = pcOf(ip, entryBase, virtualBase);
       entryBase = SCRATCH;
       ip = SCRATCH;

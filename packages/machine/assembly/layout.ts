@@ -93,6 +93,8 @@ export const RUN_STEPS: u32 = 0x3008;
 export const DEVICE_FAULT: u32 = 0x300c;
 /** Guest RAM in pages (u32). */
 export const RAM_PAGES: u32 = 0x3010;
+/** Guest time at which a device wants to be processed, all ones for never: derived from the devices' state. */
+export const DEVICE_ALARM: u32 = 0x3018;
 /** An instruction that crosses a page is decoded here, each time: three entries. */
 export const SCRATCH: u32 = 0x3100;
 

@@ -7,7 +7,13 @@
 import { markDirty, ramAddress, storePrepare } from './dirty';
 import { MSTATUS, PAGE_MASK, PRIVILEGE, RAM, SATP } from './layout';
 import {
-  INDEX_BARE, INDEX_NONE, INDEX_SUPERVISOR, INDEX_SUPERVISOR_SUM, INDEX_USER, tlbInsert, tlbLookup,
+  INDEX_BARE,
+  INDEX_NONE,
+  INDEX_SUPERVISOR,
+  INDEX_SUPERVISOR_SUM,
+  INDEX_USER,
+  tlbInsert,
+  tlbLookup,
 } from './tlb';
 
 export const ACCESS_FETCH: u32 = 0;
@@ -39,28 +45,29 @@ export function setFault(cause: u32): u64 {
 function dataPrivilege(): u32 {
   const status = load<u64>(MSTATUS);
   const privilege = load<u64>(PRIVILEGE) as u32;
-  return privilege == 3 && (status & STATUS_MPRV) != 0 ? ((status >> 11) & 3) as u32 : privilege;
+  return privilege === 3 && (status & STATUS_MPRV) !== 0 ? (((status >> 11) & 3) as u32) : privilege;
 }
 
 /** Which fast tables the present context uses. */
 export function mmuIndex(): u32 {
   const status = load<u64>(MSTATUS);
   const privilege = load<u64>(PRIVILEGE) as u32;
-  if (privilege == 3) return (status & STATUS_MPRV) != 0 ? INDEX_NONE : INDEX_BARE;
-  if (load<u64>(SATP) >> 60 == 0) return INDEX_BARE;
-  if ((status & STATUS_MXR) != 0) return INDEX_NONE;
-  if (privilege == 0) return INDEX_USER;
-  return (status & STATUS_SUM) != 0 ? INDEX_SUPERVISOR_SUM : INDEX_SUPERVISOR;
+  if (privilege === 3) return (status & STATUS_MPRV) !== 0 ? INDEX_NONE : INDEX_BARE;
+  if (load<u64>(SATP) >> 60 === 0) return INDEX_BARE;
+  if ((status & STATUS_MXR) !== 0) return INDEX_NONE;
+  if (privilege === 0) return INDEX_USER;
+  return (status & STATUS_SUM) !== 0 ? INDEX_SUPERVISOR_SUM : INDEX_SUPERVISOR;
 }
 
 /** Physical address, or NO_ADDRESS with faultCause set. Fills the architectural TLB. */
 export function translate(virtual: u64, access: u32): u64 {
-  const privilege = access == ACCESS_FETCH ? load<u64>(PRIVILEGE) as u32 : dataPrivilege();
-  if (privilege == 3 || load<u64>(SATP) >> 60 == 0) return virtual;
+  const privilege = access === ACCESS_FETCH ? (load<u64>(PRIVILEGE) as u32) : dataPrivilege();
+  if (privilege === 3 || load<u64>(SATP) >> 60 === 0) return virtual;
   const known = tlbLookup(virtual);
-  if (known != 0 && isAllowed(known, access, privilege) && isMarked(known, access)) return compose(known, virtual);
+  if (known !== 0 && isAllowed(known, access, privilege) && isMarked(known, access))
+    return compose(known, virtual);
   const pte = walk(virtual, access, privilege);
-  if (pte == 0) return setFault(access == ACCESS_FETCH ? 12 : access == ACCESS_LOAD ? 13 : 15);
+  if (pte === 0) return setFault(access === ACCESS_FETCH ? 12 : access === ACCESS_LOAD ? 13 : 15);
   tlbInsert(virtual, pte);
   return compose(pte, virtual);
 }
@@ -68,57 +75,57 @@ export function translate(virtual: u64, access: u32): u64 {
 /** As translate, but changes nothing and knows only what the architectural TLB holds. */
 export function peekFetch(virtual: u64): u64 {
   const privilege = load<u64>(PRIVILEGE) as u32;
-  if (privilege == 3 || load<u64>(SATP) >> 60 == 0) return virtual;
+  if (privilege === 3 || load<u64>(SATP) >> 60 === 0) return virtual;
   const known = tlbLookup(virtual);
-  return known != 0 && isAllowed(known, ACCESS_FETCH, privilege) ? compose(known, virtual) : NO_ADDRESS;
+  return known !== 0 && isAllowed(known, ACCESS_FETCH, privilege) ? compose(known, virtual) : NO_ADDRESS;
 }
 
 /** True if the architectural entry lets a store through without a walk. */
 export function isStorable(virtual: u64): bool {
   const privilege = dataPrivilege();
-  if (privilege == 3 || load<u64>(SATP) >> 60 == 0) return true;
+  if (privilege === 3 || load<u64>(SATP) >> 60 === 0) return true;
   const known = tlbLookup(virtual);
-  return known != 0 && isAllowed(known, ACCESS_STORE, privilege) && isMarked(known, ACCESS_STORE);
+  return known !== 0 && isAllowed(known, ACCESS_STORE, privilege) && isMarked(known, ACCESS_STORE);
 }
 
 function compose(pte: u64, virtual: u64): u64 {
   const span = ((1 as u64) << (12 + 9 * ((pte >> 54) & 3))) - 1;
-  return (((pte << 2) & 0x00fffffffffff000) & ~span) | (virtual & span);
+  return ((pte << 2) & 0x00fffffffffff000 & ~span) | (virtual & span);
 }
 
 function isMarked(pte: u64, access: u32): bool {
-  return access != ACCESS_STORE || (pte & PTE_D) != 0;
+  return access !== ACCESS_STORE || (pte & PTE_D) !== 0;
 }
 
 function isAllowed(pte: u64, access: u32, privilege: u32): bool {
   const status = load<u64>(MSTATUS);
-  if ((pte & PTE_U) != 0) {
-    if (privilege != 0 && ((status & STATUS_SUM) == 0 || access == ACCESS_FETCH)) return false;
-  } else if (privilege != 1) return false;
-  if (access == ACCESS_FETCH) return (pte & PTE_X) != 0;
-  if (access == ACCESS_STORE) return (pte & PTE_W) != 0;
-  return (pte & PTE_R) != 0 || ((status & STATUS_MXR) != 0 && (pte & PTE_X) != 0);
+  if ((pte & PTE_U) !== 0) {
+    if (privilege !== 0 && ((status & STATUS_SUM) === 0 || access === ACCESS_FETCH)) return false;
+  } else if (privilege !== 1) return false;
+  if (access === ACCESS_FETCH) return (pte & PTE_X) !== 0;
+  if (access === ACCESS_STORE) return (pte & PTE_W) !== 0;
+  return (pte & PTE_R) !== 0 || ((status & STATUS_MXR) !== 0 && (pte & PTE_X) !== 0);
 }
 
 /** The leaf with its level in bits 55:54, or 0 for a page fault. Sets A and D in memory. */
 function walk(virtual: u64, access: u32, privilege: u32): u64 {
-  if (((virtual as i64) << 25) >> 25 != (virtual as i64)) return 0;
+  if (((virtual as i64) << 25) >> 25 !== (virtual as i64)) return 0;
   let table = (load<u64>(SATP) & 0x00000fffffffffff) << 12;
   for (let level: i32 = 2; level >= 0; level--) {
     const shift = (12 + 9 * level) as u64;
     const host = ramAddress(table + (((virtual >> shift) & 511) << 3), 8);
-    if (host == 0) return 0;
+    if (host === 0) return 0;
     const pte = load<u64>(host);
-    if ((pte & PTE_V) == 0 || pte >> 54 != 0) return 0;
-    if ((pte & (PTE_R | PTE_W | PTE_X)) == 0) {
-      if ((pte & (PTE_D | PTE_A | PTE_U)) != 0) return 0;
+    if ((pte & PTE_V) === 0 || pte >> 54 !== 0) return 0;
+    if ((pte & (PTE_R | PTE_W | PTE_X)) === 0) {
+      if ((pte & (PTE_D | PTE_A | PTE_U)) !== 0) return 0;
       table = (pte << 2) & 0x00fffffffffff000;
       continue;
     }
-    if ((pte & (PTE_R | PTE_W)) == PTE_W || !isAllowed(pte, access, privilege)) return 0;
-    if (((pte >> 10) & (((1 as u64) << (9 * level)) - 1)) != 0) return 0;
-    const updated = pte | PTE_A | (access == ACCESS_STORE ? PTE_D : 0);
-    if (updated != pte) {
+    if ((pte & (PTE_R | PTE_W)) === PTE_W || !isAllowed(pte, access, privilege)) return 0;
+    if (((pte >> 10) & (((1 as u64) << (9 * level)) - 1)) !== 0) return 0;
+    const updated = pte | PTE_A | (access === ACCESS_STORE ? PTE_D : 0);
+    if (updated !== pte) {
       storePrepare(host, 8);
       store<u64>(host, updated);
     }
@@ -133,5 +140,5 @@ export function markHostDirty(host: u32): void {
 }
 
 export function samePage(a: u64, b: u64): bool {
-  return ((a ^ b) & PAGE_MASK) == 0;
+  return ((a ^ b) & PAGE_MASK) === 0;
 }

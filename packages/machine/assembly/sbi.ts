@@ -43,17 +43,17 @@ export function executeSbi(): void {
     legacy(extension);
     return;
   }
-  if (extension == EXTENSION_BASE) base(call);
-  else if (extension == EXTENSION_TIME && call == 0) {
+  if (extension === EXTENSION_BASE) base(call);
+  else if (extension === EXTENSION_TIME && call === 0) {
     setTimer(load<u64>(A0));
     answer(SUCCESS, 0);
-  } else if (extension == EXTENSION_IPI && call == 0) sendInterrupt();
-  else if (extension == EXTENSION_RFENCE && call < 3) {
-    if (call != 0) fence();
+  } else if (extension === EXTENSION_IPI && call === 0) sendInterrupt();
+  else if (extension === EXTENSION_RFENCE && call < 3) {
+    if (call !== 0) fence();
     answer(SUCCESS, 0);
-  } else if (extension == EXTENSION_HSM) hartState(call);
-  else if (extension == EXTENSION_RESET && call == 0) reset();
-  else if (extension == EXTENSION_CONSOLE) debugConsole(call);
+  } else if (extension === EXTENSION_HSM) hartState(call);
+  else if (extension === EXTENSION_RESET && call === 0) reset();
+  else if (extension === EXTENSION_CONSOLE) debugConsole(call);
   else answer(NOT_SUPPORTED, 0);
 }
 
@@ -98,7 +98,7 @@ function base(call: u64): void {
     case 1:
     case 2:
       // Implementation id and version: none of the registered ones.
-      answer(SUCCESS, call == 1 ? 0x534b4e : 1);
+      answer(SUCCESS, call === 1 ? 0x534b4e : 1);
       break;
     case 3:
       answer(SUCCESS, isImplemented(load<u64>(A0)) ? 1 : 0);
@@ -115,9 +115,14 @@ function base(call: u64): void {
 
 function isImplemented(extension: u64): bool {
   return (
-    extension < 9 || extension == EXTENSION_BASE || extension == EXTENSION_TIME || extension == EXTENSION_IPI ||
-    extension == EXTENSION_RFENCE || extension == EXTENSION_HSM || extension == EXTENSION_RESET ||
-    extension == EXTENSION_CONSOLE
+    extension < 9 ||
+    extension === EXTENSION_BASE ||
+    extension === EXTENSION_TIME ||
+    extension === EXTENSION_IPI ||
+    extension === EXTENSION_RFENCE ||
+    extension === EXTENSION_HSM ||
+    extension === EXTENSION_RESET ||
+    extension === EXTENSION_CONSOLE
   );
 }
 
@@ -129,7 +134,7 @@ function setTimer(time: u64): void {
 
 /** True if a hart mask with its base names hart 0, the only one. */
 function namesHart0(mask: u64, first: u64): bool {
-  return first == NONE || (first == 0 && (mask & 1) != 0);
+  return first === NONE || (first === 0 && (mask & 1) !== 0);
 }
 
 function sendInterrupt(): void {
@@ -148,10 +153,10 @@ function fence(): void {
 
 function hartState(call: u64): void {
   const hart = load<u64>(A0);
-  if (call == 0) answer(hart == 0 ? ALREADY_AVAILABLE : INVALID_PARAMETER, 0);
-  else if (call == 1) answer(FAILED, 0);
-  else if (call == 2) answer(hart == 0 ? SUCCESS : INVALID_PARAMETER, 0);
-  else if (call == 3 && (hart & 0xffffffff) == 0) {
+  if (call === 0) answer(hart === 0 ? ALREADY_AVAILABLE : INVALID_PARAMETER, 0);
+  else if (call === 1) answer(FAILED, 0);
+  else if (call === 2) answer(hart === 0 ? SUCCESS : INVALID_PARAMETER, 0);
+  else if (call === 3 && (hart & 0xffffffff) === 0) {
     // Default retentive suspend behaves as wfi.
     store<u64>(WAITING, 1);
     answer(SUCCESS, 0);
@@ -164,17 +169,17 @@ function reset(): void {
     answer(INVALID_PARAMETER, 0);
     return;
   }
-  busWrite(TEST_DEVICE, 4, type == 0 ? 0x5555 : 0x7777);
+  busWrite(TEST_DEVICE, 4, type === 0 ? 0x5555 : 0x7777);
   answer(SUCCESS, 0);
 }
 
 function readConsole(): i32 {
-  if (!busRead(UART + 5, 1) || (busValue & 1) == 0) return -1;
+  if (!busRead(UART + 5, 1) || (busValue & 1) === 0) return -1;
   return busRead(UART, 1) ? (busValue as i32) : -1;
 }
 
 function debugConsole(call: u64): void {
-  if (call == 2) {
+  if (call === 2) {
     busWrite(UART, 1, load<u64>(A0) & 0xff);
     answer(SUCCESS, 0);
     return;
@@ -184,13 +189,13 @@ function debugConsole(call: u64): void {
     return;
   }
   const length = min<u64>(load<u64>(A0), CONSOLE_BYTES_MAX) as u32;
-  const host = load<u64>(A2) == 0 ? ramAddress(load<u64>(A1), length) : 0;
-  if (host == 0) {
-    answer(length == 0 ? SUCCESS : INVALID_ADDRESS, 0);
+  const host = load<u64>(A2) === 0 ? ramAddress(load<u64>(A1), length) : 0;
+  if (host === 0) {
+    answer(length === 0 ? SUCCESS : INVALID_ADDRESS, 0);
     return;
   }
   let done: u32 = 0;
-  if (call == 0) {
+  if (call === 0) {
     for (; done < length; done++) busWrite(UART, 1, load<u8>(host + done) as u64);
   } else {
     for (; done < length; done++) {

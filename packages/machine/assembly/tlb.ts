@@ -5,7 +5,17 @@
  * Source: design, "TLB". Omitted: ASIDs; a write of satp that changes it empties the TLB.
  */
 import {
-  CODE_POOL, FAST, FAST_INDICES, FAST_LOAD, FAST_STORE, FAST_STRIDE, PAGE_MASK, RAM, TLB, TLB_ENTRIES, TLB_USED,
+  CODE_POOL,
+  FAST,
+  FAST_INDICES,
+  FAST_LOAD,
+  FAST_STORE,
+  FAST_STRIDE,
+  PAGE_MASK,
+  RAM,
+  TLB,
+  TLB_ENTRIES,
+  TLB_USED,
   TLB_USED_COUNT,
 } from './layout';
 
@@ -27,13 +37,13 @@ export function fastSlot(virtual: u64): u32 {
 /** The architectural entry of a virtual page, or 0: the pte with its level in bits 55:54. */
 export function tlbLookup(virtual: u64): u64 {
   const slot = TLB + fastSlot(virtual);
-  return load<u64>(slot) == ((virtual & PAGE_MASK) | 1) ? load<u64>(slot, 8) : 0;
+  return load<u64>(slot) === ((virtual & PAGE_MASK) | 1) ? load<u64>(slot, 8) : 0;
 }
 
 export function tlbInsert(virtual: u64, pte: u64): void {
   const offset = fastSlot(virtual);
   const slot = TLB + offset;
-  if (load<u64>(slot) == 0) {
+  if (load<u64>(slot) === 0) {
     const used = load<u64>(TLB_USED_COUNT) as u32;
     store<u32>(TLB_USED + (used << 2), offset);
     store<u64>(TLB_USED_COUNT, (used + 1) as u64);
@@ -61,7 +71,7 @@ export function tlbFlushAddress(virtual: u64): void {
   for (let i: u32 = 0; i < used; i++) {
     const offset = load<u32>(TLB_USED + (i << 2));
     const shift = 12 + 9 * ((load<u64>(TLB + offset, 8) >> 54) & 3);
-    if (load<u64>(TLB + offset) >> shift == virtual >> shift) {
+    if (load<u64>(TLB + offset) >> shift === virtual >> shift) {
       store<u64>(TLB + offset, 0);
       store<u64>(TLB + offset, 0, 8);
       dropFastSlot(offset);
@@ -99,7 +109,7 @@ export function dropFastFetches(base: u32): void {
   for (let index: u32 = 0; index <= INDEX_BARE; index++) {
     const table = FAST + index * FAST_STRIDE;
     for (let at: u32 = 0; at < TLB_ENTRIES << 4; at += 16) {
-      if (load<u32>(table + at, 8) == base) {
+      if (load<u32>(table + at, 8) === base) {
         store<u64>(table + at, EMPTY);
         store<u32>(table + at, 0, 8);
       }
@@ -114,14 +124,14 @@ export function dropStoreAliases(page: u32): void {
     const table = FAST + index * FAST_STRIDE + FAST_STORE;
     for (let at: u32 = 0; at < TLB_ENTRIES << 4; at += 16) {
       const tag = load<u64>(table + at);
-      if (tag != EMPTY && (tag as u32) + load<u32>(table + at, 8) == host) store<u64>(table + at, EMPTY);
+      if (tag !== EMPTY && (tag as u32) + load<u32>(table + at, 8) === host) store<u64>(table + at, EMPTY);
     }
   }
 }
 
 /** `table` is 0 (fetch: `value` is the entry base) or FAST_LOAD or FAST_STORE (`value` is host - virtual). */
 export function fillFast(index: u32, table: u32, virtual: u64, value: u32): void {
-  if (index == INDEX_NONE) return;
+  if (index === INDEX_NONE) return;
   const slot = FAST + index * FAST_STRIDE + table + fastSlot(virtual);
   store<u64>(slot, virtual & PAGE_MASK);
   store<u32>(slot, value, 8);

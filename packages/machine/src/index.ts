@@ -1,1 +1,13 @@
-export {};
+import './web-assembly.ts';
+
+export { type BootOptions, planBoot } from './boot.ts';
+export { bootMachine } from './boot-machine.ts';
+export { type CoreLayout, type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
+export type { BoardDevices, DeviceFactory } from './device-bus.ts';
+export { createDevices, type DeviceOptions } from './devices/create-devices.ts';
+export type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
+export type { ConsoleInput, MachineInput, NicInput } from './input.ts';
+export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
+export { MachineError, type MachineErrorCode } from './machine-error.ts';
+export { type DirtyConsumer, dirtyConsumers, MachineMemory, pageBytes, pagesOf } from './machine-memory.ts';
+export { addHashes } from './state-hash.ts';

@@ -11,8 +11,33 @@ import { ramAddress } from '../dirty';
 import { FETCH_PHYSICAL, FETCH_VIRTUAL, FREG, MSTATUS, NONE, PC, RAM, SCRATCH, XREG } from '../layout';
 import { ACCESS_FETCH, faultCause, NO_ADDRESS, translate } from '../mmu';
 import {
-  ATOMIC4, DECODE, EBREAK2, FLD2, FLD4, FLOAT4, FLW4, FSD2, FSD4, FSW4, LB4, LBU4, LD2, LD4, LH4, LHU4, LW2, LW4,
-  LWU4, PAGE_END, SB4, SD2, SD4, SH4, SW2, SW4, SYSTEM4,
+  ATOMIC4,
+  DECODE,
+  EBREAK2,
+  FLD2,
+  FLD4,
+  FLOAT4,
+  FLW4,
+  FSD2,
+  FSD4,
+  FSW4,
+  LB4,
+  LBU4,
+  LD2,
+  LD4,
+  LH4,
+  LHU4,
+  LW2,
+  LW4,
+  LWU4,
+  PAGE_END,
+  SB4,
+  SD2,
+  SD4,
+  SH4,
+  SW2,
+  SW4,
+  SYSTEM4,
 } from '../operation';
 import { enterTrap } from '../trap';
 import { DONE, executeAtomic, ILLEGAL } from './atomic';
@@ -97,7 +122,7 @@ export function executeSlowly(ip: u32, entryBase: u32, pc: u64, left: u32): u32 
 
 /** Leaves behind which page instructions come from, so that going on there consults the TLB as if never stopped. */
 export function rememberFetch(entryBase: u32, virtualBase: u64): void {
-  if (entryBase == SCRATCH) {
+  if (entryBase === SCRATCH) {
     store<u64>(FETCH_VIRTUAL, NONE);
     return;
   }
@@ -143,7 +168,7 @@ function storeInteger(ip: u32, entryBase: u32, size: u32, step: u32): u32 {
 }
 
 function isFloatOff(): bool {
-  return (load<u64>(MSTATUS) & STATUS_FS) == 0;
+  return (load<u64>(MSTATUS) & STATUS_FS) === 0;
 }
 
 function markFloatDirty(): void {
@@ -153,16 +178,16 @@ function markFloatDirty(): void {
 /** The bits of a floating-point load or store, which its entry does not keep: the instruction where pc points. */
 function instructionBits(step: u32, pc: u64): u64 {
   const host = ramAddress(translate(pc, ACCESS_FETCH), 2);
-  const low = host == 0 ? 0 : (load<u16>(host) as u64);
-  if (step == STEP2) return low;
+  const low = host === 0 ? 0 : (load<u16>(host) as u64);
+  if (step === STEP2) return low;
   const second = ramAddress(translate(pc + 2, ACCESS_FETCH), 2);
-  return second == 0 ? low : low | ((load<u16>(second) as u64) << 16);
+  return second === 0 ? low : low | ((load<u16>(second) as u64) << 16);
 }
 
 function loadFloat(ip: u32, entryBase: u32, size: u32, step: u32): u32 {
   if (isFloatOff()) return trap(CAUSE_ILLEGAL, instructionBits(step, load<u64>(PC)));
   if (!loadVirtual(address(ip), size)) return trap(faultCause, faultAddress);
-  const boxed = size == 4 ? loadedValue | 0xffffffff00000000 : loadedValue;
+  const boxed = size === 4 ? loadedValue | 0xffffffff00000000 : loadedValue;
   store<u64>(FREG + ((load<u8>(ip, 1) as u32) << 3), boxed);
   markFloatDirty();
   return advance(entryBase, step);
@@ -177,7 +202,7 @@ function storeFloat(ip: u32, entryBase: u32, size: u32, step: u32): u32 {
 
 function floatInstruction(ip: u32): u32 {
   const instruction = load<u32>(ip, 4);
-  if (isFloatOff() || executeFloat(instruction) != 0) return trap(CAUSE_ILLEGAL, instruction as u64);
+  if (isFloatOff() || executeFloat(instruction) !== 0) return trap(CAUSE_ILLEGAL, instruction as u64);
   markFloatDirty();
   return STEP4;
 }
@@ -185,8 +210,8 @@ function floatInstruction(ip: u32): u32 {
 function atomicInstruction(ip: u32): u32 {
   const instruction = load<u32>(ip, 4);
   const outcome = executeAtomic(instruction, load<u8>(ip, 1) as u32);
-  if (outcome == DONE) return STEP4;
-  if (outcome == ILLEGAL) return trap(CAUSE_ILLEGAL, instruction as u64);
+  if (outcome === DONE) return STEP4;
+  if (outcome === ILLEGAL) return trap(CAUSE_ILLEGAL, instruction as u64);
   return trap(faultCause, faultAddress);
 }
 
@@ -195,9 +220,9 @@ function system(ip: u32, entryBase: u32, pc: u64): u32 {
   // Before the instruction: sfence.vma and satp forget the page that instructions come from.
   rememberFetch(entryBase, pc & 0xfffffffffffff000);
   const outcome = executeSystem(instruction, load<u8>(ip, 1) as u32);
-  if (outcome == NEXT) return STEP4;
-  if (outcome == JUMPED) return STATUS_EXIT;
-  if (outcome == ILLEGAL_SYSTEM) return trap(CAUSE_ILLEGAL, instruction as u64);
+  if (outcome === NEXT) return STEP4;
+  if (outcome === JUMPED) return STATUS_EXIT;
+  if (outcome === ILLEGAL_SYSTEM) return trap(CAUSE_ILLEGAL, instruction as u64);
   store<u64>(PC, pc + 4);
   return STATUS_EXIT;
 }
@@ -206,7 +231,7 @@ function decodeEntry(ip: u32, entryBase: u32, pc: u64): u32 {
   const offset = (ip - entryBase) >> 2;
   const host = RAM + (pageOfBase(entryBase) << 12) + offset;
   const low = load<u16>(host) as u32;
-  if ((low & 3) != 3) {
+  if ((low & 3) !== 3) {
     decodeCompressed(ip, low, offset);
     return STATUS_RETRY;
   }
@@ -216,9 +241,9 @@ function decodeEntry(ip: u32, entryBase: u32, pc: u64): u32 {
   }
   // The other half depends on the next virtual page: never cached.
   const physical = translate(pc + 2, ACCESS_FETCH);
-  if (physical == NO_ADDRESS) return trap(faultCause, pc + 2);
+  if (physical === NO_ADDRESS) return trap(faultCause, pc + 2);
   const second = ramAddress(physical, 2);
-  if (second == 0) return trap(1, pc + 2);
+  if (second === 0) return trap(1, pc + 2);
   decodeWord(SCRATCH, low | ((load<u16>(second) as u32) << 16), OFFSET_CROSSING);
   store<u64>(SCRATCH, PAGE_END as u64, 8);
   store<u64>(SCRATCH, PAGE_END as u64, 16);

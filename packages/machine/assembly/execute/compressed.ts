@@ -4,8 +4,37 @@
  */
 import { isLocal, setEntry, sink } from '../decode';
 import {
-  ADD2, ADDI2, ADDIW2, ADDW2, AND2, ANDI2, BEQZ_FAR2, BEQZ_LOCAL2, BNEZ_FAR2, BNEZ_LOCAL2, EBREAK2, FLD2, FSD2,
-  ILLEGAL2, J_FAR2, J_LOCAL2, JALR2, JR2, LD2, LI2, LW2, MV2, OR2, SD2, SLLI2, SRAI2, SRLI2, SUB2, SUBW2, SW2, XOR2,
+  ADD2,
+  ADDI2,
+  ADDIW2,
+  ADDW2,
+  AND2,
+  ANDI2,
+  BEQZ_FAR2,
+  BEQZ_LOCAL2,
+  BNEZ_FAR2,
+  BNEZ_LOCAL2,
+  EBREAK2,
+  FLD2,
+  FSD2,
+  ILLEGAL2,
+  J_FAR2,
+  J_LOCAL2,
+  JALR2,
+  JR2,
+  LD2,
+  LI2,
+  LW2,
+  MV2,
+  OR2,
+  SD2,
+  SLLI2,
+  SRAI2,
+  SRLI2,
+  SUB2,
+  SUBW2,
+  SW2,
+  XOR2,
 } from '../operation';
 
 /** `offset` is the instruction's place in its page. */
@@ -32,7 +61,7 @@ function decodeQuadrant0(entry: u32, c: u32, funct3: u32): void {
   switch (funct3) {
     case 0: {
       const wide = (((c >> 7) & 0x30) | ((c >> 1) & 0x3c0) | ((c >> 4) & 4) | ((c >> 2) & 8)) as i32;
-      if (wide != 0) setEntry(entry, ADDI2, low, 2, 0, wide);
+      if (wide !== 0) setEntry(entry, ADDI2, low, 2, 0, wide);
       break;
     }
     case 1:
@@ -65,14 +94,14 @@ function decodeQuadrant1(entry: u32, c: u32, funct3: u32, offset: u32): void {
       setEntry(entry, ADDI2, sink(rd), rd, 0, immediate);
       break;
     case 1:
-      if (rd != 0) setEntry(entry, ADDIW2, rd, rd, 0, immediate);
+      if (rd !== 0) setEntry(entry, ADDIW2, rd, rd, 0, immediate);
       break;
     case 2:
       setEntry(entry, LI2, sink(rd), 0, 0, immediate);
       break;
     case 3: {
-      if (immediate == 0) break;
-      if (rd != 2) setEntry(entry, LI2, sink(rd), 0, 0, immediate << 12);
+      if (immediate === 0) break;
+      if (rd !== 2) setEntry(entry, LI2, sink(rd), 0, 0, immediate << 12);
       else setEntry(entry, ADDI2, 2, 2, 0, stackImmediate(c));
       break;
     }
@@ -88,7 +117,7 @@ function decodeQuadrant1(entry: u32, c: u32, funct3: u32, offset: u32): void {
     default: {
       const distance = branchDistance(c);
       const local = isLocal(offset, distance);
-      const operation = funct3 == 6 ? (local ? BEQZ_LOCAL2 : BEQZ_FAR2) : local ? BNEZ_LOCAL2 : BNEZ_FAR2;
+      const operation = funct3 === 6 ? (local ? BEQZ_LOCAL2 : BEQZ_FAR2) : local ? BNEZ_LOCAL2 : BNEZ_FAR2;
       setEntry(entry, operation, 0, ((c >> 7) & 7) + 8, 0, local ? distance * 4 : distance);
     }
   }
@@ -146,10 +175,10 @@ function decodeQuadrant2(entry: u32, c: u32, funct3: u32): void {
       setEntry(entry, FLD2, rd, 2, 0, doubleLoad);
       break;
     case 2:
-      if (rd != 0) setEntry(entry, LW2, rd, 2, 0, wordLoad);
+      if (rd !== 0) setEntry(entry, LW2, rd, 2, 0, wordLoad);
       break;
     case 3:
-      if (rd != 0) setEntry(entry, LD2, rd, 2, 0, doubleLoad);
+      if (rd !== 0) setEntry(entry, LD2, rd, 2, 0, doubleLoad);
       break;
     case 4:
       decodeMove(entry, c, rd, rs2);
@@ -166,21 +195,21 @@ function decodeQuadrant2(entry: u32, c: u32, funct3: u32): void {
 }
 
 function decodeMove(entry: u32, c: u32, rd: u32, rs2: u32): void {
-  if ((c & 0x1000) == 0) {
-    if (rs2 != 0) setEntry(entry, MV2, sink(rd), rs2, 0, 0);
-    else if (rd != 0) setEntry(entry, JR2, 32, rd, 0, 0);
-  } else if (rs2 != 0) setEntry(entry, ADD2, sink(rd), rd, rs2, 0);
-  else if (rd != 0) setEntry(entry, JALR2, 1, rd, 0, 0);
+  if ((c & 0x1000) === 0) {
+    if (rs2 !== 0) setEntry(entry, MV2, sink(rd), rs2, 0, 0);
+    else if (rd !== 0) setEntry(entry, JR2, 32, rd, 0, 0);
+  } else if (rs2 !== 0) setEntry(entry, ADD2, sink(rd), rd, rs2, 0);
+  else if (rd !== 0) setEntry(entry, JALR2, 1, rd, 0, 0);
   else setEntry(entry, EBREAK2, 0, 0, 0, 0);
 }
 
 function signed6(c: u32): i32 {
-  return (((c << 19) as i32) >> 31 << 5) | (((c >> 2) & 31) as i32);
+  return ((((c << 19) as i32) >> 31) << 5) | (((c >> 2) & 31) as i32);
 }
 
 function stackImmediate(c: u32): i32 {
   return (
-    (((c << 19) as i32) >> 31 << 9) |
+    ((((c << 19) as i32) >> 31) << 9) |
     (((c >> 2) & 0x10) as i32) |
     (((c << 1) & 0x40) as i32) |
     (((c << 4) & 0x180) as i32) |
@@ -190,7 +219,7 @@ function stackImmediate(c: u32): i32 {
 
 function jumpDistance(c: u32): i32 {
   return (
-    (((c << 19) as i32) >> 31 << 11) |
+    ((((c << 19) as i32) >> 31) << 11) |
     (((c >> 7) & 0x10) as i32) |
     (((c >> 1) & 0x300) as i32) |
     (((c << 2) & 0x400) as i32) |
@@ -203,7 +232,7 @@ function jumpDistance(c: u32): i32 {
 
 function branchDistance(c: u32): i32 {
   return (
-    (((c << 19) as i32) >> 31 << 8) |
+    ((((c << 19) as i32) >> 31) << 8) |
     (((c >> 7) & 0x18) as i32) |
     (((c << 1) & 0xc0) as i32) |
     (((c >> 2) & 6) as i32) |

@@ -22,49 +22,49 @@ export function multiplyHighSignedUnsigned(a: u64, b: u64): u64 {
 }
 
 export function divide(a: u64, b: u64): u64 {
-  if (b == 0) return 0xffffffffffffffff;
-  if (a == 0x8000000000000000 && b == 0xffffffffffffffff) return a;
+  if (b === 0) return 0xffffffffffffffff;
+  if (a === 0x8000000000000000 && b === 0xffffffffffffffff) return a;
   return ((a as i64) / (b as i64)) as u64;
 }
 
 export function divideUnsigned(a: u64, b: u64): u64 {
-  return b == 0 ? 0xffffffffffffffff : a / b;
+  return b === 0 ? 0xffffffffffffffff : a / b;
 }
 
 export function remainder(a: u64, b: u64): u64 {
-  if (b == 0) return a;
-  if (b == 0xffffffffffffffff) return 0;
+  if (b === 0) return a;
+  if (b === 0xffffffffffffffff) return 0;
   return ((a as i64) % (b as i64)) as u64;
 }
 
 export function remainderUnsigned(a: u64, b: u64): u64 {
-  return b == 0 ? a : a % b;
+  return b === 0 ? a : a % b;
 }
 
 export function divideWord(a: u64, b: u64): u64 {
   const dividend = a as i32;
   const divisor = b as i32;
-  if (divisor == 0) return 0xffffffffffffffff;
-  if (divisor == -1) return ((0 - dividend) as i64) as u64;
-  return ((dividend / divisor) as i64) as u64;
+  if (divisor === 0) return 0xffffffffffffffff;
+  if (divisor === -1) return (0 - dividend) as i64 as u64;
+  return (dividend / divisor) as i64 as u64;
 }
 
 export function divideWordUnsigned(a: u64, b: u64): u64 {
   const divisor = b as u32;
-  if (divisor == 0) return 0xffffffffffffffff;
-  return (((a as u32) / divisor) as i32 as i64) as u64;
+  if (divisor === 0) return 0xffffffffffffffff;
+  return ((a as u32) / divisor) as i32 as i64 as u64;
 }
 
 export function remainderWord(a: u64, b: u64): u64 {
   const dividend = a as i32;
   const divisor = b as i32;
-  if (divisor == 0) return (dividend as i64) as u64;
-  if (divisor == -1) return 0;
-  return ((dividend % divisor) as i64) as u64;
+  if (divisor === 0) return dividend as i64 as u64;
+  if (divisor === -1) return 0;
+  return (dividend % divisor) as i64 as u64;
 }
 
 export function remainderWordUnsigned(a: u64, b: u64): u64 {
   const divisor = b as u32;
-  if (divisor == 0) return ((a as i32) as i64) as u64;
-  return (((a as u32) % divisor) as i32 as i64) as u64;
+  if (divisor === 0) return a as i32 as i64 as u64;
+  return ((a as u32) % divisor) as i32 as i64 as u64;
 }

@@ -24,8 +24,8 @@ const STATUS_TSR: u64 = 1 << 22;
 /** `rd` is a register slot. PC holds the instruction's address. */
 export function executeSystem(instruction: u32, rd: u32): u32 {
   const funct3 = (instruction >> 12) & 7;
-  if (funct3 == 4) return ILLEGAL_SYSTEM;
-  if (funct3 != 0) return executeCsr(instruction, rd, funct3);
+  if (funct3 === 4) return ILLEGAL_SYSTEM;
+  if (funct3 !== 0) return executeCsr(instruction, rd, funct3);
   const privilege = load<u64>(PRIVILEGE) as u32;
   const status = load<u64>(MSTATUS);
   switch (instruction) {
@@ -35,23 +35,23 @@ export function executeSystem(instruction: u32, rd: u32): u32 {
       enterTrap(3, 0);
       return JUMPED;
     case 0x10200073:
-      if (privilege == 0 || (privilege == 1 && (status & STATUS_TSR) != 0)) return ILLEGAL_SYSTEM;
+      if (privilege === 0 || (privilege === 1 && (status & STATUS_TSR) !== 0)) return ILLEGAL_SYSTEM;
       returnFromSupervisor();
       return JUMPED;
     case 0x30200073:
-      if (privilege != 3) return ILLEGAL_SYSTEM;
+      if (privilege !== 3) return ILLEGAL_SYSTEM;
       returnFromMachine();
       return JUMPED;
     case 0x10500073:
-      if (privilege == 0 || (privilege == 1 && (status & STATUS_TW) != 0)) return ILLEGAL_SYSTEM;
+      if (privilege === 0 || (privilege === 1 && (status & STATUS_TW) !== 0)) return ILLEGAL_SYSTEM;
       store<u64>(WAITING, 1);
       return LOOK_AGAIN;
     default:
   }
-  if (instruction >> 25 == 9 && ((instruction >> 7) & 31) == 0) {
-    if (privilege == 0 || (privilege == 1 && (status & STATUS_TVM) != 0)) return ILLEGAL_SYSTEM;
+  if (instruction >> 25 === 9 && ((instruction >> 7) & 31) === 0) {
+    if (privilege === 0 || (privilege === 1 && (status & STATUS_TVM) !== 0)) return ILLEGAL_SYSTEM;
     const rs1 = (instruction >> 15) & 31;
-    if (rs1 == 0) tlbFlushAll();
+    if (rs1 === 0) tlbFlushAll();
     else tlbFlushAddress(load<u64>(XREG + (rs1 << 3)));
     store<u64>(FETCH_VIRTUAL, NONE);
     return LOOK_AGAIN;
@@ -60,7 +60,7 @@ export function executeSystem(instruction: u32, rd: u32): u32 {
 }
 
 function executeCall(privilege: u32): u32 {
-  if (privilege == 1 && load<u64>(SBI_ENABLED) != 0) {
+  if (privilege === 1 && load<u64>(SBI_ENABLED) !== 0) {
     executeSbi();
     return LOOK_AGAIN;
   }
@@ -71,15 +71,15 @@ function executeCall(privilege: u32): u32 {
 function executeCsr(instruction: u32, rd: u32, funct3: u32): u32 {
   const csr = instruction >> 20;
   const field = (instruction >> 15) & 31;
-  const source = (funct3 & 4) != 0 ? (field as u64) : load<u64>(XREG + (field << 3));
+  const source = (funct3 & 4) !== 0 ? (field as u64) : load<u64>(XREG + (field << 3));
   if (!readCsr(csr)) return ILLEGAL_SYSTEM;
   const before = csrValue;
   const kind = funct3 & 3;
   let outcome = NEXT;
-  if (kind == 1 || field != 0) {
-    const value = kind == 1 ? source : kind == 2 ? before | source : before & ~source;
-    if (!writeCsr(csr, value, kind == 1 ? NONE : source)) return ILLEGAL_SYSTEM;
-    if (takeContextChange() || pendingInterrupt(currentSteps() + 1) != NO_INTERRUPT) outcome = LOOK_AGAIN;
+  if (kind === 1 || field !== 0) {
+    const value = kind === 1 ? source : kind === 2 ? before | source : before & ~source;
+    if (!writeCsr(csr, value, kind === 1 ? NONE : source)) return ILLEGAL_SYSTEM;
+    if (takeContextChange() || pendingInterrupt(currentSteps() + 1) !== NO_INTERRUPT) outcome = LOOK_AGAIN;
   }
   store<u64>(XREG + (rd << 3), before);
   return outcome;

@@ -38,11 +38,10 @@ function rootJam<T>(radicand: u64): u64 {
   return (root >> 1) | (((rest << 33 !== square) as u64) | (root & 1));
 }
 
+/** Expects at most 53 significant bits: the radicand is exact as an f64. */
 function floorRoot(radicand: u64): u64 {
-  let root = sqrt<f64>(radicand as f64) as u64;
-  // The estimate is off by at most one either way, and may be 2^32, whose square does not fit.
-  if (root > 0xffffffff) root = 0xffffffff;
-  if (root * root > radicand) root -= 1;
-  else if (root < 0xffffffff && (root + 1) * (root + 1) <= radicand) root += 1;
-  return root;
+  // Rounding to nearest never falls below the floor, but may reach the next integer. It can't reach 2^32: the
+  // largest radicand's root, a little below 2^32 * (1 - 2^-54), rounds to 2^32 * (1 - 2^-53).
+  const root = sqrt<f64>(radicand as f64) as u64;
+  return root * root > radicand ? root - 1 : root;
 }

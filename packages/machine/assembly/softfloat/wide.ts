@@ -32,7 +32,8 @@ function quotientDigit(remainder: u64, divisor: u64): u64 {
   const divisorLow = divisor & 0xffffffff;
   let digit = remainder / divisorHigh;
   let rest = remainder - digit * divisorHigh;
-  while (digit > 0xffffffff || digit * divisorLow > rest << 32) {
+  // remainder < divisor keeps the first estimate at most 2^32 + 1, and its product with divisorLow below 2^64.
+  while (digit * divisorLow > rest << 32) {
     digit -= 1;
     rest += divisorHigh;
     if (rest > 0xffffffff) break;

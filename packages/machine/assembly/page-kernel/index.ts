@@ -1,0 +1,2 @@
+/** A small module without shared memory, for whoever hashes private copies of pages: transfer workers. */
+export { pageHash, pageIsZero } from './page-hash';

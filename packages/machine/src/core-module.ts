@@ -1,0 +1,107 @@
+/**
+ * The compiled core and what TypeScript knows of it. `CoreModules` can be sent to workers: modules are shared,
+ * the layout is a plain record read once from the core's exported globals.
+ */
+import { readFile } from 'node:fs/promises';
+import { MachineError } from './machine-error.ts';
+import './web-assembly.ts';
+
+/** Names and values of the globals in assembly/layout.ts. */
+export type CoreLayout = Readonly<Record<string, number>>;
+
+export interface CoreModules {
+  readonly core: WebAssembly.Module;
+  /** Zero test and hash of single pages over memory of one's own. */
+  readonly pageKernel: WebAssembly.Module;
+  readonly layout: CoreLayout;
+}
+
+/** What the core calls: see assembly/bus.ts. */
+export interface BusImports {
+  deviceRead(address: number, size: number): number;
+  deviceWrite(address: number, size: number, value: number): number;
+}
+
+/** The functions that assembly/index.ts exports. u64 crosses as bigint. */
+export interface CoreExports {
+  run(limit: number): number;
+  initialise(pages: number): void;
+  reset(): void;
+  enterSupervisor(entry: bigint, deviceTree: bigint): void;
+  refreshDerived(): void;
+  dropDecoded(): void;
+  isRunnable(): number;
+  nextTimerTime(): bigint;
+  setTime(base: bigint, rate: number): void;
+  setDeviceAlarm(time: bigint): void;
+  timeAt(steps: bigint): bigint;
+  currentSteps(): bigint;
+  requestProcessing(): void;
+  takeKick(): number;
+  disturb(): void;
+  setInterruptLine(source: number, asserted: number): void;
+  dmaPrepare(offset: number, length: number): void;
+  harvest(consumers: number): number;
+  pageHash(pointer: number, page: number): bigint;
+  pageIsZero(pointer: number): number;
+}
+
+const wasmPageBytes = 65_536;
+
+/** @throws MachineError machine.core-missing if the build step has not run. */
+export async function loadCore(): Promise<CoreModules> {
+  const [core, pageKernel] = await Promise.all([compile('core.wasm'), compile('page-kernel.wasm')]);
+  return { core, pageKernel, layout: readLayout(core) };
+}
+
+async function compile(file: string): Promise<WebAssembly.Module> {
+  const url = new URL(`../build/${file}`, import.meta.url);
+  const bytes = await readFile(url).catch((cause: unknown) => {
+    throw new MachineError('machine.core-missing', `the machine core is not built: ${file} is missing`, {
+      cause,
+    });
+  });
+  return WebAssembly.compile(bytes);
+}
+
+function readLayout(core: WebAssembly.Module): CoreLayout {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const none = (): number => 0;
+  const instance = instantiateCore(core, memory, { deviceRead: none, deviceWrite: none });
+  const layout: Record<string, number> = {};
+  for (const [name, value] of Object.entries(instance.exports)) {
+    if (!(value instanceof WebAssembly.Global)) continue;
+    const content: unknown = value.value;
+    if (typeof content === 'number') layout[name] = content >>> 0;
+  }
+  return layout;
+}
+
+export function instantiateCore(
+  core: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  bus: BusImports,
+): WebAssembly.Instance {
+  return new WebAssembly.Instance(core, { env: { memory }, bus: { ...bus } });
+}
+
+/** A name of the layout. A missing one is a programmer's mistake: core and TypeScript are built together. */
+export function layoutOf(modules: CoreModules, name: string): number {
+  const value = modules.layout[name];
+  if (value === undefined) throw new TypeError(`the core exports no ${name}`);
+  return value;
+}
+
+/**
+ * Memory for one machine: the fixed part and its RAM, never grown.
+ * @throws MachineError machine.memory-size
+ */
+export function createMachineMemory(modules: CoreModules, memoryMib: number): WebAssembly.Memory {
+  const least = layoutOf(modules, 'RAM_MIB_MIN');
+  const most = layoutOf(modules, 'RAM_MIB_MAX');
+  if (!Number.isInteger(memoryMib) || memoryMib < least || memoryMib > most) {
+    throw new MachineError('machine.memory-size', `a machine has ${least} to ${most} MiB, not ${memoryMib}`);
+  }
+  const pages = (layoutOf(modules, 'RAM') + memoryMib * 1024 * 1024) / wasmPageBytes;
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+}

@@ -1,0 +1,199 @@
+/**
+ * The core's part of a saved state: registers, CSRs, clock, architectural TLB, CLINT and PLIC, each by name. Fast
+ * entries and decoded code are not state: they are derived again. Everything that could lead the core outside its
+ * memory, or that it never produces itself, is refused.
+ */
+import { type CoreModules, layoutOf } from './core-module.ts';
+import type { DeviceField, DeviceState } from './devices/device.ts';
+import { StateReader } from './devices/state-reader.ts';
+import { MachineError } from './machine-error.ts';
+
+const version = 1;
+const integerRegisterBytes = 256;
+const none = 0xffff_ffff_ffff_ffffn;
+const all = none;
+
+/** 64-bit fields by the names of assembly/layout.ts, with the bits that may be set. */
+const words: Readonly<Record<string, bigint>> = {
+  PC: all & ~1n,
+  PRIVILEGE: 3n,
+  STEPS: all,
+  RETIRED_OFFSET: all,
+  CYCLE_OFFSET: all,
+  WAITING: 1n,
+  RESERVATION_ADDRESS: all,
+  RESERVATION_VALUE: all,
+  TIME_BASE: all,
+  TIME_STEPS: all,
+  TIME_RATE: 0xffff_ffffn,
+  SBI_ENABLED: 1n,
+  MSTATUS: 0x7e79aan,
+  MEDELEG: 0xf0_bfffn,
+  MIDELEG: 0x222n,
+  MIE: 0xaaan,
+  MIP: 0x222n,
+  MTVEC: all & ~2n,
+  MCOUNTEREN: 0xffff_ffffn,
+  MSCRATCH: all,
+  MEPC: all & ~1n,
+  MCAUSE: all,
+  MTVAL: all,
+  MENVCFG: 0x8000_0000_0000_0001n,
+  STVEC: all & ~2n,
+  SCOUNTEREN: 0xffff_ffffn,
+  SSCRATCH: all,
+  SEPC: all & ~1n,
+  SCAUSE: all,
+  STVAL: all,
+  SATP: 0x8fff_ffff_ffff_ffffn,
+  STIMECMP: all,
+  SENVCFG: 1n,
+  MCOUNTINHIBIT: 0xffff_fffdn,
+  CLINT_MSIP: 1n,
+  CLINT_MTIMECMP: all,
+};
+
+const tlbEntryBytes = 16;
+const plicBytes = 0x60;
+
+/** Reads and writes the core's state in the machine's memory. */
+export class CpuState {
+  readonly #bytes: Uint8Array<SharedArrayBuffer>;
+  readonly #view: DataView;
+  readonly #modules: CoreModules;
+  readonly #ramPages: number;
+
+  constructor(modules: CoreModules, memory: WebAssembly.Memory, ramPages: number) {
+    const buffer = memory.buffer;
+    this.#bytes = new Uint8Array(buffer, 0, layoutOf(modules, 'RAM'));
+    this.#view = new DataView(buffer, 0, layoutOf(modules, 'RAM'));
+    this.#modules = modules;
+    this.#ramPages = ramPages;
+  }
+
+  save(): DeviceState {
+    const fields: Record<string, DeviceField> = {};
+    for (const name of Object.keys(words)) fields[name] = this.word(name);
+    fields.integerRegisters = this.#slice('XREG', integerRegisterBytes);
+    fields.floatRegisters = this.#slice('FREG', 256);
+    fields.floatControl = this.#view.getUint32(this.#at('FCSR'), true);
+    fields.fetchVirtual = this.word('FETCH_VIRTUAL');
+    fields.fetchPhysical = this.word('FETCH_PHYSICAL');
+    fields.physicalMemoryProtection = this.#slice('PMPCFG', 16 + 16 * 8);
+    fields.plicPriorities = this.#slice('PLIC_PRIORITY', this.#at('PLIC_SOURCES') * 4);
+    fields.plic = this.#slice('PLIC_PENDING', plicBytes);
+    fields.tlb = this.#saveTlb();
+    return { version, fields };
+  }
+
+  /** Checks everything; the returned function then writes it. @throws MachineError snapshot.invalid */
+  prepare(state: DeviceState): () => void {
+    const reader = StateReader.open('cpu', state, version);
+    const values = new Map(
+      Object.entries(words).map(([name, mask]) => [name, this.#checked(reader, name, mask)]),
+    );
+    const integers = reader.bytes('integerRegisters', integerRegisterBytes, integerRegisterBytes);
+    const floats = reader.bytes('floatRegisters', 256, 256);
+    const floatControl = reader.integer('floatControl', 0, 0xff);
+    const fetchVirtual = reader.unsigned64('fetchVirtual');
+    const fetchPhysical = reader.unsigned64('fetchPhysical');
+    const protection = reader.bytes('physicalMemoryProtection', 144, 144);
+    const prioritiesBytes = this.#at('PLIC_SOURCES') * 4;
+    const priorities = reader.bytes('plicPriorities', prioritiesBytes, prioritiesBytes);
+    const plic = reader.bytes('plic', plicBytes, plicBytes);
+    const tlb = this.#checkTlb(reader.bytes('tlb', 0, this.#at('TLB_ENTRIES') * tlbEntryBytes));
+    reader.finish();
+    if (values.get('PRIVILEGE') === 2n) throw refused('PRIVILEGE');
+    const mode = (values.get('SATP') ?? 0n) >> 60n;
+    if (mode !== 0n && mode !== 8n) throw refused('SATP');
+    if (integers.subarray(0, 8).some((byte) => byte !== 0)) throw refused('integerRegisters');
+    if (fetchVirtual !== none && (fetchVirtual & 0xfffn) !== 0n) throw refused('fetchVirtual');
+    if (fetchPhysical >= BigInt(this.#ramPages)) throw refused('fetchPhysical');
+    return () => {
+      for (const [name, value] of values) this.#setWord(name, value);
+      this.#bytes.set(integers, this.#at('XREG'));
+      this.#bytes.set(floats, this.#at('FREG'));
+      this.#view.setUint32(this.#at('FCSR'), floatControl, true);
+      this.#setWord('FETCH_VIRTUAL', fetchVirtual);
+      this.#setWord('FETCH_PHYSICAL', fetchPhysical);
+      this.#bytes.set(protection, this.#at('PMPCFG'));
+      this.#bytes.set(priorities, this.#at('PLIC_PRIORITY'));
+      this.#bytes.set(plic, this.#at('PLIC_PENDING'));
+      this.#restoreTlb(tlb);
+    };
+  }
+
+  /** A 64-bit field by its name in the layout. */
+  word(name: string): bigint {
+    return this.#view.getBigUint64(this.#at(name), true);
+  }
+
+  register(number: number): bigint {
+    return this.#view.getBigUint64(this.#at('XREG') + (number & 31) * 8, true);
+  }
+
+  setRegister(number: number, value: bigint): void {
+    if (number > 0 && number < 32) this.#view.setBigUint64(this.#at('XREG') + number * 8, value, true);
+  }
+
+  #setWord(name: string, value: bigint): void {
+    this.#view.setBigUint64(this.#at(name), value, true);
+  }
+
+  #checked(reader: StateReader, name: string, mask: bigint): bigint {
+    const value = reader.unsigned64(name);
+    if ((value & ~mask) !== 0n) throw refused(name);
+    return value;
+  }
+
+  /** Tag and pte of each entry in use, in the order of their use. */
+  #saveTlb(): Uint8Array {
+    const used = Number(this.word('TLB_USED_COUNT'));
+    const saved = new Uint8Array(used * tlbEntryBytes);
+    for (let index = 0; index < used; index++) {
+      const slot = this.#at('TLB') + this.#view.getUint32(this.#at('TLB_USED') + index * 4, true);
+      saved.set(this.#bytes.subarray(slot, slot + tlbEntryBytes), index * tlbEntryBytes);
+    }
+    return saved;
+  }
+
+  #checkTlb(saved: Uint8Array): readonly { readonly offset: number; readonly entry: Uint8Array }[] {
+    if (saved.length % tlbEntryBytes !== 0) throw refused('tlb');
+    const view = new DataView(saved.buffer, saved.byteOffset, saved.byteLength);
+    const seen = new Set<number>();
+    const entries = [];
+    for (let at = 0; at < saved.length; at += tlbEntryBytes) {
+      const tag = view.getBigUint64(at, true);
+      const pte = view.getBigUint64(at + 8, true);
+      const offset = Number((tag >> 12n) % BigInt(this.#at('TLB_ENTRIES'))) * tlbEntryBytes;
+      if ((tag & 0xfffn) !== 1n || (pte & 0xcbn) === 0n || pte >> 54n > 2n || seen.has(offset))
+        throw refused('tlb');
+      seen.add(offset);
+      entries.push({ offset, entry: saved.subarray(at, at + tlbEntryBytes) });
+    }
+    return entries;
+  }
+
+  #restoreTlb(entries: readonly { readonly offset: number; readonly entry: Uint8Array }[]): void {
+    const table = this.#at('TLB');
+    this.#bytes.fill(0, table, table + this.#at('TLB_ENTRIES') * tlbEntryBytes);
+    entries.forEach(({ offset, entry }, index) => {
+      this.#bytes.set(entry, table + offset);
+      this.#view.setUint32(this.#at('TLB_USED') + index * 4, offset, true);
+    });
+    this.#setWord('TLB_USED_COUNT', BigInt(entries.length));
+  }
+
+  #slice(name: string, length: number): Uint8Array {
+    const at = this.#at(name);
+    return this.#bytes.slice(at, at + length);
+  }
+
+  #at(name: string): number {
+    return layoutOf(this.#modules, name);
+  }
+}
+
+function refused(field: string): MachineError {
+  return new MachineError('snapshot.invalid', `cpu.${field} holds what no machine of this kind can hold`);
+}

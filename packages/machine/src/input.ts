@@ -1,0 +1,24 @@
+/**
+ * What may enter a machine: a closed list (architecture: Inputs). An input is applied between two slices and takes
+ * effect before the next instruction; stamped with (steps, sequence) it makes a run repeatable.
+ */
+export type MachineInput =
+  /** Guest time now, in ticks of 10 MHz, and how fast it passes: 2^-32 ticks a step. */
+  | { readonly type: 'time'; readonly guestTicks: bigint; readonly ratePerStep: number }
+  | { readonly type: 'console'; readonly bytes: Uint8Array }
+  | { readonly type: 'frame'; readonly nic: number; readonly frame: Uint8Array }
+  | { readonly type: 'link'; readonly nic: number; readonly isUp: boolean }
+  /** Asks the guest's driver to announce its addresses. */
+  | { readonly type: 'announce'; readonly nic: number }
+  | { readonly type: 'power'; readonly action: 'off' };
+
+/** What a device model of each kind takes in. */
+export interface ConsoleInput {
+  receive(bytes: Uint8Array): void;
+}
+
+export interface NicInput {
+  receive(frame: Uint8Array): void;
+  setLink(isUp: boolean): void;
+  requestAnnounce(): void;
+}

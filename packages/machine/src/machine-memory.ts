@@ -1,0 +1,112 @@
+/**
+ * A machine's shared memory as other threads see it: RAM, the bitmaps of touched and dirty pages, and the word
+ * that gets the vCPU's attention. Whoever writes RAM here must know that the machine is not runnable.
+ */
+import { type CoreModules, layoutOf } from './core-module.ts';
+
+/** Bits for Machine.harvestDirty, one accumulator each (architecture: Dirty log). */
+export const dirtyConsumers = { migration: 1, hash: 2, snapshot: 4, faultTolerance: 8 } as const;
+export type DirtyConsumer = keyof typeof dirtyConsumers;
+
+export const pageBytes = 4096;
+
+export class MachineMemory {
+  /** All of the guest's RAM; offset 0 is guest physical 0x8000_0000. */
+  readonly ram: Uint8Array<SharedArrayBuffer>;
+  readonly pages: number;
+  /** Poked by others, polled by the core every 4,096 steps, waited on by an idle vCPU. */
+  readonly attention: Int32Array<SharedArrayBuffer>;
+  readonly #touched: Uint32Array<SharedArrayBuffer>;
+  readonly #dirty: ReadonlyMap<DirtyConsumer, Uint32Array<SharedArrayBuffer>>;
+
+  constructor(modules: CoreModules, memory: WebAssembly.Memory, memoryMib: number) {
+    const buffer = memory.buffer;
+    const words = (memoryMib * 256) / 32;
+    const bitmapBytes = layoutOf(modules, 'BITMAP_BYTES');
+    this.pages = memoryMib * 256;
+    this.ram = new Uint8Array(buffer, layoutOf(modules, 'RAM'), memoryMib * 1024 * 1024);
+    this.attention = new Int32Array(buffer, layoutOf(modules, 'ATTENTION'), 1);
+    this.#touched = new Uint32Array(buffer, layoutOf(modules, 'TOUCHED'), words);
+    const dirty = layoutOf(modules, 'DIRTY');
+    this.#dirty = new Map(
+      Object.entries(dirtyConsumers).map(([name, bit]) => [
+        name as DirtyConsumer,
+        new Uint32Array(buffer, dirty + Math.log2(bit) * bitmapBytes, words),
+      ]),
+    );
+  }
+
+  /** A view of one page of live RAM. */
+  page(number: number): Uint8Array<SharedArrayBuffer> {
+    return this.ram.subarray(number * pageBytes, (number + 1) * pageBytes);
+  }
+
+  /** True if the page was ever written; the others are zero and need not be read. */
+  isTouched(page: number): boolean {
+    return (((this.#touched[page >>> 5] ?? 0) >>> (page & 31)) & 1) === 1;
+  }
+
+  /** A copy of the bitmap of pages ever written, one bit each. */
+  touchedBitmap(): Uint32Array {
+    return Uint32Array.from(this.#touched);
+  }
+
+  /** Marks a page written, for whoever fills the RAM of a machine that does not run yet. */
+  markTouched(page: number): void {
+    Atomics.or(this.#touched, page >>> 5, 1 << (page & 31));
+  }
+
+  /** Takes and clears what harvests left for a consumer, one bit a page. Word by word atomic. */
+  takeDirty(consumer: DirtyConsumer): Uint32Array {
+    const words = this.#accumulator(consumer);
+    const taken = new Uint32Array(words.length);
+    for (let index = 0; index < words.length; index++) {
+      if (words[index] !== 0) taken[index] = Atomics.exchange(words, index, 0);
+    }
+    return taken;
+  }
+
+  /** Gives pages back to a consumer's accumulator: what was taken and not sent. */
+  putBackDirty(consumer: DirtyConsumer, bitmap: Uint32Array): void {
+    const words = this.#accumulator(consumer);
+    const length = Math.min(words.length, bitmap.length);
+    for (let index = 0; index < length; index++) {
+      const bits = bitmap[index] ?? 0;
+      if (bits !== 0) Atomics.or(words, index, bits);
+    }
+  }
+
+  /** Makes a running vCPU end its slice and a waiting one wake. */
+  poke(): void {
+    Atomics.or(this.attention, 0, 1);
+    Atomics.notify(this.attention, 0);
+  }
+
+  /** On the vCPU's thread: true if someone poked; forgets it. */
+  takeAttention(): boolean {
+    return Atomics.exchange(this.attention, 0, 0) !== 0;
+  }
+
+  /** On the vCPU's thread: waits until poked, at most so long. */
+  waitForAttention(waitMsMax: number): void {
+    Atomics.wait(this.attention, 0, 0, waitMsMax);
+  }
+
+  #accumulator(consumer: DirtyConsumer): Uint32Array<SharedArrayBuffer> {
+    const words = this.#dirty.get(consumer);
+    if (words === undefined) throw new TypeError(`no dirty consumer ${consumer}`);
+    return words;
+  }
+}
+
+/** The page numbers whose bits are set. */
+export function* pagesOf(bitmap: Uint32Array): Generator<number> {
+  for (let index = 0; index < bitmap.length; index++) {
+    let word = bitmap[index] ?? 0;
+    while (word !== 0) {
+      const bit = 31 - Math.clz32(word & -word);
+      yield index * 32 + bit;
+      word &= word - 1;
+    }
+  }
+}

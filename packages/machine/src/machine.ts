@@ -1,0 +1,309 @@
+/**
+ * One emulated computer: the core, its devices and its RAM. A deterministic function of its state and its inputs on
+ * a clock of its own, steps (architecture: Five ideas, 1). It knows nothing of hosts, threads or time; whoever owns
+ * it gives it steps to run and inputs between them.
+ */
+import { type CoreExports, type CoreModules, instantiateCore, layoutOf } from './core-module.ts';
+import { CpuState } from './cpu-state.ts';
+import { type BoardDevices, DeviceBus, type DeviceFactory, DeviceMemory } from './device-bus.ts';
+import type { DeviceState, GuestMemory, MachineOutput } from './devices/device.ts';
+import type { MachineInput } from './input.ts';
+import { MachineError } from './machine-error.ts';
+import { MachineMemory } from './machine-memory.ts';
+import { decodeSections, encodeSections } from './state-codec.ts';
+import { addHashes, hashBytes } from './state-hash.ts';
+
+export interface MachineOptions {
+  readonly core: CoreModules;
+  /** From createMachineMemory; fresh, or filled by someone who then calls restoreState. */
+  readonly memory: WebAssembly.Memory;
+  readonly memoryMib: number;
+  readonly devices: DeviceFactory;
+  /** Views of guest memory in an output are valid only during the call. */
+  readonly emit: (output: MachineOutput) => void;
+}
+
+/** limit: all steps are used. idle: the hart waits. attention: someone poked. halt: the machine is off. */
+export type StopReason = 'limit' | 'idle' | 'attention' | 'halt';
+
+export interface RunResult {
+  readonly steps: number;
+  readonly reason: StopReason;
+}
+
+/** When an idle machine has something to do again, inputs apart. */
+export type Wake =
+  | { readonly kind: 'now' }
+  | { readonly kind: 'at'; readonly guestTicks: bigint }
+  | { readonly kind: 'never' };
+
+const never = 0xffff_ffff_ffff_ffffn;
+const runStepsMax = 0x7fff_ffff;
+const machineVersion = 1;
+
+export class Machine {
+  readonly memory: MachineMemory;
+  /** RAM for loading images and for looking at it; writes keep the dirty log and the decoded code right. */
+  readonly guestMemory: GuestMemory;
+  readonly #core: CoreExports;
+  readonly #bus = new DeviceBus();
+  readonly #cpu: CpuState;
+  readonly #runSteps: Uint32Array;
+  readonly #reasons: ReadonlyMap<number, 'limit' | 'idle' | 'kick' | 'attention'>;
+  readonly #ramAddress: number;
+  #isHalted = false;
+
+  constructor(options: MachineOptions) {
+    const { core: modules, memory } = options;
+    this.memory = new MachineMemory(modules, memory, options.memoryMib);
+    const instance = instantiateCore(modules.core, memory, {
+      deviceRead: (address, size) => this.#bus.read(address, size),
+      deviceWrite: (address, size, value) => this.#bus.write(address, size, value),
+    });
+    this.#core = instance.exports as unknown as CoreExports;
+    this.#cpu = new CpuState(modules, memory, this.memory.pages);
+    this.#ramAddress = layoutOf(modules, 'RAM');
+    this.#runSteps = new Uint32Array(memory.buffer, layoutOf(modules, 'RUN_STEPS'), 1);
+    this.#reasons = new Map([
+      [layoutOf(modules, 'REASON_LIMIT'), 'limit'],
+      [layoutOf(modules, 'REASON_IDLE'), 'idle'],
+      [layoutOf(modules, 'REASON_KICK'), 'kick'],
+      [layoutOf(modules, 'REASON_ATTENTION'), 'attention'],
+    ]);
+    this.#core.initialise(this.memory.pages);
+    this.guestMemory = new DeviceMemory(this.memory, this.#core);
+    this.#bus.connect({
+      modules,
+      memory: this.memory,
+      core: this.#core,
+      factory: options.devices,
+      emit: (output) => this.#emit(output, options.emit),
+    });
+  }
+
+  /** Begins in S mode with the built-in SBI, as firmware would hand over to a kernel. */
+  startSupervisor(entry: bigint, deviceTreeAddress: bigint): void {
+    this.#core.reset();
+    this.#bus.reset();
+    this.#isHalted = false;
+    this.#core.enterSupervisor(entry, deviceTreeAddress);
+    this.#bus.refreshAlarm();
+  }
+
+  /** Begins in M mode at 0x8000_0000: firmware or a bare-metal image that was written there. */
+  startFirmware(deviceTreeAddress = 0n): void {
+    this.#core.reset();
+    this.#bus.reset();
+    this.#isHalted = false;
+    this.#cpu.setRegister(11, deviceTreeAddress);
+    this.#bus.refreshAlarm();
+  }
+
+  /** Runs at most so many steps. Splitting a run, with no input between, changes nothing. */
+  run(limitSteps: number): RunResult {
+    let remaining = Math.max(0, Math.floor(limitSteps));
+    let reason: StopReason = this.#isHalted ? 'halt' : 'limit';
+    while (!this.#isHalted) {
+      const code = this.#core.run(Math.min(remaining, runStepsMax));
+      remaining -= this.#runSteps[0] ?? 0;
+      const stopped = this.#reasons.get(code);
+      if (stopped === 'kick') {
+        this.#process();
+        if (this.#isHalted) reason = 'halt';
+        continue;
+      }
+      if (stopped === 'limit' && remaining > 0) continue;
+      reason = stopped ?? 'limit';
+      break;
+    }
+    this.#bus.endSlice();
+    return { steps: Math.max(0, Math.floor(limitSteps)) - remaining, reason };
+  }
+
+  /** Between two runs. Takes effect before the next instruction. */
+  apply(input: MachineInput): void {
+    switch (input.type) {
+      case 'time':
+        this.#core.setTime(
+          BigInt.asUintN(64, input.guestTicks),
+          Math.min(0xffff_ffff, Math.max(0, Math.floor(input.ratePerStep))),
+        );
+        break;
+      case 'console':
+        this.board.uart?.receive(input.bytes);
+        break;
+      case 'frame':
+        this.board.nics?.[input.nic]?.receive(input.frame);
+        break;
+      case 'link':
+        this.board.nics?.[input.nic]?.setLink(input.isUp);
+        break;
+      case 'announce':
+        this.board.nics?.[input.nic]?.requestAnnounce();
+        break;
+      case 'power':
+        this.#isHalted = true;
+        break;
+    }
+    this.#processIfAsked();
+  }
+
+  get board(): BoardDevices {
+    return this.#bus.board;
+  }
+
+  get isHalted(): boolean {
+    return this.#isHalted;
+  }
+
+  get steps(): bigint {
+    return this.#cpu.word('STEPS');
+  }
+
+  get programCounter(): bigint {
+    return this.#cpu.word('PC');
+  }
+
+  /** x0 to x31. */
+  register(number: number): bigint {
+    return this.#cpu.register(number);
+  }
+
+  /** A 64-bit word of the core's state by its name in assembly/layout.ts, for tests and debugging. */
+  stateWord(name: string): bigint {
+    return this.#cpu.word(name);
+  }
+
+  /** Guest time in ticks of 10 MHz, at this step. */
+  guestTimeTicks(): bigint {
+    return BigInt.asUintN(64, this.#core.timeAt(this.steps));
+  }
+
+  wake(): Wake {
+    if (this.#isHalted) return { kind: 'never' };
+    if (this.#core.isRunnable() !== 0) return { kind: 'now' };
+    const guestTicks = BigInt.asUintN(64, this.#core.nextTimerTime());
+    return guestTicks === never ? { kind: 'never' } : { kind: 'at', guestTicks };
+  }
+
+  /** Ends a dirty epoch: its pages go to the consumers in the mask (dirtyConsumers). Returns how many they were. */
+  harvestDirty(consumers: number): number {
+    return this.#core.harvest(consumers);
+  }
+
+  /** CPU, TLB, interrupt controllers and devices; without RAM. */
+  saveState(): Uint8Array {
+    this.#bus.endSlice();
+    const sections = new Map<string, DeviceState>([
+      [
+        'machine',
+        { version: machineVersion, fields: { memoryPages: this.memory.pages, isHalted: this.#isHalted } },
+      ],
+      ['cpu', this.#cpu.save()],
+    ]);
+    for (const device of this.board.devices) sections.set(device.name, device.save());
+    return encodeSections(sections);
+  }
+
+  /**
+   * Takes over a saved state, whose RAM is there already or comes before the next run. Nothing is changed if any
+   * part of it is refused.
+   * @throws MachineError snapshot.invalid, snapshot.version, snapshot.other-machine
+   */
+  restoreState(bytes: Uint8Array): void {
+    const sections = decodeSections(bytes);
+    const isHalted = this.#checkMachine(sections.get('machine'));
+    const names = new Set(['machine', 'cpu', ...this.board.devices.map(({ name }) => name)]);
+    const missing = [...names].find((name) => !sections.has(name));
+    const extra = [...sections.keys()].find((name) => !names.has(name));
+    if (missing !== undefined || extra !== undefined) {
+      const difference = missing === undefined ? `has ${extra} too many` : `lacks ${missing}`;
+      throw new MachineError(
+        'snapshot.other-machine',
+        `the saved state is of another board: it ${difference}`,
+      );
+    }
+    const cpu = sections.get('cpu');
+    if (cpu === undefined) throw new MachineError('snapshot.invalid', 'the saved state lacks its CPU');
+    const commitCpu = this.#cpu.prepare(cpu);
+    this.#restoreDevices(sections);
+    commitCpu();
+    this.#isHalted = isHalted;
+    this.#core.dropDecoded();
+    this.#bus.refreshAlarm();
+  }
+
+  /** Hash of what saveState saves. */
+  cpuAndDevicesHash(): bigint {
+    return hashBytes(this.saveState());
+  }
+
+  /** 64-bit hash of a page of RAM, keyed by its number; 0 for a page of zeros. */
+  pageHash(page: number): bigint {
+    return BigInt.asUintN(64, this.#core.pageHash(this.#ramAddress + page * 4096, page));
+  }
+
+  /** Sum of the hashes of all pages ever written. */
+  memoryHash(): bigint {
+    let sum = 0n;
+    for (let page = 0; page < this.memory.pages; page++) {
+      if (this.memory.isTouched(page)) sum += this.pageHash(page);
+    }
+    return BigInt.asUintN(64, sum);
+  }
+
+  /** Digest of the whole machine at this step. */
+  stateHash(): bigint {
+    return addHashes(this.memoryHash(), this.cpuAndDevicesHash());
+  }
+
+  /** Forgets every derived cache; no guest can tell (architecture: TLB). For tests of exactly that. */
+  dropDerivedCaches(): void {
+    this.#core.dropDecoded();
+  }
+
+  #emit(output: MachineOutput, sink: (output: MachineOutput) => void): void {
+    if (output.type === 'power') {
+      this.#isHalted = true;
+      this.#core.requestProcessing();
+    }
+    sink(output);
+  }
+
+  #process(): void {
+    this.#bus.process();
+  }
+
+  #processIfAsked(): void {
+    while (this.#core.takeKick() !== 0) this.#process();
+    this.#bus.refreshAlarm();
+  }
+
+  #checkMachine(section: DeviceState | undefined): boolean {
+    const { memoryPages, isHalted } = section?.fields ?? {};
+    if (section?.version !== machineVersion || typeof isHalted !== 'boolean') {
+      throw new MachineError('snapshot.invalid', 'the saved state does not say what machine it is of');
+    }
+    if (memoryPages !== this.memory.pages) {
+      throw new MachineError('snapshot.other-machine', 'the saved state is of a machine with other memory');
+    }
+    return isHalted;
+  }
+
+  /** Devices refuse before they change anything; those already restored are put back if a later one refuses. */
+  #restoreDevices(sections: ReadonlyMap<string, DeviceState>): void {
+    const done: (() => void)[] = [];
+    try {
+      for (const device of this.board.devices) {
+        const section = sections.get(device.name);
+        if (section === undefined) continue;
+        const before = device.save();
+        device.restore(section);
+        done.push(() => device.restore(before));
+      }
+    } catch (error) {
+      for (const undo of done.reverse()) undo();
+      throw error;
+    }
+  }
+}
