@@ -5,6 +5,7 @@ import { emitDirtier } from './dirtier.ts';
 import { emitFiller } from './filler.ts';
 import { emitPinger } from './pinger.ts';
 import { emitTicker } from './ticker.ts';
+import { emitWorkmix } from './workmix/workmix.ts';
 
 export interface Workload {
   /** Name of the file in the guest's /bin. */
@@ -17,6 +18,7 @@ const programs: Readonly<Record<string, (a: Assembler) => void>> = {
   filler: emitFiller,
   pinger: emitPinger,
   ticker: emitTicker,
+  workmix: emitWorkmix,
 };
 
 /** Where static executables for RV64 usually begin. */

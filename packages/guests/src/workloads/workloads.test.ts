@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildWorkloads } from './index.ts';
 
@@ -95,10 +96,26 @@ function firstDirtierWord(): bigint {
 }
 
 function firstFillerWord(): bigint {
-  let state = 0x9e37_79b9_7f4a_7c15n;
-  state = BigInt.asUintN(64, state ^ (state << 13n));
-  state ^= state >> 7n;
-  return BigInt.asUintN(64, state ^ (state << 17n));
+  return xorshift(0x9e37_79b9_7f4a_7c15n);
+}
+
+/** xorshift64 as the work mix has it. */
+function xorshift(state: bigint): bigint {
+  let next = BigInt.asUintN(64, state ^ (state << 13n));
+  next ^= next >> 7n;
+  return BigInt.asUintN(64, next ^ (next << 17n));
+}
+
+function firstCrcSum(): bigint {
+  let state = xorshift(0x243f_6a88_85a3_08d3n) | (1n << 63n);
+  const data = Buffer.alloc(8192);
+  for (let at = 0; at < data.length; at += 8) {
+    state = xorshift(state);
+    data.writeBigUInt64LE(state, at);
+  }
+  // The workload leaves out the final inversion.
+  const sum = BigInt.asUintN(64, (BigInt(crc32(data)) ^ 0xffff_ffffn) * 0x9e37_79b9_7f4a_7c15n);
+  return sum ^ (sum >> 29n);
 }
 
 test('the workloads are static executables, the same bytes each time', () => {
@@ -108,7 +125,7 @@ test('the workloads are static executables, the same bytes each time', () => {
 });
 
 // qemu-user is no part of what the project needs; inside a guest the same programs run in test/guests.
-describe.skipIf(!hasQemuUser)('under qemu-riscv64 (install qemu-user to run these)', () => {
+describe.concurrent.skipIf(!hasQemuUser)('under qemu-riscv64 (install qemu-user to run these)', () => {
   test('ticker counts without a gap at its period', async () => {
     const { code, output } = await run('ticker', ['2000', '20']);
     expect(code).toBe(0);
@@ -168,8 +185,36 @@ describe.skipIf(!hasQemuUser)('under qemu-riscv64 (install qemu-user to run thes
     expect(code).toBe(1);
   });
 
+  test('workmix gives the same checksums each time, other ones for other iterations, and a right CRC-32', async () => {
+    const [once, again, twice] = await Promise.all([
+      run('workmix', ['1']),
+      run('workmix', ['1']),
+      run('workmix', ['2']),
+    ]);
+    const checksums = (result: Run): string => result.output.replace(/ instret \d+$/m, '');
+    expect(once.code).toBe(0);
+    expect(checksums(once)).toBe(checksums(again));
+    const lines = (result: Run): string[] => checksums(result).split('\n').slice(0, -2);
+    expect(lines(once).length).toBe(9);
+    for (const [index, line] of lines(twice).entries()) expect(line).not.toBe(lines(once)[index]);
+    expect(lines(once)[0]).toBe(`workmix: crc ${firstCrcSum().toString(16).padStart(16, '0')}`);
+  });
+
+  test('pinger gets replies from the loopback address and counts them', async (context) => {
+    const { code, output } = await run('pinger', ['127.0.0.1', '5', '10']);
+    if (output.includes('no raw socket')) context.skip('needs root');
+    const replies = output.split('\n').slice(0, -2);
+    expect(replies.map((line) => line.split(' ')[1])).toEqual(
+      Array.from({ length: 10 }, (_, i) => `${i + 1}`),
+    );
+    expect(output.split('\n').at(-2)).toMatch(/^pinger: sent 10 received 10 lost 0 longest gap \d+ us$/);
+    expect(code).toBe(0);
+  });
+
   test.each([
     ['ticker', ['0']],
+    ['workmix', []],
+    ['workmix', ['0']],
     ['ticker', ['1000', '5', '5']],
     ['ticker', ['-1']],
     ['ticker', ['9999999999999999999']],
