@@ -125,7 +125,8 @@ test('the workloads are static executables, the same bytes each time', () => {
 });
 
 // qemu-user is no part of what the project needs; inside a guest the same programs run in test/guests.
-describe.concurrent.skipIf(!hasQemuUser)('under qemu-riscv64 (install qemu-user to run these)', () => {
+const whereItRuns = { concurrent: true, skip: !hasQemuUser };
+describe('under qemu-riscv64 (install qemu-user to run these)', whereItRuns, () => {
   test('ticker counts without a gap at its period', async () => {
     const { code, output } = await run('ticker', ['2000', '20']);
     expect(code).toBe(0);
