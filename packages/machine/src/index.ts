@@ -7,7 +7,16 @@ export type { BoardDevices, DeviceFactory } from './device-bus.ts';
 export { createDevices, type DeviceOptions } from './devices/create-devices.ts';
 export type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
 export type { ConsoleInput, MachineInput, NicInput } from './input.ts';
+export {
+  decodeInputLog,
+  encodeInputLog,
+  type InputLog,
+  InputRecorder,
+  type LoggedInput,
+  replay,
+} from './input-log.ts';
 export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
 export { type DirtyConsumer, dirtyConsumers, MachineMemory, pageBytes, pagesOf } from './machine-memory.ts';
+export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { addHashes } from './state-hash.ts';

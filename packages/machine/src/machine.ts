@@ -9,7 +9,7 @@ import { type BoardDevices, DeviceBus, type DeviceFactory, DeviceMemory } from '
 import type { DeviceState, GuestMemory, MachineOutput } from './devices/device.ts';
 import type { MachineInput } from './input.ts';
 import { MachineError } from './machine-error.ts';
-import { MachineMemory } from './machine-memory.ts';
+import { MachineMemory, pageBytes } from './machine-memory.ts';
 import { decodeSections, encodeSections } from './state-codec.ts';
 import { addHashes, hashBytes } from './state-hash.ts';
 
@@ -240,7 +240,7 @@ export class Machine {
 
   /** 64-bit hash of a page of RAM, keyed by its number; 0 for a page of zeros. */
   pageHash(page: number): bigint {
-    return BigInt.asUintN(64, this.#core.pageHash(this.#ramAddress + page * 4096, page));
+    return BigInt.asUintN(64, this.#core.pageHash(this.#ramAddress + page * pageBytes, page));
   }
 
   /** Sum of the hashes of all pages ever written. */
@@ -250,6 +250,15 @@ export class Machine {
       if (this.memory.isTouched(page)) sum += this.pageHash(page);
     }
     return BigInt.asUintN(64, sum);
+  }
+
+  /** All of RAM becomes zero: before it is filled anew. */
+  clearMemory(): void {
+    for (let page = 0; page < this.memory.pages; page++) {
+      if (!this.memory.isTouched(page)) continue;
+      this.#core.dmaPrepare(page * pageBytes, pageBytes);
+      this.memory.page(page).fill(0);
+    }
   }
 
   /** Digest of the whole machine at this step. */

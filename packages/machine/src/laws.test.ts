@@ -1,0 +1,127 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type CoreModules, loadCore } from './core-module.ts';
+import { InputRecorder, replay } from './input-log.ts';
+import type { Machine } from './machine.ts';
+import { dirtyConsumers, pageBytes } from './machine-memory.ts';
+import { loadSnapshot, saveSnapshot } from './snapshot.ts';
+import { createRestlessGuest, seededRandom } from './test-support/restless-guest.ts';
+
+const steps = 60_000;
+const seeds = [1, 2, 3, 4];
+let core: CoreModules;
+
+beforeAll(async () => {
+  core = await loadCore();
+});
+
+/** Runs to `steps` in slices of random length, with something done between them. */
+function runInSlices(
+  machine: Machine,
+  seed: number,
+  between: (random: (below: number) => number) => void,
+): void {
+  const random = seededRandom(seed);
+  while (machine.steps < steps) {
+    const longest = random(4) === 0 ? 3000 : 40;
+    machine.run(Math.min(steps - Number(machine.steps), 1 + random(longest)));
+    between(random);
+  }
+}
+
+function hashOfOneRun(seed: number): bigint {
+  const machine = createRestlessGuest(core, seed);
+  machine.run(steps);
+  return machine.stateHash();
+}
+
+describe('a machine is a function of its steps and inputs', () => {
+  it('the guest of these tests faults, takes interrupts, writes its code and its page tables', () => {
+    const machine = createRestlessGuest(core, 1);
+    const before = saveSnapshot(machine);
+    machine.run(steps);
+    expect(machine.steps).toBe(BigInt(steps));
+    const trapped = machine.stateWord('RETIRED_OFFSET');
+    expect(trapped).toBeGreaterThan(100n);
+    expect(machine.register(20)).toBeGreaterThan(0n);
+    expect(machine.stateWord('TLB_USED_COUNT')).toBeGreaterThan(5n);
+    expect(saveSnapshot(machine).length).toBeGreaterThan(before.length);
+  });
+
+  it.each(seeds)('splitting a run into slices changes nothing (seed %i)', (seed) => {
+    const machine = createRestlessGuest(core, seed);
+    runInSlices(machine, seed + 100, () => {});
+    expect(machine.stateHash()).toBe(hashOfOneRun(seed));
+  });
+
+  it.each(seeds)('harvests and dropped caches change nothing (seed %i)', (seed) => {
+    const machine = createRestlessGuest(core, seed);
+    runInSlices(machine, seed + 200, (random) => {
+      if (random(3) === 0) machine.harvestDirty(dirtyConsumers.migration);
+      if (random(3) === 0) machine.dropDerivedCaches();
+    });
+    expect(machine.stateHash()).toBe(hashOfOneRun(seed));
+  });
+
+  it.each(seeds)('saving and restoring the state at random steps changes nothing (seed %i)', (seed) => {
+    const machine = createRestlessGuest(core, seed);
+    runInSlices(machine, seed + 300, (random) => {
+      if (random(5) === 0) machine.restoreState(machine.saveState());
+    });
+    expect(machine.stateHash()).toBe(hashOfOneRun(seed));
+  });
+
+  it.each(seeds)('a snapshot loaded into another machine goes on as the first one does (seed %i)', (seed) => {
+    const first = createRestlessGuest(core, seed);
+    first.run(1 + seededRandom(seed + 400)(steps));
+    const second = createRestlessGuest(core, seed + 1);
+    second.run(1000);
+    loadSnapshot(second, saveSnapshot(first));
+    expect(second.stateHash()).toBe(first.stateHash());
+    second.run(steps - Number(second.steps));
+    expect(second.stateHash()).toBe(hashOfOneRun(seed));
+  });
+
+  it.each(seeds)('a replay of the recorded inputs reaches the same state (seed %i)', (seed) => {
+    const recorded = createRestlessGuest(core, seed);
+    const recorder = new InputRecorder(recorded);
+    let ticks = 0n;
+    runInSlices(recorded, seed + 500, (random) => {
+      if (random(4) !== 0) return;
+      ticks += BigInt(random(500));
+      recorder.apply({ type: 'time', guestTicks: ticks, ratePerStep: random(2 ** 30) });
+      recorder.apply({ type: 'console', bytes: Uint8Array.of(random(256)) });
+    });
+    const second = createRestlessGuest(core, seed);
+    replay(second, recorder.log, recorded.steps);
+    expect(recorded.stateHash()).not.toBe(hashOfOneRun(seed));
+    expect(second.stateHash()).toBe(recorded.stateHash());
+  });
+});
+
+describe('the dirty log', () => {
+  it.each(seeds)('names every page that differs from the last harvest (seed %i)', (seed) => {
+    const machine = createRestlessGuest(core, seed);
+    machine.harvestDirty(dirtyConsumers.migration);
+    machine.memory.takeDirty('migration');
+    let before = machine.memory.ram.slice(0, 0x4_0000);
+    let dirtyPages = 0;
+    runInSlices(machine, seed + 600, (random) => {
+      if (random(20) !== 0) return;
+      machine.harvestDirty(dirtyConsumers.migration | dirtyConsumers.hash);
+      const dirty = machine.memory.takeDirty('migration');
+      const now = machine.memory.ram.slice(0, 0x4_0000);
+      for (let page = 0; page < now.length / pageBytes; page++) {
+        const range = [page * pageBytes, (page + 1) * pageBytes] as const;
+        const isDirty = (((dirty[page >>> 5] ?? 0) >>> (page & 31)) & 1) === 1;
+        if (isDirty) dirtyPages++;
+        else if (Buffer.compare(now.subarray(...range), before.subarray(...range)) !== 0) {
+          expect.fail(`page ${page} differs at step ${machine.steps} and is not in the log`);
+        }
+      }
+      before = now;
+    });
+    expect(dirtyPages).toBeGreaterThan(20);
+    const others = machine.memory.takeDirty('hash');
+    expect(others.some((word) => word !== 0)).toBe(true);
+  });
+});
