@@ -1,3 +1,4 @@
+export * from './bytes.ts';
 export * from './config/agent.ts';
 export * from './config/coordinator.ts';
 export * from './errors.ts';
@@ -14,3 +15,4 @@ export * from './protocol/api.ts';
 export * from './protocol/client.ts';
 export * from './protocol/definition.ts';
 export * from './protocol/migration.ts';
+export * from './protocol/version.ts';

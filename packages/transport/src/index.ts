@@ -1,1 +1,20 @@
-export {};
+export { type Authentication, readTokenFile, tokenBytes } from './authentication.ts';
+export { ReceiveCredits, SendCredits } from './credits.ts';
+export { type DialOptions, dial } from './dial.ts';
+export type { Identity } from './handshake.ts';
+export { type CloseReason, type Handlers, Link } from './link.ts';
+export { type Listener, type ListenOptions, listen } from './listener.ts';
+export type {
+  Incoming,
+  NoticeInput,
+  NoticeName,
+  NoticeOf,
+  Outgoing,
+  ReplyOf,
+  RequestInput,
+  RequestName,
+  RequestOf,
+  Side,
+} from './protocol-types.ts';
+export { type KeepLinkOptions, KeptLink } from './reconnecting.ts';
+export { bulkKind } from './wire.ts';

@@ -4,6 +4,7 @@
  * nothing delays it). Level-triggered: a full status follows each reconnect, so a lost message heals.
  */
 import { z } from 'zod';
+import { Bytes, bytesUpTo } from '../bytes.ts';
 import { BootId, Epoch, HostName, MacAddress, Name, OperationId, VmId } from '../ids.ts';
 import { HostIdentity } from '../model/host.ts';
 import { MigrationProgress, MigrationRecord } from '../model/migration.ts';
@@ -50,7 +51,7 @@ export type AgentStatus = z.infer<typeof AgentStatus>;
 export const ConsoleOutput = z.strictObject({
   vm: VmId,
   position: z.int().min(0),
-  bytes: z.instanceof(Uint8Array),
+  bytes: Bytes,
 });
 export type ConsoleOutput = z.infer<typeof ConsoleOutput>;
 
@@ -58,9 +59,7 @@ export const consoleInputBytesMax = 4096;
 
 export const ConsoleInput = z.strictObject({
   vm: VmId,
-  bytes: z
-    .instanceof(Uint8Array)
-    .refine((bytes) => bytes.length <= consoleInputBytesMax, 'at most 4,096 bytes at once'),
+  bytes: bytesUpTo(consoleInputBytesMax),
 });
 
 const Empty = z.strictObject({});
@@ -152,7 +151,7 @@ export const agentCoordinatorProtocol = {
       /** From now on the VM's console output is sent as `console.output`; the reply has the last 64 KiB. */
       'console.attach': {
         request: z.strictObject({ vm: VmId }),
-        reply: z.strictObject({ position: z.int().min(0), backlog: z.instanceof(Uint8Array) }),
+        reply: z.strictObject({ position: z.int().min(0), backlog: Bytes }),
       },
       'console.detach': { request: z.strictObject({ vm: VmId }), reply: Empty },
     },

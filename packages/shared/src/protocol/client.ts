@@ -1,10 +1,9 @@
 /** What people's programs say to the coordinator beside the REST API: consoles. The client dials. */
 import { z } from 'zod';
+import { Bytes, bytesUpTo } from '../bytes.ts';
 import { HostName, Name } from '../ids.ts';
 import { consoleInputBytesMax } from './agent-coordinator.ts';
 import type { ProtocolDefinition } from './definition.ts';
-
-const Bytes = z.instanceof(Uint8Array);
 
 export const clientProtocol = {
   name: 'client',
@@ -18,7 +17,7 @@ export const clientProtocol = {
     },
     notices: {
       'console.input': z.strictObject({
-        bytes: Bytes.refine((bytes) => bytes.length <= consoleInputBytesMax, 'at most 4,096 bytes at once'),
+        bytes: bytesUpTo(consoleInputBytesMax),
       }),
     },
   },

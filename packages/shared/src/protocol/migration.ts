@@ -3,6 +3,7 @@
  * (bulk then travels unmasked, RFC 6455, section "Masking"). Pages themselves are bulk frames (frame/page.ts).
  */
 import { z } from 'zod';
+import { bytesUpTo } from '../bytes.ts';
 import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
 import { MigrationRecord } from '../model/migration.ts';
 import type { ProtocolDefinition } from './definition.ts';
@@ -17,9 +18,7 @@ export const consoleBacklogBytesMax = 64 << 10;
 /** What the hypervisor knows of a guest beside its machine, so that it moves too. */
 export const GuestHistory = z.strictObject({
   consolePosition: z.int().min(0),
-  consoleBacklog: z
-    .instanceof(Uint8Array)
-    .refine((bytes) => bytes.length <= consoleBacklogBytesMax, 'at most 64 KiB'),
+  consoleBacklog: bytesUpTo(consoleBacklogBytesMax),
   kernel: z.string().max(200).nullable(),
   firstStepMs: z.number().nullable(),
   readyMs: z.number().nullable(),
@@ -28,7 +27,7 @@ export type GuestHistory = z.infer<typeof GuestHistory>;
 
 /** Everything but RAM, sent while the guest stands still. */
 export const MigrationFinal = z.strictObject({
-  state: z.instanceof(Uint8Array).refine((bytes) => bytes.length <= machineStateBytesMax, 'at most 4 MiB'),
+  state: bytesUpTo(machineStateBytesMax),
   stateHash: StateHash,
   guestTicks: z.bigint().min(0n),
   /** The source's monotonic clock at the suspension. */

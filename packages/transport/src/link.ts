@@ -1,0 +1,336 @@
+/**
+ * One authenticated WebSocket between two of our programs: requests with deadlines, notices, and bulk. Every message
+ * is checked against its schema before anything acts on it; whatever breaks the protocol closes this link with a
+ * stable code and nothing else.
+ */
+import {
+  type DirectionSchemas,
+  type ErrorCode,
+  fromProblem,
+  invariant,
+  OperationError,
+  type ProtocolDefinition,
+  toProblem,
+} from '@skein/shared';
+import type { RawData, WebSocket } from 'ws';
+import { z } from 'zod';
+import type { Identity } from './handshake.ts';
+import type {
+  Incoming,
+  NoticeInput,
+  NoticeName,
+  NoticeOf,
+  Outgoing,
+  ReplyOf,
+  RequestInput,
+  RequestName,
+  RequestOf,
+  Side,
+} from './protocol-types.ts';
+import { toBytes } from './socket-messages.ts';
+import { badMessage, bulkKind, ControlMessage, decodeControl, encodeControl } from './wire.ts';
+
+export interface CloseReason {
+  readonly code: ErrorCode | 'closed';
+  readonly message: string;
+}
+
+/** A method for every request and notice that the other side may send. */
+export interface Handlers<P extends ProtocolDefinition, S extends Side> {
+  readonly requests: {
+    readonly [N in RequestName<Incoming<P, S>>]: (
+      body: RequestOf<Incoming<P, S>, N>,
+      link: Link<P, S>,
+    ) => Promise<ReplyOf<Incoming<P, S>, N>> | ReplyOf<Incoming<P, S>, N>;
+  };
+  readonly notices: {
+    readonly [N in NoticeName<Incoming<P, S>>]: (body: NoticeOf<Incoming<P, S>, N>, link: Link<P, S>) => void;
+  };
+}
+
+export interface LinkOptions<P extends ProtocolDefinition, S extends Side> {
+  readonly protocol: P;
+  readonly side: S;
+  readonly handlers: Handlers<P, S>;
+  /** Requests of the peer that may be worked on at once. */
+  readonly requestsInFlightMax?: number;
+  /** Bytes that may wait in our socket before the peer counts as one that never reads. */
+  readonly unsentBytesMax?: number;
+}
+
+interface Pending {
+  readonly name: string;
+  readonly reply: z.ZodType;
+  readonly resolve: (body: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+const requestsInFlightMaxDefault = 256;
+const unsentBytesMaxDefault = 16 << 20;
+/** After our close frame the peer has this long to answer it. */
+const closeDeadlineMs = 500;
+/** A silent peer is asked for a sign of life this often, and given up after two silences (RFC 6455, "Ping"). */
+const pingPeriodMs = 5000;
+
+export class Link<P extends ProtocolDefinition, S extends Side> {
+  readonly peer: Identity;
+  /** Resolves once, with the reason; never rejects. */
+  readonly closed: Promise<CloseReason>;
+  /** Bulk frames, in order, `frame[0]` being the bulk kind. Without a listener they break the protocol. */
+  onBulk: ((frame: Uint8Array) => void) | null = null;
+  readonly #socket: WebSocket;
+  readonly #options: LinkOptions<P, S>;
+  readonly #outgoing: DirectionSchemas;
+  readonly #incoming: DirectionSchemas;
+  readonly #pending = new Map<number, Pending>();
+  readonly #pingTimer: NodeJS.Timeout;
+  #heard = true;
+  #lastId = 0;
+  #inFlight = 0;
+  #reason: CloseReason | null = null;
+  #resolveClosed: (reason: CloseReason) => void = () => {};
+
+  /** `early` came right behind the handshake. */
+  constructor(socket: WebSocket, peer: Identity, options: LinkOptions<P, S>, early: readonly Uint8Array[]) {
+    const isDialer = options.side === 'dialer';
+    this.peer = peer;
+    this.#socket = socket;
+    this.#options = options;
+    this.#outgoing = isDialer ? options.protocol.fromDialer : options.protocol.fromListener;
+    this.#incoming = isDialer ? options.protocol.fromListener : options.protocol.fromDialer;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    socket.on('message', (data: RawData) => this.#receive(toBytes(data)));
+    socket.on('pong', () => {
+      this.#heard = true;
+    });
+    socket.on('close', (code, reason) => this.#ended(code, reason.toString()));
+    socket.on('error', (error) => {
+      this.#reason ??= { code: errorCodeOf(error), message: error.message };
+      socket.terminate();
+    });
+    this.#pingTimer = setInterval(() => this.#ping(), pingPeriodMs);
+    this.#pingTimer.unref();
+    if (early.length > 0) setImmediate(() => early.forEach((frame) => void this.#receive(frame)));
+  }
+
+  get isOpen(): boolean {
+    return this.#reason === null && this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Bytes accepted for sending that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** @throws OperationError what the peer answered, or link.closed, link.timeout, link.overflow */
+  request<N extends RequestName<Outgoing<P, S>>>(
+    name: N,
+    body: RequestInput<Outgoing<P, S>, N>,
+    { deadlineMs }: { readonly deadlineMs: number },
+  ): Promise<ReplyOf<Outgoing<P, S>, N>> {
+    const schemas = this.#outgoing.requests[name];
+    invariant(schemas !== undefined, `${this.#options.protocol.name} has a request ${name}`);
+    if (!this.isOpen) return Promise.reject(this.#closedError());
+    const id = ++this.#lastId;
+    const answer = new Promise<unknown>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        const message = `${this.peer.role} ${this.peer.name} did not answer ${name} within ${deadlineMs} ms`;
+        reject(new OperationError({ code: 'link.timeout', message }));
+      }, deadlineMs);
+      this.#pending.set(id, { name, reply: schemas.reply, resolve, reject, timer });
+    });
+    this.#send({ type: 'request', id, name, body });
+    return answer as Promise<ReplyOf<Outgoing<P, S>, N>>;
+  }
+
+  /** Says something that needs no answer; lost if the link is closed. */
+  notify<N extends NoticeName<Outgoing<P, S>>>(name: N, body: NoticeInput<Outgoing<P, S>, N>): void {
+    invariant(
+      this.#outgoing.notices[name] !== undefined,
+      `${this.#options.protocol.name} has a notice ${name}`,
+    );
+    if (this.isOpen) this.#send({ type: 'notice', name, body });
+  }
+
+  /**
+   * Sends a frame whose first byte is the bulk kind. It is not copied: leave it alone until the peer acknowledged it.
+   * What bounds the bytes on their way are the sender's credits. `sent` is called when the system took it.
+   */
+  sendBulk(frame: Uint8Array, sent?: (error?: Error) => void): void {
+    invariant(frame[0] === bulkKind, 'a bulk frame begins with its kind');
+    this.#socket.send(frame, { binary: true }, (error) => sent?.(error ?? undefined));
+  }
+
+  close(message = 'closed'): void {
+    this.#finish({ code: 'closed', message });
+  }
+
+  #ping(): void {
+    if (!this.#heard) {
+      this.#reason ??= { code: 'link.timeout', message: 'the peer gives no sign of life' };
+      this.#socket.terminate();
+      return;
+    }
+    this.#heard = false;
+    if (this.isOpen) this.#socket.ping();
+  }
+
+  #send(message: ControlMessage): void {
+    if (this.#socket.bufferedAmount > (this.#options.unsentBytesMax ?? unsentBytesMaxDefault)) {
+      this.#finish({
+        code: 'link.overflow',
+        message: `${this.peer.role} ${this.peer.name} does not read what it is sent`,
+      });
+      return;
+    }
+    this.#socket.send(encodeControl(message), { binary: true });
+  }
+
+  #receive(frame: Uint8Array): void {
+    this.#heard = true;
+    if (this.#reason !== null) return;
+    try {
+      if (frame[0] === bulkKind) this.#receiveBulk(frame);
+      else this.#receiveControl(frame);
+    } catch (error) {
+      const { code, message } = toProblem(error);
+      this.#finish({ code, message });
+    }
+  }
+
+  #receiveBulk(frame: Uint8Array): void {
+    if (this.onBulk === null) throw badMessage('bulk where none is expected');
+    this.onBulk(frame);
+  }
+
+  #receiveControl(frame: Uint8Array): void {
+    const parsed = ControlMessage.safeParse(decodeControl(frame));
+    if (!parsed.success) throw badMessage('a control message has another shape', parsed.error);
+    const message = parsed.data;
+    switch (message.type) {
+      case 'request':
+        void this.#serve(message.id, message.name, message.body);
+        break;
+      case 'notice':
+        this.#hear(message.name, message.body);
+        break;
+      case 'reply':
+        this.#settle(message.id, (pending) =>
+          pending.resolve(check(pending.reply, message.body, pending.name)),
+        );
+        break;
+      case 'problem':
+        this.#settle(message.id, (pending) => pending.reject(fromProblem(message.problem)));
+        break;
+    }
+  }
+
+  #hear(name: string, body: unknown): void {
+    const schema = own(this.#incoming.notices, name);
+    if (schema === undefined) throw badMessage(`there is no notice ${name.slice(0, 40)}`);
+    const handlers = this.#options.handlers.notices as Record<
+      string,
+      (body: unknown, link: Link<P, S>) => void
+    >;
+    handlers[name]?.(check(schema, body, name), this);
+  }
+
+  async #serve(id: number, name: string, body: unknown): Promise<void> {
+    const schemas = own(this.#incoming.requests, name);
+    let checked: unknown;
+    try {
+      if (schemas === undefined) throw badMessage(`there is no request ${name.slice(0, 40)}`);
+      checked = check(schemas.request, body, name);
+      if (this.#inFlight >= (this.#options.requestsInFlightMax ?? requestsInFlightMaxDefault)) {
+        throw new OperationError({
+          code: 'link.overflow',
+          message: 'the peer has too many requests in flight',
+        });
+      }
+    } catch (error) {
+      const { code, message } = toProblem(error);
+      this.#finish({ code, message });
+      return;
+    }
+    this.#inFlight += 1;
+    const handlers = this.#options.handlers.requests as Record<
+      string,
+      (body: unknown, link: Link<P, S>) => unknown
+    >;
+    try {
+      const reply = await handlers[name]?.(checked, this);
+      if (this.isOpen) this.#send({ type: 'reply', id, body: reply });
+    } catch (error) {
+      if (this.isOpen) this.#send({ type: 'problem', id, problem: bounded(toProblem(error)) });
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  #settle(id: number, settle: (pending: Pending) => void): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return; // Its deadline passed.
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    try {
+      settle(pending);
+    } catch (error) {
+      pending.reject(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+  }
+
+  #finish(reason: CloseReason): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#socket.close(1000, `${reason.code}: ${reason.message}`.slice(0, 100).replace(/[^\x20-\x7e]/g, '?'));
+    setTimeout(() => this.#socket.terminate(), closeDeadlineMs).unref();
+  }
+
+  #ended(code: number, text: string): void {
+    clearInterval(this.#pingTimer);
+    this.#reason ??= {
+      code: 'link.closed',
+      message: text.length > 0 ? text : `the connection ended (${code})`,
+    };
+    const error = this.#closedError();
+    for (const pending of this.#pending.values()) {
+      clearTimeout(pending.timer);
+      pending.reject(error);
+    }
+    this.#pending.clear();
+    this.#resolveClosed(this.#reason);
+  }
+
+  #closedError(): OperationError {
+    const why = this.#reason?.message ?? 'the connection ended';
+    return new OperationError({
+      code: 'link.closed',
+      message: `the link to ${this.peer.role} ${this.peer.name} is closed: ${why}`,
+    });
+  }
+}
+
+function check(schema: z.ZodType, body: unknown, name: string): unknown {
+  const parsed = schema.safeParse(body);
+  if (!parsed.success)
+    throw badMessage(`${name}: ${z.prettifyError(parsed.error).slice(0, 500)}`, parsed.error);
+  return parsed.data;
+}
+
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+function bounded(problem: ReturnType<typeof toProblem>): ReturnType<typeof toProblem> {
+  return { ...problem, message: problem.message.slice(0, 8000) };
+}
+
+/** ws reports a message over `maxPayload` under this code. */
+function errorCodeOf(error: Error & { code?: string }): ErrorCode {
+  return error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'link.too-large' : 'link.closed';
+}
