@@ -1,3 +1,11 @@
+export { type Assembler, createAssembler } from './assembler/assembler.ts';
+export { AssemblyError } from './assembler/assembly-error.ts';
+export { type CsrName, csrNumbers } from './assembler/csr.ts';
+export { encodeInstruction, type Mnemonic } from './assembler/instruction-table.ts';
+export type { RoundingMode } from './assembler/operand.ts';
+export type { ListingLine, Program } from './assembler/program.ts';
+export type { FRegister, ShortXRegister, XRegister } from './assembler/registers.ts';
+export { fRegisters, xRegisters } from './assembler/registers.ts';
 export { defaultCacheFolder } from './cache-folder.ts';
 export { GuestImageError, type GuestImageErrorCode } from './guest-image-error.ts';
 export {
@@ -10,3 +18,4 @@ export {
 export type { GuestImage } from './image-store.ts';
 export { readyMarker } from './initramfs/init.ts';
 export type { PackageIdentity } from './packages/package.ts';
+export { buildWorkloads, type Workload } from './workloads/index.ts';

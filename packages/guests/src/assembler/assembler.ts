@@ -116,6 +116,13 @@ class AssemblyBuilder {
     this.#lines.push({ offset: at, text: describeInstruction(mnemonic, operands) });
   }
 
+  /** Any bits as an instruction, for those that no mnemonic stands for. */
+  raw(bits: number, size: 2 | 4): void {
+    const section = this.#code();
+    this.#lines.push({ offset: section.length, text: `.insn 0x${bits.toString(16).padStart(size * 2, '0')}` });
+    section.appendNumber(BigInt(bits), size);
+  }
+
   /** Loads a constant; numbers must be safe integers, so that nothing is rounded on the way. */
   li(rd: XRegister, value: number | bigint): void {
     if (typeof value === 'number' && !Number.isSafeInteger(value)) {
