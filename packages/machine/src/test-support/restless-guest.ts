@@ -28,6 +28,11 @@ const windowBase = 8;
 const tableBase = 9;
 const codeBase = 18;
 const patch = 19;
+/** Holds the page table entry that is being changed. */
+const leaf = 25;
+/** The bits in which `patch` changes, and its upper half, for writing half an instruction. */
+const patchBits = 26;
+const patchHalf = 27;
 
 export function seededRandom(seed: number): (below: number) => number {
   let state = seed >>> 0 || 1;
@@ -84,10 +89,15 @@ function setUp(): number[] {
     csr(1, 0, 0x304, 5),
     lui(6, 0x2004),
     store(3, 5, 6, 0),
+    addi(5, 0, 7),
+    csr(1, 0, 0x306, 5),
     lui(windowBase, windowUpper),
+    ...[21, 22, 23, 24].map((base) => lui(base, windowUpper + base - 20)),
     lui(tableBase, windowUpper + windowPages),
     lui(codeBase, windowUpper + windowPages + 1),
     ...instructionWord(patch, addi(20, 20, 1)),
+    lui(patchBits, 0x300),
+    encode.srli(patchHalf, patch, 16),
     encode.mret,
   ];
 }
@@ -138,7 +148,7 @@ function randomInstruction(random: (below: number) => number, index: number, cou
   const rs1 = 10 + random(8);
   const rs2 = 10 + random(8);
   const place = random(windowPages);
-  switch (random(20)) {
+  switch (random(22)) {
     case 0:
     case 1:
       return encode.load(random(7), rd, 21 + random(4), random(4096) - 2048);
@@ -149,18 +159,20 @@ function randomInstruction(random: (below: number) => number, index: number, cou
       // The base of a window page into x21..x24.
       return encode.lui(21 + random(4), windowUpper + place);
     case 5:
-      return encode.load(3, rd, tableBase, place * 8);
+      return encode.load(3, leaf, tableBase, place * 8);
     case 6:
-      return encode.andi(rd, rs1, -0xc1);
+      return encode.andi(leaf, leaf, -0xc1);
     case 7:
-      return encode.xori(rd, rs1, 0x400);
+      return encode.xori(leaf, leaf, 0x400);
     case 8:
-      // A leaf that was read before, perhaps changed since; anything else makes the page fault.
-      return encode.store(3, rs2, tableBase, place * 8);
+      // A leaf that was read before, perhaps at another place, perhaps changed since.
+      return encode.store(3, leaf, tableBase, place * 8);
     case 9:
-      return random(4) === 0 ? encode.sfenceAll : encode.addi(rd, rs1, random(64));
+      return random(12) === 0 ? encode.sfenceAll : encode.addi(rd, rs1, random(64));
     case 10:
-      return encode.store(2, patch, codeBase, random(500) * 4);
+      return random(2) === 0
+        ? encode.store(2, patch, codeBase, random(500) * 4)
+        : encode.store(1, patchHalf, codeBase, random(500) * 4 + 2);
     case 11:
       return encode.atomic(2, 3, rd, windowBase, 0);
     case 12:
@@ -168,13 +180,20 @@ function randomInstruction(random: (below: number) => number, index: number, cou
     case 13:
       return encode.atomic(random(2), 3, rd, windowBase, rs2);
     case 14:
-      return encode.branch(random(2), rs1, rs2, 4 * (1 + random(Math.min(40, count - index))));
+      return encode.branch(random(2), rs1, rs2, 4 * (1 + random(Math.min(12, count - index))));
     case 15:
-      return encode.jal(1, 4 * (1 + random(Math.min(900, Math.max(1, count - index - 1)))));
+      return encode.jal(
+        1,
+        4 * (1 + random(Math.min(random(30) === 0 ? 900 : 12, Math.max(1, count - index - 1)))),
+      );
     case 16:
       return encode.csr(2, rd, 0xc00 + random(3), 0);
     case 17:
       return encode.register(random(8), 1, rd, rs1, rs2);
+    case 18:
+      return encode.register(4, 0, patch, patch, patchBits);
+    case 19:
+      return encode.srli(patchHalf, patch, 16);
     default:
       return encode.register(random(8), 0, rd, rs1, rs2);
   }
