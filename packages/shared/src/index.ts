@@ -1,6 +1,8 @@
 export * from './bytes.ts';
 export * from './config/agent.ts';
 export * from './config/coordinator.ts';
+export * from './config/storage.ts';
+export * from './config/timing.ts';
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './invariant.ts';
@@ -15,4 +17,5 @@ export * from './protocol/api.ts';
 export * from './protocol/client.ts';
 export * from './protocol/definition.ts';
 export * from './protocol/migration.ts';
+export * from './protocol/storage.ts';
 export * from './protocol/version.ts';

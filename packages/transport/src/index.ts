@@ -4,6 +4,7 @@ export { type DialOptions, dial } from './dial.ts';
 export type { Identity } from './handshake.ts';
 export { type CloseReason, type Handlers, Link } from './link.ts';
 export { type Listener, type ListenOptions, listen } from './listener.ts';
+export { type RunningProgram, runProgram } from './program.ts';
 export type {
   Incoming,
   NoticeInput,

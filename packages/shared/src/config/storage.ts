@@ -1,0 +1,16 @@
+/** Configuration of the storage service: one JSON file. */
+import { z } from 'zod';
+import { IpV4Address, ListenPort } from '../model/network.ts';
+import { Timing } from './timing.ts';
+
+export const StorageConfig = z.strictObject({
+  /** Holds the lease log; made if absent. */
+  stateDirectory: z.string().min(1),
+  clusterTokenFile: z.string().min(1),
+  /** This service's address on storage-a. */
+  address: IpV4Address,
+  port: ListenPort.default(0),
+  timing: Timing.prefault({}),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+});
+export type StorageConfig = z.infer<typeof StorageConfig>;

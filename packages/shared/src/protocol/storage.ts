@@ -1,0 +1,50 @@
+/**
+ * What agents and the coordinator say to the storage service. An agent's link carries its host's name, and a
+ * request speaks for that host only: nobody acquires, renews or passes for another.
+ */
+import { z } from 'zod';
+import { Epoch, HostName, VmId } from '../ids.ts';
+import type { ProtocolDefinition } from './definition.ts';
+
+/** A lease as others see it. Times are relative: no clock is shared. */
+export const LeaseView = z.strictObject({
+  vm: VmId,
+  /** Null: released, or never taken since. */
+  owner: HostName.nullable(),
+  epoch: Epoch,
+  /** Counts renewals: grows while the owner lives. */
+  counter: z.int().min(0),
+  /** Left of it on the service's clock; 0 when it is over. */
+  remainingMs: z.number().min(0),
+});
+export type LeaseView = z.infer<typeof LeaseView>;
+
+/** A grant counts from when the request for it was *sent* (safety: rule 1). */
+export const LeaseGrant = z.strictObject({ epoch: Epoch, ttlMs: z.int().min(1) });
+export type LeaseGrant = z.infer<typeof LeaseGrant>;
+
+const VmAndEpoch = z.strictObject({ vm: VmId, epoch: Epoch });
+
+export const storageProtocol = {
+  name: 'storage',
+  fromDialer: {
+    requests: {
+      /** Compare-and-set on `expectEpoch` (0: no lease yet); the new epoch is one higher. */
+      'lease.acquire': { request: z.strictObject({ vm: VmId, expectEpoch: Epoch }), reply: LeaseGrant },
+      'lease.renew': { request: VmAndEpoch, reply: LeaseGrant },
+      /** From the owner to another host, at once and for good: the commit of a migration. */
+      'lease.pass': {
+        request: z.strictObject({ vm: VmId, epoch: Epoch, target: HostName }),
+        reply: LeaseGrant,
+      },
+      'lease.release': { request: VmAndEpoch, reply: z.strictObject({}) },
+      'lease.read': {
+        request: z.strictObject({ vm: VmId }),
+        reply: z.strictObject({ lease: LeaseView.nullable() }),
+      },
+      'lease.list': { request: z.strictObject({}), reply: z.strictObject({ leases: z.array(LeaseView) }) },
+    },
+    notices: {},
+  },
+  fromListener: { requests: {}, notices: {} },
+} as const satisfies ProtocolDefinition;

@@ -1,0 +1,26 @@
+/** The storage service's process: `node main.ts --config FILE`. One JSON line on stdout says that it is ready. */
+import { randomBytes } from 'node:crypto';
+import { StorageConfig } from '@skein/shared';
+import { readTokenFile, runProgram } from '@skein/transport';
+import { pino } from 'pino';
+import { LeaseService } from './lease/service.ts';
+
+await runProgram(StorageConfig, async (config) => {
+  const log = pino({ name: 'storage', level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const service = await LeaseService.start({
+    stateDirectory: config.stateDirectory,
+    address: config.address,
+    port: config.port,
+    bootId: randomBytes(16).toString('hex'),
+    authentication: { kind: 'token', token: await readTokenFile(config.clusterTokenFile) },
+    timing: config.timing,
+    nowNs: () => process.hrtime.bigint(),
+    onRejected: (reason, address) => log.warn({ ...reason, address }, 'peer rejected'),
+    onDecision: (request, outcome) => log.info({ ...request, outcome }, 'lease'),
+  });
+  log.info({ address: config.address, port: service.port }, 'listening');
+  return {
+    ready: { address: config.address, port: service.port },
+    close: () => service.close(),
+  };
+});
