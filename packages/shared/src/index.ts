@@ -4,6 +4,7 @@ export * from './config/coordinator.ts';
 export * from './config/storage.ts';
 export * from './config/timing.ts';
 export * from './errors.ts';
+export * from './frame/page.ts';
 export * from './ids.ts';
 export * from './invariant.ts';
 export * from './model/host.ts';

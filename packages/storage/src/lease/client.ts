@@ -4,6 +4,7 @@
  */
 import {
   type Epoch,
+  grantDeadlineNs,
   type HostName,
   type LeaseView,
   storageProtocol,
