@@ -61,6 +61,23 @@ describe.each(formats)('soft-float of format $name', (format) => {
     expect(differential.differences).toEqual([]);
   });
 
+  it('keeps what a fused sum leaves of a product, however far below its leading bit', () => {
+    const differential = new Differential(unit);
+    const one = format.exponentMax << format.fractionBits;
+    const signBit = 1n << (format.width - 1n);
+    // (1 + 2^-k) * (1 +- 2^-m), less itself rounded, leaves one bit at any of the product's places.
+    for (let k = 0n; k < format.fractionBits; k++) {
+      for (let m = 0n; m < format.fractionBits; m++) {
+        for (const b of [one + (1n << m), one - (1n << m)]) {
+          const a = one + (1n << k);
+          const product = runOnUnit(unit, 'fmul', format, 'RNE', { a, b }).bits;
+          differential.check('fmadd', format, 'RNE', { a, b, c: product ^ signBit });
+        }
+      }
+    }
+    expect(differential.differences).toEqual([]);
+  });
+
   it(`square roots equal the reference (seed ${seed})`, () => {
     const source = new OperandSource(seed);
     const differential = new Differential(unit);
