@@ -21,6 +21,7 @@ import {
 } from './packages/lock-file.ts';
 import { obtainPackages } from './packages/obtain.ts';
 import { busyboxPackage, isKernelPackage, type LocalPackage } from './packages/package.ts';
+import { buildWorkloads } from './workloads/index.ts';
 
 export interface GuestImageOptions {
   /** Default: `$SKEIN_CACHE`, else the user's cache folder. */
@@ -85,7 +86,7 @@ export async function buildGuestImage(options: GuestImageOptions = {}): Promise<
   const initrd = buildInitramfs({
     busybox: await readBusybox(obtained.packages),
     modules: kernel.modules,
-    programs: programs(),
+    programs: buildWorkloads(),
   });
   const image = await storeImage(settings.cacheFolder, {
     kernel: kernel.image,
@@ -155,7 +156,7 @@ async function readBusybox(packages: readonly LocalPackage[]): Promise<Uint8Arra
  * seems to hold, and all that we put in ourselves.
  */
 async function requestKey(settings: Settings): Promise<string> {
-  const ours = buildInitramfs({ busybox: new Uint8Array(0), modules: [], programs: programs() });
+  const ours = buildInitramfs({ busybox: new Uint8Array(0), modules: [], programs: buildWorkloads() });
   const lock = await readLockFile(settings.lockFile);
   return sha256(
     ours,
@@ -183,8 +184,4 @@ async function describeFolder(folder: string | undefined): Promise<readonly (str
 
 function requestFile(settings: Settings, key: string): string {
   return join(settings.cacheFolder, 'image-requests', key);
-}
-
-function programs(): readonly { readonly name: string; readonly elf: Uint8Array }[] {
-  return [];
 }

@@ -7,7 +7,7 @@
  */
 import { basename } from 'node:path';
 import { GuestImageError } from './guest-image-error.ts';
-import { type ModuleInfo, moduleName, readModuleInfo } from './kernel-module.ts';
+import { type ModuleInfo, moduleName, readModuleInfo, withoutSignature } from './kernel-module.ts';
 import { decompress, readDebianFiles } from './packages/debian-archive.ts';
 
 /** The board's transport and devices. A guest without one of these could not do its work. */
@@ -20,7 +20,7 @@ export const guestModules: readonly string[] = [...requiredModules, ...optionalM
 
 export interface KernelModule {
   readonly name: string;
-  /** Uncompressed: the guest should not spend its time on that. */
+  /** Uncompressed and without signature: the guest should not spend its time on either. */
   readonly data: Uint8Array;
 }
 
@@ -68,7 +68,7 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
         }
         const elf = await decompress(path, data);
         const info = readModuleInfo(elf);
-        found.set(info.name, { info, data: elf });
+        found.set(info.name, { info, data: withoutSignature(elf) });
         for (const dependency of info.dependsOn) wanted.add(dependency);
       }
     }
