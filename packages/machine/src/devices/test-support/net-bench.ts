@@ -40,7 +40,7 @@ export const QUEUE_SIZE = 16;
 export const BUFFERS = RAM_BASE_ADDRESS + 0x1_0000;
 const RINGS = RAM_BASE_ADDRESS;
 const RING_STRIDE = 0x4000;
-const MEMORY_BYTES = 0x4_0000;
+export const MEMORY_BYTES = 0x4_0000;
 
 export class NetBench {
   readonly memory: PlainMemory;

@@ -141,6 +141,15 @@ describe('the UART', () => {
     expect(get(MODEM_STATUS)).toBe(0xb0);
   });
 
+  it('keeps what is typed during loopback until it ends', () => {
+    const { set, type, readAll } = bench();
+    set(MODEM_CONTROL, 0x10);
+    type('later');
+    expect(readAll()).toBe('');
+    set(MODEM_CONTROL, 0);
+    expect(readAll()).toBe('later');
+  });
+
   it('faults beyond its eight registers and answers one register to wide accesses', () => {
     const { uart } = bench();
     expect(uart.read(8, 1)).toBeUndefined();

@@ -74,7 +74,7 @@ describe('the virtio-mmio transport', () => {
       [REGISTER.queueDeviceLow, RAM_BASE_ADDRESS + 2],
       [REGISTER.queueDescriptorLow, 0x1000_1000],
       [REGISTER.queueDescriptorHigh, 0xffff_ffff],
-      [REGISTER.queueDeviceLow, ramEnd - 4],
+      [REGISTER.queueDeviceLow, ramEnd - (4 + 8 * QUEUE_SIZE)],
       [REGISTER.queueDriverLow, ramEnd - (4 + 2 * QUEUE_SIZE)],
     ] as const) {
       const bench = new NetBench();

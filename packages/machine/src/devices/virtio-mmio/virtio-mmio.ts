@@ -116,7 +116,6 @@ export class VirtioMmio implements Device, VirtioTransport {
     this.metrics.lastReason = reason;
     const wasLive = this.isLive();
     this.#status |= STATUS.needsReset;
-    for (const slot of this.#slots) slot.isKicked = false;
     if (wasLive) this.#interrupt(INTERRUPT_CONFIG_CHANGE);
   }
 

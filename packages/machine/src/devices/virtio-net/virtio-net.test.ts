@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ALL_FEATURES, BUFFERS, NetBench, testFrame } from '../test-support/net-bench.ts';
+import { ALL_FEATURES, BUFFERS, NetBench, QUEUE_SIZE, testFrame } from '../test-support/net-bench.ts';
 import { FEATURE_EVENT_INDEX, INTERRUPT_CONFIG_CHANGE, REGISTER } from '../virtio-mmio/registers.ts';
 import { parseMac } from './mac-address.ts';
 import {
@@ -63,6 +63,24 @@ describe('virtio-net transmits', () => {
     );
   });
 
+  it('a frame from chains as long as the queue, direct and indirect', () => {
+    for (const isIndirect of [false, true]) {
+      const bench = started();
+      const frame = testFrame(QUEUE_SIZE * 8);
+      bench.memory.write(BUFFERS + NET_HEADER_BYTES, frame);
+      const first = { address: BUFFERS, lengthBytes: NET_HEADER_BYTES + 8 };
+      const rest = Array.from({ length: QUEUE_SIZE - 1 }, (_, i) => ({
+        address: BUFFERS + NET_HEADER_BYTES + 8 * (i + 1),
+        lengthBytes: 8,
+      }));
+      const queue = bench.queue(TRANSMIT_QUEUE);
+      if (isIndirect) queue.offerIndirect([first, ...rest], BUFFERS + 0x4000);
+      else queue.offer([first, ...rest]);
+      bench.kick(TRANSMIT_QUEUE);
+      expect(bench.environment.frames()).toEqual([frame]);
+    }
+  });
+
   it('nothing for frames too short, too long, with offloads asked for, or with the link down; buffers return', () => {
     const bench = started();
     bench.offerFrame(testFrame(13), BUFFERS);
@@ -97,6 +115,18 @@ describe('virtio-net receives', () => {
     const packet = bench.memory.readable(BUFFERS, writtenBytes);
     expect([...packet.subarray(0, NET_HEADER_BYTES)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
     expect(packet.slice(NET_HEADER_BYTES)).toEqual(testFrame(300));
+  });
+
+  it('a frame behind a clean header, whatever was in the last transmit', () => {
+    const bench = started();
+    bench.offerFrame(testFrame(60), BUFFERS);
+    bench.memory.write(BUFFERS, new Uint8Array(NET_HEADER_BYTES).fill(0xff));
+    bench.kick(TRANSMIT_QUEUE);
+    bench.offerReceiveBuffer(BUFFERS + 0x1000, PACKET_MAX);
+    bench.net.receive(testFrame(60));
+    expect([...bench.memory.readable(BUFFERS + 0x1000, NET_HEADER_BYTES)]).toEqual([
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
+    ]);
   });
 
   it('a frame into several small buffers when they may be merged', () => {
