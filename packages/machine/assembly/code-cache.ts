@@ -12,7 +12,7 @@ const STORES_MAX: u32 = 32;
 
 let hand: u32 = 0;
 /** First entry of the page that the interpreter runs in; it must not be given back under it. */
-let runningBase: u32 = 0;
+export let runningBase: u32 = 0;
 
 export function slotBase(slot: u32): u32 {
   return CODE_POOL + slot * CODE_STRIDE;

@@ -4,7 +4,9 @@
  * Source: RISC-V ISA manual, "RV32/64G Instruction Set Listings".
  */
 import {
+  ADD2,
   ADD4,
+  ADDI2,
   ADDI4,
   ADDIW4,
   ADDW4,
@@ -36,16 +38,23 @@ import {
   FSD4,
   FSW4,
   ILLEGAL4,
+  J_FAR2,
+  J_FAR4,
+  J_LOCAL2,
   J_LOCAL4,
   JAL_FAR4,
   JAL_LOCAL4,
   JALR4,
+  JR2,
+  JR4,
   LB4,
   LBU4,
   LD4,
   LH4,
   LHU4,
+  LI2,
   LI4,
+  LOAD_ZERO4,
   LW4,
   LWU4,
   MUL4,
@@ -53,6 +62,9 @@ import {
   MULHSU4,
   MULHU4,
   MULW4,
+  MV2,
+  NOP2,
+  NOP4,
   OR4,
   ORI4,
   REM4,
@@ -63,6 +75,7 @@ import {
   SD4,
   SH4,
   SLL4,
+  SLLI2,
   SLLI4,
   SLLIW4,
   SLLW4,
@@ -89,14 +102,52 @@ import {
 /** Page offset that says: no jump from here is local (an instruction that crosses a page). */
 export const OFFSET_CROSSING: u32 = 0xffffffff;
 
+/** Register numbers are kept as offsets in the register file, so that none need be scaled when it runs. */
 export function setEntry(entry: u32, operation: u32, rd: u32, rs1: u32, rs2: u32, imm: i32): void {
-  const low = operation | (rd << 8) | (rs1 << 16) | (rs2 << 24);
+  let kind = operation;
+  let destination = rd << 3;
+  if (rd === NO_RESULT) {
+    kind = withoutResult(operation);
+    destination = kind === LOAD_ZERO4 ? operation : 0;
+  }
+  const low = kind | (destination << 8) | (rs1 << 19) | (rs2 << 27);
   store<u64>(entry, (low as u64) | ((imm as u32 as u64) << 32));
 }
 
-/** Writes to x0 go to slot 32. */
+const NO_RESULT: u32 = 32;
+
+/** x0 as a destination: the result goes nowhere. */
 export function sink(rd: u32): u32 {
-  return rd === 0 ? 32 : rd;
+  return rd === 0 ? NO_RESULT : rd;
+}
+
+/** The operation that does the same but for its result. LOAD_ZERO4 keeps the load's operation in its rd. */
+function withoutResult(operation: u32): u32 {
+  if (operation >= LB4 && operation <= LWU4) return LOAD_ZERO4;
+  switch (operation) {
+    case JAL_FAR4:
+      return J_FAR4;
+    case JALR4:
+      return JR4;
+    case LI2:
+    case ADDI2:
+    case MV2:
+    case ADD2:
+    case SLLI2:
+      return NOP2;
+    case SYSTEM4:
+    case ATOMIC4:
+    case FENCE4:
+    case FENCE_I4:
+    case ILLEGAL4:
+    case J_FAR2:
+    case J_LOCAL2:
+    case J_LOCAL4:
+    case JR2:
+      return operation;
+    default:
+      return NOP4;
+  }
 }
 
 /** True if a jump by `distance` bytes from `offset` stays in its page. */

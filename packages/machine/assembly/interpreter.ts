@@ -6,6 +6,7 @@
  * Source: design, "Interpreter".
  */
 
+import { runningBase, setRunningBase } from './code-cache';
 import { executeSlowly, rememberFetch, STATUS_EXIT, STATUS_SCRATCH } from './execute/base';
 import {
   divide,
@@ -78,6 +79,7 @@ import {
   FSD4,
   FSW4,
   J_FAR2,
+  J_FAR4,
   J_LOCAL2,
   J_LOCAL4,
   JAL_FAR4,
@@ -85,6 +87,7 @@ import {
   JALR2,
   JALR4,
   JR2,
+  JR4,
   LB4,
   LBU4,
   LD2,
@@ -102,6 +105,8 @@ import {
   MULHU4,
   MULW4,
   MV2,
+  NOP2,
+  NOP4,
   OR2,
   OR4,
   ORI4,
@@ -146,23 +151,23 @@ import {
 import { fastSlot } from './tlb';
 
 function source1(ip: u32): u64 {
-  return load<u64>((load<u8>(ip, 2) as u32) << 3, XREG);
+  return load<u64>(load<u8>(ip, 2) as u32, XREG);
 }
 
 function source2(ip: u32): u64 {
-  return load<u64>((load<u8>(ip, 3) as u32) << 3, XREG);
+  return load<u64>(load<u8>(ip, 3) as u32, XREG);
 }
 
 function destination(ip: u32): u32 {
-  return XREG + ((load<u8>(ip, 1) as u32) << 3);
+  return XREG + (load<u8>(ip, 1) as u32);
 }
 
 function floatDestination(ip: u32): u32 {
-  return FREG + ((load<u8>(ip, 1) as u32) << 3);
+  return FREG + (load<u8>(ip, 1) as u32);
 }
 
 function floatSource2(ip: u32): u64 {
-  return load<u64>((load<u8>(ip, 3) as u32) << 3, FREG);
+  return load<u64>(load<u8>(ip, 3) as u32, FREG);
 }
 
 function immediate(ip: u32): u64 {
@@ -175,8 +180,13 @@ function word(value: u32): u64 {
 }
 
 /** The virtual address of the instruction at an entry: an entry is 8 bytes for each 2 of the page. */
-function pcOf(ip: u32, entryBase: u32, virtualBase: u64): u64 {
-  return virtualBase + (((ip - entryBase) >> 2) as u64);
+function pcOf(ip: u32, pcBase: u64): u64 {
+  return pcBase + ((ip >> 2) as u64);
+}
+
+/** What pcOf adds, for a page whose first entry is at `entryBase`. */
+function pcBaseOf(entryBase: u32, virtualBase: u64): u64 {
+  return virtualBase - ((entryBase >> 2) as u64);
 }
 
 /** FS = dirty: floating-point state may be written without any further ado. */
@@ -188,12 +198,13 @@ function isFloatDirty(): bool {
 export function interpret(firstBase: u32, budget: u32): u32 {
   const tables = FAST + mmuIndex() * FAST_STRIDE;
   let left = budget;
-  let entryBase = firstBase;
-  let virtualBase = load<u64>(PC) & PAGE_MASK;
-  let ip = entryBase + (((load<u64>(PC) as u32) & 4095) << 2);
-  let target: u64 = 0;
-  let isJump = false;
+  let ip = firstBase + (((load<u64>(PC) as u32) & 4095) << 2);
+  let pcBase = pcBaseOf(firstBase, load<u64>(PC) & PAGE_MASK);
+  setRunningBase(firstBase);
   while (left !== 0) {
+    // Declared here, so that the engine need not carry them from one instruction to the next.
+    let target: u64 = 0;
+    let isJump = false;
     left--;
     switch (load<u8>(ip) as u32) {
       case LI4:
@@ -205,7 +216,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += 8;
         continue;
       case AUIPC4:
-        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + immediate(ip));
+        store<u64>(destination(ip), pcOf(ip, pcBase) + immediate(ip));
         ip += 16;
         continue;
       case ADDI4:
@@ -434,6 +445,12 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       case FENCE_I4:
         ip += 16;
         continue;
+      case NOP4:
+        ip += 16;
+        continue;
+      case NOP2:
+        ip += 8;
+        continue;
       case LB4: {
         const virtual = source1(ip) + immediate(ip);
         const slot = tables + fastSlot(virtual);
@@ -624,7 +641,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       }
       case JAL_LOCAL4:
-        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + 4);
+        store<u64>(destination(ip), pcOf(ip, pcBase) + 4);
         ip += load<i32>(ip, 4);
         continue;
       case J_LOCAL4:
@@ -634,23 +651,31 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         ip += load<i32>(ip, 4);
         continue;
       case JAL_FAR4:
-        target = pcOf(ip, entryBase, virtualBase);
+        target = pcOf(ip, pcBase);
         store<u64>(destination(ip), target + 4);
         target += immediate(ip);
         isJump = true;
         break;
+      case J_FAR4:
+        target = pcOf(ip, pcBase) + immediate(ip);
+        isJump = true;
+        break;
       case J_FAR2:
-        target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+        target = pcOf(ip, pcBase) + immediate(ip);
         isJump = true;
         break;
       case JALR4:
         target = (source1(ip) + immediate(ip)) & ~(1 as u64);
-        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + 4);
+        store<u64>(destination(ip), pcOf(ip, pcBase) + 4);
         isJump = true;
         break;
       case JALR2:
         target = (source1(ip) + immediate(ip)) & ~(1 as u64);
-        store<u64>(destination(ip), pcOf(ip, entryBase, virtualBase) + 2);
+        store<u64>(destination(ip), pcOf(ip, pcBase) + 2);
+        isJump = true;
+        break;
+      case JR4:
+        target = (source1(ip) + immediate(ip)) & ~(1 as u64);
         isJump = true;
         break;
       case JR2:
@@ -715,7 +740,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BEQ_FAR4:
         if (source1(ip) === source2(ip)) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -723,7 +748,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BNE_FAR4:
         if (source1(ip) !== source2(ip)) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -731,7 +756,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BLT_FAR4:
         if ((source1(ip) as i64) < (source2(ip) as i64)) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -739,7 +764,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BGE_FAR4:
         if ((source1(ip) as i64) >= (source2(ip) as i64)) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -747,7 +772,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BLTU_FAR4:
         if (source1(ip) < source2(ip)) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -755,7 +780,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BGEU_FAR4:
         if (source1(ip) >= source2(ip)) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -763,7 +788,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BEQZ_FAR2:
         if (source1(ip) === 0) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -771,7 +796,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case BNEZ_FAR2:
         if (source1(ip) !== 0) {
-          target = pcOf(ip, entryBase, virtualBase) + immediate(ip);
+          target = pcOf(ip, pcBase) + immediate(ip);
           isJump = true;
           break;
         }
@@ -779,18 +804,18 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         continue;
       case PAGE_END:
         left++;
-        target = pcOf(ip, entryBase, virtualBase);
+        target = pcOf(ip, pcBase);
         isJump = true;
         break;
       default:
         break;
     }
     if (isJump) {
-      isJump = false;
       const slot = tables + fastSlot(target);
       if (load<u64>(slot) === (target & PAGE_MASK)) {
-        entryBase = load<u32>(slot, 8);
-        virtualBase = target & PAGE_MASK;
+        const entryBase = load<u32>(slot, 8);
+        setRunningBase(entryBase);
+        pcBase = pcBaseOf(entryBase, target & PAGE_MASK);
         ip = entryBase + (((target as u32) & 4095) << 2);
         continue;
       }
@@ -798,7 +823,7 @@ export function interpret(firstBase: u32, budget: u32): u32 {
       store<u64>(FETCH_VIRTUAL, NONE);
       return left;
     }
-    const status = executeSlowly(ip, entryBase, pcOf(ip, entryBase, virtualBase), left);
+    const status = executeSlowly(ip, pcOf(ip, pcBase), left);
     if (status >= 8) {
       ip += status;
       continue;
@@ -806,12 +831,12 @@ export function interpret(firstBase: u32, budget: u32): u32 {
     if (status === STATUS_EXIT) return left;
     left++;
     if (status === STATUS_SCRATCH) {
-      virtualBase = pcOf(ip, entryBase, virtualBase);
-      entryBase = SCRATCH;
+      pcBase = pcBaseOf(SCRATCH, pcOf(ip, pcBase));
+      setRunningBase(SCRATCH);
       ip = SCRATCH;
     }
   }
-  store<u64>(PC, pcOf(ip, entryBase, virtualBase));
-  rememberFetch(entryBase, virtualBase);
+  store<u64>(PC, pcOf(ip, pcBase));
+  rememberFetch(pcOf(runningBase, pcBase));
   return 0;
 }

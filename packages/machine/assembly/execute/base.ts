@@ -5,7 +5,7 @@
 import { faultAddress, loadedValue, loadVirtual, storeVirtual } from '../access';
 import { takeDisturbance } from '../bus';
 import { setStepsLeft } from '../clock';
-import { pageOfBase, setRunningBase } from '../code-cache';
+import { pageOfBase, runningBase } from '../code-cache';
 import { decodeWord, OFFSET_CROSSING } from '../decode';
 import { ramAddress } from '../dirty';
 import { FETCH_PHYSICAL, FETCH_VIRTUAL, FREG, MSTATUS, NONE, PC, RAM, SCRATCH, XREG } from '../layout';
@@ -27,6 +27,7 @@ import {
   LD4,
   LH4,
   LHU4,
+  LOAD_ZERO4,
   LW2,
   LW4,
   LWU4,
@@ -58,57 +59,58 @@ const STATUS_FS: u64 = 0x6000;
 const CAUSE_ILLEGAL: u32 = 2;
 
 /** Executes the instruction at an entry. `left` does not count it. */
-export function executeSlowly(ip: u32, entryBase: u32, pc: u64, left: u32): u32 {
+export function executeSlowly(ip: u32, pc: u64, left: u32): u32 {
   store<u64>(PC, pc);
-  setRunningBase(entryBase);
   setStepsLeft(left);
   switch (load<u8>(ip) as u32) {
     case DECODE:
-      return decodeEntry(ip, entryBase, pc);
+      return decodeEntry(ip, pc);
     case LB4:
-      return loadInteger(ip, entryBase, 1, 56, STEP4);
+      return loadInteger(ip, 1, 56, STEP4);
     case LH4:
-      return loadInteger(ip, entryBase, 2, 48, STEP4);
+      return loadInteger(ip, 2, 48, STEP4);
     case LW4:
-      return loadInteger(ip, entryBase, 4, 32, STEP4);
+      return loadInteger(ip, 4, 32, STEP4);
     case LW2:
-      return loadInteger(ip, entryBase, 4, 32, STEP2);
+      return loadInteger(ip, 4, 32, STEP2);
     case LD4:
-      return loadInteger(ip, entryBase, 8, 0, STEP4);
+      return loadInteger(ip, 8, 0, STEP4);
     case LD2:
-      return loadInteger(ip, entryBase, 8, 0, STEP2);
+      return loadInteger(ip, 8, 0, STEP2);
     case LBU4:
-      return loadInteger(ip, entryBase, 1, 0, STEP4);
+      return loadInteger(ip, 1, 0, STEP4);
     case LHU4:
-      return loadInteger(ip, entryBase, 2, 0, STEP4);
+      return loadInteger(ip, 2, 0, STEP4);
     case LWU4:
-      return loadInteger(ip, entryBase, 4, 0, STEP4);
+      return loadInteger(ip, 4, 0, STEP4);
+    case LOAD_ZERO4:
+      return loadNowhere(ip);
     case SB4:
-      return storeInteger(ip, entryBase, 1, STEP4);
+      return storeInteger(ip, 1, STEP4);
     case SH4:
-      return storeInteger(ip, entryBase, 2, STEP4);
+      return storeInteger(ip, 2, STEP4);
     case SW4:
-      return storeInteger(ip, entryBase, 4, STEP4);
+      return storeInteger(ip, 4, STEP4);
     case SW2:
-      return storeInteger(ip, entryBase, 4, STEP2);
+      return storeInteger(ip, 4, STEP2);
     case SD4:
-      return storeInteger(ip, entryBase, 8, STEP4);
+      return storeInteger(ip, 8, STEP4);
     case SD2:
-      return storeInteger(ip, entryBase, 8, STEP2);
+      return storeInteger(ip, 8, STEP2);
     case FLW4:
-      return loadFloat(ip, entryBase, 4, STEP4);
+      return loadFloat(ip, 4, STEP4);
     case FLD4:
-      return loadFloat(ip, entryBase, 8, STEP4);
+      return loadFloat(ip, 8, STEP4);
     case FLD2:
-      return loadFloat(ip, entryBase, 8, STEP2);
+      return loadFloat(ip, 8, STEP2);
     case FSW4:
-      return storeFloat(ip, entryBase, 4, STEP4);
+      return storeFloat(ip, 4, STEP4);
     case FSD4:
-      return storeFloat(ip, entryBase, 8, STEP4);
+      return storeFloat(ip, 8, STEP4);
     case FSD2:
-      return storeFloat(ip, entryBase, 8, STEP2);
+      return storeFloat(ip, 8, STEP2);
     case SYSTEM4:
-      return system(ip, entryBase, pc);
+      return system(ip, pc);
     case ATOMIC4:
       return atomicInstruction(ip);
     case FLOAT4:
@@ -121,13 +123,13 @@ export function executeSlowly(ip: u32, entryBase: u32, pc: u64, left: u32): u32 
 }
 
 /** Leaves behind which page instructions come from, so that going on there consults the TLB as if never stopped. */
-export function rememberFetch(entryBase: u32, virtualBase: u64): void {
-  if (entryBase === SCRATCH) {
+export function rememberFetch(virtualBase: u64): void {
+  if (runningBase === SCRATCH) {
     store<u64>(FETCH_VIRTUAL, NONE);
     return;
   }
   store<u64>(FETCH_VIRTUAL, virtualBase);
-  store<u64>(FETCH_PHYSICAL, pageOfBase(entryBase) as u64);
+  store<u64>(FETCH_PHYSICAL, pageOfBase(runningBase) as u64);
 }
 
 function trap(cause: u32, value: u64): u32 {
@@ -136,35 +138,46 @@ function trap(cause: u32, value: u64): u32 {
 }
 
 /** After an access: goes on at once unless a device changed what must be looked at before the next instruction. */
-function advance(entryBase: u32, step: u32): u32 {
+function advance(step: u32): u32 {
   if (!takeDisturbance()) return step;
-  return leaveAfter(entryBase, step);
+  return leaveAfter(step);
 }
 
-function leaveAfter(entryBase: u32, step: u32): u32 {
+function leaveAfter(step: u32): u32 {
   const pc = load<u64>(PC);
-  rememberFetch(entryBase, pc & 0xfffffffffffff000);
+  rememberFetch(pc & 0xfffffffffffff000);
   store<u64>(PC, pc + ((step >> 2) as u64));
   return STATUS_EXIT;
 }
 
 function address(ip: u32): u64 {
-  return load<u64>(XREG + ((load<u8>(ip, 2) as u32) << 3)) + (load<i32>(ip, 4) as i64 as u64);
+  return load<u64>(XREG + (load<u8>(ip, 2) as u32)) + (load<i32>(ip, 4) as i64 as u64);
 }
 
 /** `unused` is the number of high bits to fill with the sign; 0 for none. */
-function loadInteger(ip: u32, entryBase: u32, size: u32, unused: u32, step: u32): u32 {
+function loadInteger(ip: u32, size: u32, unused: u32, step: u32): u32 {
   if (!loadVirtual(address(ip), size)) return trap(faultCause, faultAddress);
   const bits = unused as i64;
   const value = (((loadedValue as i64) << bits) >> bits) as u64;
-  store<u64>(XREG + ((load<u8>(ip, 1) as u32) << 3), value);
-  return advance(entryBase, step);
+  store<u64>(XREG + (load<u8>(ip, 1) as u32), value);
+  return advance(step);
 }
 
-function storeInteger(ip: u32, entryBase: u32, size: u32, step: u32): u32 {
-  const value = load<u64>(XREG + ((load<u8>(ip, 3) as u32) << 3));
+/** A load whose destination is x0: it may fault, and a device may notice. */
+function loadNowhere(ip: u32): u32 {
+  const operation = load<u8>(ip, 1) as u32;
+  let size: u32 = 4;
+  if (operation === LB4 || operation === LBU4) size = 1;
+  else if (operation === LH4 || operation === LHU4) size = 2;
+  else if (operation === LD4) size = 8;
+  if (!loadVirtual(address(ip), size)) return trap(faultCause, faultAddress);
+  return advance(STEP4);
+}
+
+function storeInteger(ip: u32, size: u32, step: u32): u32 {
+  const value = load<u64>(XREG + (load<u8>(ip, 3) as u32));
   if (!storeVirtual(address(ip), size, value)) return trap(faultCause, faultAddress);
-  return advance(entryBase, step);
+  return advance(step);
 }
 
 function isFloatOff(): bool {
@@ -184,20 +197,20 @@ function instructionBits(step: u32, pc: u64): u64 {
   return second === 0 ? low : low | ((load<u16>(second) as u64) << 16);
 }
 
-function loadFloat(ip: u32, entryBase: u32, size: u32, step: u32): u32 {
+function loadFloat(ip: u32, size: u32, step: u32): u32 {
   if (isFloatOff()) return trap(CAUSE_ILLEGAL, instructionBits(step, load<u64>(PC)));
   if (!loadVirtual(address(ip), size)) return trap(faultCause, faultAddress);
   const boxed = size === 4 ? loadedValue | 0xffffffff00000000 : loadedValue;
-  store<u64>(FREG + ((load<u8>(ip, 1) as u32) << 3), boxed);
+  store<u64>(FREG + (load<u8>(ip, 1) as u32), boxed);
   markFloatDirty();
-  return advance(entryBase, step);
+  return advance(step);
 }
 
-function storeFloat(ip: u32, entryBase: u32, size: u32, step: u32): u32 {
+function storeFloat(ip: u32, size: u32, step: u32): u32 {
   if (isFloatOff()) return trap(CAUSE_ILLEGAL, instructionBits(step, load<u64>(PC)));
-  const value = load<u64>(FREG + ((load<u8>(ip, 3) as u32) << 3));
+  const value = load<u64>(FREG + (load<u8>(ip, 3) as u32));
   if (!storeVirtual(address(ip), size, value)) return trap(faultCause, faultAddress);
-  return advance(entryBase, step);
+  return advance(step);
 }
 
 function floatInstruction(ip: u32): u32 {
@@ -207,19 +220,25 @@ function floatInstruction(ip: u32): u32 {
   return STEP4;
 }
 
+/** Register slot of rd; what is written to x0 goes to slot 32. */
+function resultSlot(instruction: u32): u32 {
+  const rd = (instruction >> 7) & 31;
+  return rd === 0 ? 32 : rd;
+}
+
 function atomicInstruction(ip: u32): u32 {
   const instruction = load<u32>(ip, 4);
-  const outcome = executeAtomic(instruction, load<u8>(ip, 1) as u32);
+  const outcome = executeAtomic(instruction, resultSlot(instruction));
   if (outcome === DONE) return STEP4;
   if (outcome === ILLEGAL) return trap(CAUSE_ILLEGAL, instruction as u64);
   return trap(faultCause, faultAddress);
 }
 
-function system(ip: u32, entryBase: u32, pc: u64): u32 {
+function system(ip: u32, pc: u64): u32 {
   const instruction = load<u32>(ip, 4);
   // Before the instruction: sfence.vma and satp forget the page that instructions come from.
-  rememberFetch(entryBase, pc & 0xfffffffffffff000);
-  const outcome = executeSystem(instruction, load<u8>(ip, 1) as u32);
+  rememberFetch(pc & 0xfffffffffffff000);
+  const outcome = executeSystem(instruction, resultSlot(instruction));
   if (outcome === NEXT) return STEP4;
   if (outcome === JUMPED) return STATUS_EXIT;
   if (outcome === ILLEGAL_SYSTEM) return trap(CAUSE_ILLEGAL, instruction as u64);
@@ -227,9 +246,9 @@ function system(ip: u32, entryBase: u32, pc: u64): u32 {
   return STATUS_EXIT;
 }
 
-function decodeEntry(ip: u32, entryBase: u32, pc: u64): u32 {
-  const offset = (ip - entryBase) >> 2;
-  const host = RAM + (pageOfBase(entryBase) << 12) + offset;
+function decodeEntry(ip: u32, pc: u64): u32 {
+  const offset = (ip - runningBase) >> 2;
+  const host = RAM + (pageOfBase(runningBase) << 12) + offset;
   const low = load<u16>(host) as u32;
   if ((low & 3) !== 3) {
     decodeCompressed(ip, low, offset);
