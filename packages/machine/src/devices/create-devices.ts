@@ -13,7 +13,7 @@ import { VirtioNet } from './virtio-net/virtio-net.ts';
 export interface BoardDeviceSet {
   /** All devices, in the order of their sections in a snapshot. */
   readonly devices: readonly Device[];
-  readonly console: Uart;
+  readonly uart: Uart;
   /** By vNIC number; vNIC i is in virtio slot i. */
   readonly nics: readonly VirtioNet[];
 }
@@ -39,7 +39,7 @@ export function createDevices(
   const macs = nics.map((nic) => parseMac(nic.mac));
 
   return (environmentFor) => {
-    const console = new Uart(environmentFor(UART_INTERRUPT));
+    const uart = new Uart(environmentFor(UART_INTERRUPT));
     const rtc = new Rtc(environmentFor(RTC_INTERRUPT), rtcEpochSeconds);
     const slots: Device[] = [];
     const models: VirtioNet[] = [];
@@ -58,6 +58,6 @@ export function createDevices(
         }),
       );
     }
-    return { devices: [new SifiveTest(environmentFor(0)), rtc, console, ...slots], console, nics: models };
+    return { devices: [new SifiveTest(environmentFor(0)), rtc, uart, ...slots], uart, nics: models };
   };
 }
