@@ -54,7 +54,7 @@ interface QueuedPacket {
 
 const queuePacketsMaxDefault = 1024;
 /** A burst of about 1,000 frames of 1,500 bytes; the system may grant less. */
-const socketBufferBytes = 2 * 1024 * 1024;
+const receiveBufferBytes = 2 * 1024 * 1024;
 /**
  * Packets that the event loop library holds because the kernel took none are beyond the guard's reach, so at most
  * this many; what a receiver gets of them after a stop of this process, its owner table refuses.
@@ -101,7 +101,7 @@ export class VxlanTunnel implements Uplink {
       lookup: (hostname, _options, callback) => callback(null, hostname, 4),
     });
     await bind(socket, options);
-    growBuffers(socket);
+    growReceiveBuffer(socket);
     return new VxlanTunnel(socket, options.queuePacketsMax ?? queuePacketsMaxDefault);
   }
 
@@ -187,11 +187,11 @@ function describeBindError(cause: NodeJS.ErrnoException, address: string, port: 
   return new OperationError({ code: 'address.unavailable', message, cause, details });
 }
 
-function growBuffers(socket: Socket): void {
+/** The send buffer stays small on purpose: what the kernel has taken is beyond the output guard. */
+function growReceiveBuffer(socket: Socket): void {
   try {
-    socket.setRecvBufferSize(socketBufferBytes);
-    socket.setSendBufferSize(socketBufferBytes);
+    socket.setRecvBufferSize(receiveBufferBytes);
   } catch {
-    // The system's own sizes work too, they only drop sooner under bursts.
+    // The system's own size works too, it only drops sooner under bursts.
   }
 }
