@@ -15,6 +15,7 @@ export {
   type LoggedInput,
   replay,
 } from './input-log.ts';
+export { LivePages } from './live-pages.ts';
 export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
 export { type DirtyConsumer, dirtyConsumers, MachineMemory, pageBytes, pagesOf } from './machine-memory.ts';

@@ -2,6 +2,7 @@
  * When a pre-copy stops copying: as soon as what is left fits the downtime budget at the measured bandwidth, or
  * when rounds stop helping (Clark et al. 2005, section "Writable working sets"; QEMU's migration thresholds).
  */
+import { pageBytes } from '@skein/shared';
 
 export interface RoundOutcome {
   readonly round: number;
@@ -23,8 +24,6 @@ export type ConvergenceDecision =
   | { readonly kind: 'stop-and-copy'; readonly predictedDowntimeMs: number; readonly reason: StopReason };
 
 export type StopReason = 'fits-budget' | 'rounds-stopped-helping' | 'rounds-exhausted';
-
-export const pageBytes = 4096;
 
 /** A round helps while it leaves less than this part of what the round before left. */
 const helpfulRatio = 0.9;

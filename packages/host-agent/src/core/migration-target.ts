@@ -36,6 +36,10 @@ export type TargetEvent =
   | { readonly type: 'granted' }
   | { readonly type: 'lease-read'; readonly reading: LeaseReading }
   | { readonly type: 'vm-resumed' }
+  /** The source says so: it goes on itself and no pass of its is on its way. */
+  | { readonly type: 'source-aborted'; readonly reason: string }
+  /** The lease stayed the source's for much longer than a pass can take: the source resumed. */
+  | { readonly type: 'undecided-too-long' }
   | { readonly type: 'link-lost'; readonly reason: string }
   | { readonly type: 'cancelled'; readonly reason: string };
 
@@ -82,6 +86,10 @@ export function stepTarget(state: TargetState, event: TargetEvent): TargetStep {
     case 'vm-resumed':
       expect(state, ['committed'], event);
       return { state: { phase: 'closed', reason: null }, effects: ['report'] };
+    case 'source-aborted':
+      return isDecided(state) ? stay(state) : abort(event.reason);
+    case 'undecided-too-long':
+      return state.phase === 'resolving' ? abort(state.reason ?? 'the source went on') : stay(state);
     case 'link-lost':
       return linkLost(state, event.reason);
     case 'cancelled':
@@ -110,6 +118,10 @@ function commit(): TargetStep {
 
 function abort(reason: string): TargetStep {
   return { state: { phase: 'aborted', reason }, effects: ['free-vm', 'report'] };
+}
+
+function isDecided(state: TargetState): boolean {
+  return state.phase === 'committed' || state.phase === 'closed' || state.phase === 'aborted';
 }
 
 function isBeforeReady(state: TargetState): boolean {

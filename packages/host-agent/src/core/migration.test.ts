@@ -246,6 +246,17 @@ function faults(world: World): World[] {
     (world.lease.owner === 'source' && !world.sourceAlive) ||
     (world.lease.owner === 'target' && !world.targetAlive);
   if (ownerIsDead && !world.lease.expired) next.push({ ...world, lease: { ...world.lease, expired: true } });
+  // The target waits ten times longer than a pass can take; so none is on its way, nor can one be made.
+  const noPassToCome = !world.pass.startsWith('in-flight') && world.source.phase !== 'passing';
+  if (
+    world.target.phase === 'resolving' &&
+    world.targetAlive &&
+    noPassToCome &&
+    world.source.phase !== 'resolving'
+  ) {
+    if (readLease(world) === 'undecided')
+      next.push(feedTarget(without(world, 'read-lease'), { type: 'undecided-too-long' }));
+  }
   if (world.lease.expired && !world.elsewhere) {
     next.push({
       ...world,
@@ -268,9 +279,7 @@ function explore(options: Options, check: (world: World) => void): Exploration {
   const ends: World[] = [];
   for (let world = open.pop(); world !== undefined; world = open.pop()) {
     check(world);
-    const isQuiet =
-      world.due.filter((name) => name !== 'read-lease').length === 0 && !world.pass.startsWith('in-flight');
-    if (isQuiet && !(world.due.includes('read-lease') && readLease(world) !== 'undecided')) ends.push(world);
+    if (world.due.length === 0 && !world.pass.startsWith('in-flight')) ends.push(world);
     for (const next of successors(world, options)) {
       const key = JSON.stringify(next);
       if (seen.has(key)) continue;
@@ -311,6 +320,9 @@ describe('the two sides of a migration', () => {
     const { ends } = explore({ faults: true, hash: 'equal' }, () => {});
     for (const world of ends.filter((end) => end.sourceAlive && end.targetAlive)) {
       expect(running(world), JSON.stringify(world)).toBe(1);
+      expect(['closed', 'aborted'], JSON.stringify(world)).toContain(
+        world.target.phase === 'connecting' ? 'aborted' : world.target.phase,
+      );
     }
     expect(ends.length).toBeGreaterThan(5);
   });

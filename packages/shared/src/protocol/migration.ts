@@ -34,7 +34,6 @@ export const MigrationFinal = z.strictObject({
   suspendedAtNs: MonotonicNs,
   /** Page batches sent before this message: all must have been applied. */
   batches: z.int().min(0),
-  history: GuestHistory,
 });
 export type MigrationFinal = z.infer<typeof MigrationFinal>;
 
@@ -70,7 +69,6 @@ export const migrationProtocol = {
     notices: {
       /** Credits: bytes of bulk applied to RAM since the last notice. */
       'pages.applied': z.strictObject({ bytes: z.int().min(1) }),
-      'migration.refused': z.strictObject({ reason: z.string().max(500) }),
     },
   },
   fromListener: {
@@ -83,7 +81,8 @@ export const migrationProtocol = {
     },
     notices: {
       /** The lease passed; the new epoch is the target's. */
-      'migration.granted': z.strictObject({ epoch: Epoch }),
+      'migration.granted': z.strictObject({ epoch: Epoch, history: GuestHistory.nullable() }),
+      /** The source goes on and will never pass the lease in this migration. */
       'migration.aborted': z.strictObject({ reason: z.string().max(500) }),
     },
   },

@@ -1,0 +1,268 @@
+/**
+ * The VMs of this host: powers them on and off, takes in and gives away migrating ones, and reports on all. A VM
+ * runs only under a lease that this host holds (architecture, idea 2); a command repeated under the same
+ * operation id has one effect.
+ */
+import { randomBytes } from 'node:crypto';
+import type { CoreModules } from '@skein/machine';
+import {
+  type AgentStatus,
+  type Epoch,
+  type GuestHistory,
+  invariant,
+  type MachineSpec,
+  type MigrationTargetCommand,
+  OperationError,
+  type OperationId,
+  type VmId,
+  type VmStartCommand,
+  type VmStopCommand,
+} from '@skein/shared';
+import type { Logger } from 'pino';
+import { CpuDivider } from './cpu-divider.ts';
+import type { ImageStore } from './image/image-store.ts';
+import type { LeaseKeeper } from './lease/lease-keeper.ts';
+import type { SwitchHandle } from './network/switch-handle.ts';
+import { GuestConsole } from './vm/guest-console.ts';
+import { HostedVm, type HostedVmOptions } from './vm/hosted-vm.ts';
+import type { VmOrigin } from './vm/vm-channel.ts';
+import { VmRunner } from './vm/vm-runner.ts';
+import { WarmWorkers } from './vm/warm-workers.ts';
+
+export interface HypervisorOptions {
+  readonly core: CoreModules;
+  readonly images: ImageStore;
+  readonly leases: LeaseKeeper;
+  readonly network: SwitchHandle;
+  readonly capacity: { readonly cpuMhz: number; readonly memoryMib: number };
+  readonly log: Logger;
+  readonly onChange: () => void;
+  readonly onConsole: (vm: VmId, position: number, bytes: Uint8Array) => void;
+}
+
+/** How long a VM that ended stays in the reports, so that its end and the reason are seen. */
+const endedReportMs = 10_000;
+const operationsKept = 1000;
+
+export class Hypervisor {
+  readonly #options: HypervisorOptions;
+  readonly #vms = new Map<VmId, HostedVm>();
+  readonly #operations = new Map<OperationId, Promise<unknown>>();
+  readonly #workers = new WarmWorkers('vm.worker', 1);
+  readonly #divider: CpuDivider;
+  #isClosed = false;
+
+  constructor(options: HypervisorOptions) {
+    this.#options = options;
+    this.#divider = new CpuDivider(options.capacity.cpuMhz, () => this.#vms.values());
+    options.leases.onLost((vm, epoch, reason) => this.#leaseLost(vm, epoch, reason));
+  }
+
+  find(vm: VmId): HostedVm | undefined {
+    return this.#vms.get(vm);
+  }
+
+  /** @throws OperationError vm.not-found */
+  get(vm: VmId): HostedVm {
+    const found = this.#vms.get(vm);
+    if (found === undefined) {
+      throw new OperationError({ code: 'vm.not-found', message: `this host has no VM ${vm}` });
+    }
+    return found;
+  }
+
+  status(): AgentStatus {
+    return {
+      vms: [...this.#vms.values()].map((vm) => vm.report()),
+      usedMhz: this.#divider.usedMhz,
+      usedMemoryMib: this.usedMemoryMib,
+    };
+  }
+
+  get usedMemoryMib(): number {
+    let sum = 0;
+    for (const vm of this.#vms.values()) if (vm.isPresent) sum += vm.machine.memoryMib;
+    return sum;
+  }
+
+  start(command: VmStartCommand): Promise<{ epoch: Epoch }> {
+    return this.#once(command.operation, () => this.#start(command));
+  }
+
+  stop(command: VmStopCommand): Promise<Record<string, never>> {
+    return this.#once(command.operation, async () => {
+      const vm = this.get(command.vm);
+      if (vm.epoch !== command.epoch) {
+        throw new OperationError({
+          code: 'epoch.stale',
+          message: `${vm.name} has epoch ${vm.epoch} here, the command was for ${command.epoch}`,
+        });
+      }
+      vm.stop('powered off on request');
+      return {};
+    });
+  }
+
+  /** Reserves memory and a vCPU for a VM that is about to arrive; it cannot run before its lease is passed. */
+  admitIncoming(command: MigrationTargetCommand): HostedVm {
+    this.#refuseUnlessRoom(command.vm, command.name, command.machine);
+    const vm = this.#add({
+      ...command,
+      epoch: command.epoch,
+      state: 'incoming',
+      console: new GuestConsole(),
+    });
+    this.#run(vm, { kind: 'incoming' });
+    return vm;
+  }
+
+  /** The guest runs here now, under the lease that was passed. */
+  completeIncoming(vm: HostedVm, epoch: Epoch, history: GuestHistory): void {
+    vm.epoch = epoch;
+    vm.firstStepMs = history.firstStepMs;
+    vm.readyMs = history.readyMs;
+    vm.console.adopt(history);
+    this.#options.leases.adopt(vm.vm, epoch, vm.control);
+    this.#options.network.plug(vm);
+    vm.runner?.announce();
+    this.#divider.divide();
+    this.#options.onChange();
+  }
+
+  /** After the commit at the source: everything of the VM goes, its lease is no longer ours to touch. */
+  discardMigrated(vm: HostedVm): void {
+    this.#options.leases.drop(vm.vm);
+    vm.stop('migrated away');
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#divider.close();
+    const ended = [...this.#vms.values()].filter((vm) => vm.isPresent);
+    for (const vm of ended) vm.stop('the agent is stopping');
+    await this.#workers.close();
+  }
+
+  async #start(command: VmStartCommand): Promise<{ epoch: Epoch }> {
+    this.#refuseUnlessRoom(command.vm, command.name, command.machine);
+    if (!this.#options.leases.holdsHostLease) {
+      throw new OperationError({
+        code: 'host.wrong-state',
+        message: 'this host lost its host lease: nothing new is placed here until the coordinator renews it',
+      });
+    }
+    const vm = this.#add({
+      ...command,
+      epoch: command.expectEpoch + 1,
+      state: 'starting',
+      console: new GuestConsole(),
+    });
+    try {
+      const image = await this.#options.images.load(command.machine.image);
+      vm.epoch = await this.#options.leases.acquire(command.vm, command.expectEpoch, vm.control);
+      invariant(vm.state === 'starting', 'nothing moves a VM that is being started');
+      this.#run(vm, {
+        kind: 'boot',
+        kernel: image.kernel,
+        initrd: image.initrd,
+        bootArguments: `${image.defaultBootArguments} ${command.machine.bootArguments}`.trim(),
+        randomSeed: randomBytes(32),
+        epochSeconds: Math.floor(Date.now() / 1000),
+      });
+    } catch (error) {
+      this.#vms.delete(vm.vm);
+      throw error;
+    }
+    this.#options.network.plug(vm);
+    this.#divider.divide();
+    this.#options.log.info({ vm: vm.vm, name: vm.name, epoch: vm.epoch }, 'vm powered on');
+    return { epoch: vm.epoch };
+  }
+
+  #run(vm: HostedVm, origin: VmOrigin): void {
+    vm.runner = new VmRunner({
+      worker: this.#workers.take(),
+      core: this.#options.core,
+      machine: vm.machine,
+      control: vm.control,
+      switchDoorbell: this.#options.network.doorbell,
+      origin,
+      onEvent: (event) => {
+        if (event.type === 'failed')
+          this.#options.log.error({ vm: vm.vm, reason: event.message }, 'vm failed');
+        vm.hear(event);
+      },
+    });
+  }
+
+  #add(options: Pick<HostedVmOptions, 'vm' | 'name' | 'machine' | 'epoch' | 'state' | 'console'>): HostedVm {
+    const vm = new HostedVm({
+      vm: options.vm,
+      name: options.name,
+      machine: options.machine,
+      epoch: options.epoch,
+      state: options.state,
+      console: options.console,
+      onChange: () => this.#options.onChange(),
+      onConsole: (from, position, bytes) => this.#options.onConsole(from.vm, position, bytes),
+      onEnded: (ended) => this.#ended(ended),
+    });
+    this.#vms.set(vm.vm, vm);
+    this.#options.onChange();
+    return vm;
+  }
+
+  #ended(vm: HostedVm): void {
+    this.#options.network.unplug(vm);
+    this.#options.leases.release(vm.vm).catch((error: unknown) => {
+      this.#options.log.warn(
+        { vm: vm.vm, error: String(error) },
+        'lease could not be released; it will run out',
+      );
+    });
+    this.#options.log.info({ vm: vm.vm, name: vm.name, reason: vm.report().reason }, 'vm ended');
+    setTimeout(() => {
+      if (this.#vms.get(vm.vm) === vm) this.#vms.delete(vm.vm);
+      if (!this.#isClosed) this.#options.onChange();
+    }, endedReportMs).unref();
+  }
+
+  #leaseLost(id: VmId, epoch: Epoch, reason: string): void {
+    const vm = this.#vms.get(id);
+    if (vm === undefined || !vm.isPresent || vm.epoch > epoch) return;
+    // First the guard, for what is already in the rings; then the guest (safety: rule 4).
+    vm.control.deadlineNs = 0n;
+    if (vm.isMigrating) return; // The migration asks for the lease itself and decides.
+    this.#options.log.warn({ vm: vm.vm, epoch, reason }, 'fenced: the lease belongs to another');
+    this.#options.leases.drop(id);
+    vm.stop(`fenced: ${reason}`);
+  }
+
+  #refuseUnlessRoom(vm: VmId, name: string, machine: MachineSpec): void {
+    if (this.#vms.get(vm)?.isPresent === true) {
+      throw new OperationError({ code: 'vm.wrong-state', message: `${name} is on this host already` });
+    }
+    const freeMib = this.#options.capacity.memoryMib - this.usedMemoryMib;
+    if (machine.memoryMib > freeMib) {
+      throw new OperationError({
+        code: 'host.out-of-memory',
+        message: `${name} needs ${machine.memoryMib} MiB, this host has ${freeMib} MiB free`,
+        details: { neededMib: machine.memoryMib, freeMib },
+      });
+    }
+  }
+
+  /** One effect for an operation that is sent twice; a failed one may be tried again. */
+  #once<T>(operation: OperationId, effect: () => Promise<T>): Promise<T> {
+    const known = this.#operations.get(operation);
+    if (known !== undefined) return known as Promise<T>;
+    const promise = effect();
+    this.#operations.set(operation, promise);
+    promise.catch(() => this.#operations.delete(operation));
+    for (const oldest of this.#operations.keys()) {
+      if (this.#operations.size <= operationsKept) break;
+      this.#operations.delete(oldest);
+    }
+    return promise;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Guest images on this host, addressed by the digest of their manifest: `<directory>/<digest>/manifest.json`
+ * beside a kernel and an initramfs. Every file is hashed before a machine boots from it.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ContentDigest, ContentDigest as ContentDigestSchema, OperationError } from '@skein/shared';
+import { z } from 'zod';
+
+const ImageFile = z.object({
+  file: z.string().regex(/^[a-zA-Z0-9._-]{1,100}$/, 'must be a plain file name'),
+  sha256: ContentDigestSchema,
+});
+
+/** The part of an image's manifest that a host needs; the image's builder may keep more in it. */
+const ImageManifest = z.object({
+  kernel: ImageFile,
+  initrd: ImageFile,
+  kernelVersion: z.string().max(200),
+  defaultBootArguments: z.string().max(2048),
+});
+
+export interface LoadedImage {
+  readonly kernel: Uint8Array;
+  readonly initrd: Uint8Array;
+  readonly kernelVersion: string;
+  readonly defaultBootArguments: string;
+}
+
+export class ImageStore {
+  readonly #directory: string;
+  /** The last images loaded: three guests of one image read it once. */
+  readonly #loaded = new Map<ContentDigest, Promise<LoadedImage>>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** @throws OperationError image.not-found, image.corrupt */
+  load(digest: ContentDigest): Promise<LoadedImage> {
+    const known = this.#loaded.get(digest);
+    if (known !== undefined) return known;
+    const loading = this.#read(digest);
+    this.#loaded.clear();
+    this.#loaded.set(digest, loading);
+    loading.catch(() => this.#loaded.delete(digest));
+    return loading;
+  }
+
+  async #read(digest: ContentDigest): Promise<LoadedImage> {
+    const folder = join(this.#directory, digest);
+    const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch((cause: unknown) => {
+      throw new OperationError({
+        code: 'image.not-found',
+        message: `this host has no image ${digest} in ${this.#directory}; build it with: skein image build`,
+        cause,
+      });
+    });
+    const parsed = ImageManifest.safeParse(parseJson(text));
+    if (!parsed.success) throw corrupt(join(folder, 'manifest.json'), z.prettifyError(parsed.error));
+    const manifest = parsed.data;
+    const [kernel, initrd] = await Promise.all([
+      readVerified(join(folder, manifest.kernel.file), manifest.kernel.sha256),
+      readVerified(join(folder, manifest.initrd.file), manifest.initrd.sha256),
+    ]);
+    return {
+      kernel,
+      initrd,
+      kernelVersion: manifest.kernelVersion,
+      defaultBootArguments: manifest.defaultBootArguments,
+    };
+  }
+}
+
+async function readVerified(path: string, sha256: string): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw corrupt(path, cause instanceof Error ? cause.message : String(cause));
+  });
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+    throw corrupt(path, 'its SHA-256 is not the one in the manifest');
+  return bytes;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function corrupt(path: string, reason: string): OperationError {
+  return new OperationError({
+    code: 'image.corrupt',
+    message: `the guest image is damaged: ${path}: ${reason}; build it again with: skein image build`,
+  });
+}

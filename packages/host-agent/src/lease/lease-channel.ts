@@ -1,0 +1,43 @@
+/** What is said between the agent's main thread and its lease worker. */
+import type { Epoch, HostName, Problem, VmId } from '@skein/shared';
+
+export interface LeaseWorkerData {
+  readonly host: HostName;
+  readonly bootId: string;
+  /** The cluster token, from its file; threads of one process share an address space anyway. */
+  readonly token: Uint8Array;
+  readonly managementAddress: string;
+  readonly storageAddress: string;
+  readonly coordinator: { readonly address: string; readonly port: number };
+  readonly storage: { readonly address: string; readonly port: number };
+  /** Counted up by the main thread: a zombie must not renew (safety: rule 5). */
+  readonly liveness: SharedArrayBuffer;
+}
+
+export type LeaseCommand =
+  | {
+      readonly type: 'acquire';
+      readonly request: number;
+      readonly vm: VmId;
+      readonly expectEpoch: Epoch;
+      readonly control: SharedArrayBuffer;
+    }
+  /** The lease is ours already, by a passed grant: renew it from now on. */
+  | {
+      readonly type: 'adopt';
+      readonly vm: VmId;
+      readonly epoch: Epoch;
+      readonly control: SharedArrayBuffer;
+    }
+  | { readonly type: 'release'; readonly request: number; readonly vm: VmId }
+  /** Not ours any more: stop renewing, say nothing to the storage service. */
+  | { readonly type: 'drop'; readonly vm: VmId };
+
+export type LeaseEvent =
+  | { readonly type: 'acquired'; readonly request: number; readonly vm: VmId; readonly epoch: Epoch }
+  | { readonly type: 'released'; readonly request: number; readonly vm: VmId }
+  | { readonly type: 'refused'; readonly request: number; readonly vm: VmId; readonly problem: Problem }
+  /** Somebody else has it, at a later epoch: the VM must stop. */
+  | { readonly type: 'lost'; readonly vm: VmId; readonly epoch: Epoch; readonly reason: string }
+  | { readonly type: 'host-lease'; readonly isHeld: boolean }
+  | { readonly type: 'storage'; readonly isConnected: boolean };

@@ -1,0 +1,128 @@
+/**
+ * The main thread's handle on the lease worker: acquires and releases VM leases, hears of losses, knows whether
+ * the host lease is held. The worker renews by itself; this thread only proves that it is alive.
+ */
+import { Worker } from 'node:worker_threads';
+import { type Epoch, fromProblem, OperationError, type VmId } from '@skein/shared';
+import type { VmControlBlock } from '../vm/control-block.ts';
+import type { LeaseCommand, LeaseEvent, LeaseWorkerData } from './lease-channel.ts';
+
+const livenessPeriodMs = 100;
+const answerDeadlineMs = 5000;
+
+interface Waiting {
+  readonly resolve: (epoch: Epoch) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class LeaseKeeper {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #liveness = new Int32Array(new SharedArrayBuffer(4));
+  readonly #livenessTimer: NodeJS.Timeout;
+  #lastRequest = 0;
+  #holdsHostLease = false;
+  #onLost: ((vm: VmId, epoch: Epoch, reason: string) => void) | null = null;
+  #onDied: ((error: Error) => void) | null = null;
+
+  constructor(data: Omit<LeaseWorkerData, 'liveness'>) {
+    const workerData: LeaseWorkerData = { ...data, liveness: this.#liveness.buffer };
+    this.#worker = new Worker(new URL('../../build/lease.worker.js', import.meta.url), { workerData });
+    this.#worker.on('message', (event: LeaseEvent) => this.#hear(event));
+    this.#worker.on('error', (error: Error) => this.#onDied?.(error));
+    this.#livenessTimer = setInterval(() => Atomics.add(this.#liveness, 0, 1), livenessPeriodMs);
+  }
+
+  /** False: the coordinator may count this host as gone; nothing new is placed here. */
+  get holdsHostLease(): boolean {
+    return this.#holdsHostLease;
+  }
+
+  onLost(listener: (vm: VmId, epoch: Epoch, reason: string) => void): void {
+    this.#onLost = listener;
+  }
+
+  /** Without this worker no lease is renewed: the agent cannot go on. */
+  onDied(listener: (error: Error) => void): void {
+    this.#onDied = listener;
+  }
+
+  /**
+   * Takes the VM's lease by compare-and-set and keeps it renewed; its deadline appears in `control`.
+   * @throws OperationError lease.held, lease.stale-epoch, link.*, timeout
+   */
+  acquire(vm: VmId, expectEpoch: Epoch, control: VmControlBlock): Promise<Epoch> {
+    return this.#ask((request) => ({ type: 'acquire', request, vm, expectEpoch, control: control.buffer }));
+  }
+
+  /** Renews from now on a lease that was passed to us; its deadline stands in `control` already. */
+  adopt(vm: VmId, epoch: Epoch, control: VmControlBlock): void {
+    this.#tell({ type: 'adopt', vm, epoch, control: control.buffer });
+  }
+
+  /** Gives the lease back, if it is ours. */
+  async release(vm: VmId): Promise<void> {
+    await this.#ask((request) => ({ type: 'release', request, vm }));
+  }
+
+  /** Stops renewing a lease that is not ours any more. */
+  drop(vm: VmId): void {
+    this.#tell({ type: 'drop', vm });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#livenessTimer);
+    await this.#worker.terminate();
+  }
+
+  #ask(command: (request: number) => LeaseCommand): Promise<Epoch> {
+    const request = ++this.#lastRequest;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(request);
+        reject(
+          new OperationError({
+            code: 'timeout',
+            message: 'the storage service did not answer about a lease in time',
+          }),
+        );
+      }, answerDeadlineMs);
+      this.#waiting.set(request, { resolve, reject, timer });
+      this.#tell(command(request));
+    });
+  }
+
+  #tell(command: LeaseCommand): void {
+    this.#worker.postMessage(command);
+  }
+
+  #hear(event: LeaseEvent): void {
+    switch (event.type) {
+      case 'acquired':
+        this.#settle(event.request)?.resolve(event.epoch);
+        break;
+      case 'released':
+        this.#settle(event.request)?.resolve(0);
+        break;
+      case 'refused':
+        this.#settle(event.request)?.reject(fromProblem(event.problem));
+        break;
+      case 'lost':
+        this.#onLost?.(event.vm, event.epoch, event.reason);
+        break;
+      case 'host-lease':
+        this.#holdsHostLease = event.isHeld;
+        break;
+      case 'storage':
+        break;
+    }
+  }
+
+  #settle(request: number): Waiting | undefined {
+    const waiting = this.#waiting.get(request);
+    this.#waiting.delete(request);
+    if (waiting !== undefined) clearTimeout(waiting.timer);
+    return waiting;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The VM leases of this host, on the lease worker's thread: acquires, renews each half second, and writes every
+ * grant's deadline where the vCPU and the senders read it. Losing one is told, not acted on, here.
+ */
+import { type Epoch, OperationError, type Timing, toProblem, type VmId } from '@skein/shared';
+import type { LeaseClient } from '@skein/storage';
+import { VmControlBlock } from '../vm/control-block.ts';
+import type { LeaseCommand, LeaseEvent } from './lease-channel.ts';
+
+interface Held {
+  readonly vm: VmId;
+  readonly control: VmControlBlock;
+  epoch: Epoch;
+  isRenewing: boolean;
+}
+
+/** Refusals that say: another has it, or nobody has. Everything else may pass. */
+const lostCodes = new Set(['lease.stale-epoch', 'lease.not-owner', 'lease.not-found']);
+
+export class VmLeases {
+  readonly #client: LeaseClient;
+  readonly #tell: (event: LeaseEvent) => void;
+  readonly #isMainAlive: () => boolean;
+  readonly #held = new Map<VmId, Held>();
+
+  constructor(
+    client: LeaseClient,
+    timing: Timing,
+    isMainAlive: () => boolean,
+    tell: (event: LeaseEvent) => void,
+  ) {
+    this.#client = client;
+    this.#isMainAlive = isMainAlive;
+    this.#tell = tell;
+    setInterval(() => this.renewAll(), timing.vmLeaseRenewMs);
+  }
+
+  obey(command: LeaseCommand): void {
+    switch (command.type) {
+      case 'acquire':
+        void this.#acquire(command);
+        break;
+      case 'adopt':
+        this.#hold(command.vm, command.epoch, new VmControlBlock(command.control));
+        break;
+      case 'release':
+        void this.#release(command);
+        break;
+      case 'drop':
+        this.#held.delete(command.vm);
+        break;
+    }
+  }
+
+  /** Also called when the storage service is back: frozen guests need not wait for the next period. */
+  renewAll(): void {
+    if (!this.#isMainAlive()) return;
+    for (const held of this.#held.values()) void this.#renew(held);
+  }
+
+  /** The machine slept: its clock stood still and others did not. A renewal makes deadlines good again. */
+  distrustDeadlines(): void {
+    for (const held of this.#held.values()) held.control.deadlineNs = 0n;
+    this.renewAll();
+  }
+
+  #hold(vm: VmId, epoch: Epoch, control: VmControlBlock): void {
+    this.#held.set(vm, { vm, epoch, control, isRenewing: false });
+  }
+
+  async #acquire(command: Extract<LeaseCommand, { type: 'acquire' }>): Promise<void> {
+    const { request, vm } = command;
+    try {
+      const { epoch, deadlineNs } = await this.#acquireDecisively(vm, command.expectEpoch);
+      const control = new VmControlBlock(command.control);
+      control.deadlineNs = deadlineNs;
+      this.#hold(vm, epoch, control);
+      this.#tell({ type: 'acquired', request, vm, epoch });
+    } catch (error) {
+      this.#tell({ type: 'refused', request, vm, problem: toProblem(error) });
+    }
+  }
+
+  /** An answer that was lost may have been a grant: then the lease is ours at the next epoch, and a renewal tells. */
+  async #acquireDecisively(vm: VmId, expectEpoch: Epoch): ReturnType<LeaseClient['acquire']> {
+    try {
+      return await this.#client.acquire(vm, expectEpoch);
+    } catch (error) {
+      if (!(error instanceof OperationError) || error.code !== 'link.timeout') throw error;
+      return await this.#client.renew(vm, expectEpoch + 1);
+    }
+  }
+
+  async #renew(held: Held): Promise<void> {
+    if (held.isRenewing) return;
+    held.isRenewing = true;
+    const { vm, epoch } = held;
+    try {
+      const { deadlineNs } = await this.#client.renew(vm, epoch);
+      // Dropped or replaced while the answer was on its way: this grant is no longer ours to use.
+      if (this.#held.get(vm) === held && held.epoch === epoch) held.control.deadlineNs = deadlineNs;
+    } catch (error) {
+      const { code, message } = toProblem(error);
+      if (lostCodes.has(code) && this.#held.get(vm) === held && held.epoch === epoch) {
+        this.#tell({ type: 'lost', vm, epoch, reason: message });
+      }
+    } finally {
+      held.isRenewing = false;
+    }
+  }
+
+  async #release({ request, vm }: Extract<LeaseCommand, { type: 'release' }>): Promise<void> {
+    const held = this.#held.get(vm);
+    this.#held.delete(vm);
+    try {
+      if (held !== undefined) {
+        held.control.deadlineNs = 0n;
+        await this.#client.release(vm, held.epoch);
+      }
+      this.#tell({ type: 'released', request, vm });
+    } catch (error) {
+      this.#tell({ type: 'refused', request, vm, problem: toProblem(error) });
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** What is said between the agent's main thread and a transfer worker. One worker serves one migration. */
+import type { MessagePort } from 'node:worker_threads';
+import type { CoreModules } from '@skein/machine';
+import type {
+  Epoch,
+  GuestHistory,
+  HostName,
+  MigrationProgress,
+  MigrationRecord,
+  MigrationSourceCommand,
+  MigrationTargetCommand,
+} from '@skein/shared';
+
+interface TransferAssignment {
+  readonly host: HostName;
+  readonly bootId: string;
+  readonly token: Uint8Array;
+  readonly core: CoreModules;
+  readonly memory: WebAssembly.Memory;
+  readonly memoryMib: number;
+  readonly control: SharedArrayBuffer;
+  /** To the VM worker. */
+  readonly vmPort: MessagePort;
+  /** This host's own addresses. */
+  readonly migrationAddress: string;
+  readonly storageAddress: string;
+  readonly storage: { readonly address: string; readonly port: number };
+}
+
+export interface SourceAssignment extends TransferAssignment {
+  readonly role: 'source';
+  readonly command: MigrationSourceCommand;
+}
+
+export interface TargetAssignment extends TransferAssignment {
+  readonly role: 'target';
+  readonly command: MigrationTargetCommand;
+}
+
+export type TransferInstruction =
+  | { readonly type: 'cancel'; readonly reason: string }
+  /** The lease worker heard that the lease is another's. */
+  | { readonly type: 'lease-lost'; readonly reason: string }
+  /** Answer to `history-wanted`. */
+  | { readonly type: 'history'; readonly history: GuestHistory };
+
+export type TransferEvent =
+  /** Source: the target may dial. */
+  | { readonly type: 'listening'; readonly address: string; readonly port: number }
+  | { readonly type: 'progress'; readonly progress: MigrationProgress }
+  /** Source: the guest stands still, all its console output was posted; send its history. */
+  | { readonly type: 'history-wanted' }
+  /** Source: the lease was taken back after an unanswered pass. */
+  | { readonly type: 'reasserted'; readonly epoch: Epoch }
+  /** Source: the lease is the target's. Target: it is ours and the guest runs here. */
+  | { readonly type: 'committed'; readonly epoch: Epoch; readonly history: GuestHistory | null }
+  /** The last event. Source: if not committed the guest goes on here. */
+  | {
+      readonly type: 'ended';
+      readonly isCommitted: boolean;
+      readonly mustStop: boolean;
+      readonly record: MigrationRecord;
+    }
+  | { readonly type: 'failed'; readonly message: string };

@@ -1,0 +1,56 @@
+/**
+ * A transfer worker's line to the VM worker: posts a request, pokes the vCPU's attention word, waits for the
+ * answer with a deadline.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { MachineMemory } from '@skein/machine';
+import { OperationError } from '@skein/shared';
+import type { TransferCommand, TransferReply } from '../vm/vm-channel.ts';
+
+type ReplyTo<T extends TransferReply['type']> = Extract<TransferReply, { type: T }>;
+
+/** A slice lasts half a millisecond; a host under load may take this much longer. */
+const answerDeadlineMs = 5000;
+
+export class VmLink {
+  readonly #port: MessagePort;
+  readonly #memory: MachineMemory;
+
+  constructor(port: MessagePort, memory: MachineMemory) {
+    this.#port = port;
+    this.#memory = memory;
+  }
+
+  /** @throws OperationError process.died, machine.failed */
+  ask<T extends TransferReply['type']>(command: TransferCommand, expected: T): Promise<ReplyTo<T>> {
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#port.off('message', hear);
+      };
+      const timer = setTimeout(() => {
+        finish();
+        reject(
+          new OperationError({
+            code: 'process.died',
+            message: `the VM worker did not answer ${command.type}`,
+          }),
+        );
+      }, answerDeadlineMs);
+      const hear = (reply: TransferReply): void => {
+        finish();
+        if (reply.type === expected) resolve(reply as ReplyTo<T>);
+        else if (reply.type === 'failed') {
+          reject(new OperationError({ code: 'machine.failed', message: reply.message }));
+        }
+      };
+      this.#port.on('message', hear);
+      this.#port.postMessage(command);
+      this.#memory.poke();
+    });
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The words of one VM that several threads look at: its lease's deadline (written by the lease worker, read
+ * before every slice and every send), its CPU budget, and what it used. One small SharedArrayBuffer a VM; guest
+ * RAM and the attention word stand in the machine's own memory.
+ */
+import { invariant } from '@skein/shared';
+import { isAllowed } from '../core/output-guard.ts';
+
+const layout = {
+  deadlineNs: 0,
+  steps: 1,
+  busyNs: 2,
+  /** Ready time: wanted to run and was not allowed to by its budget. */
+  readyNs: 3,
+  budgetStepsPerMs: 4,
+  framesDropped: 5,
+} as const;
+
+const words = 8;
+
+export class VmControlBlock {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: BigInt64Array<SharedArrayBuffer>;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(words * 8)) {
+    invariant(buffer.byteLength === words * 8, 'a VM control block has 8 words');
+    this.buffer = buffer;
+    this.#words = new BigInt64Array(buffer);
+  }
+
+  /** On this host's monotonic clock; 0 means no lease. */
+  get deadlineNs(): bigint {
+    return Atomics.load(this.#words, layout.deadlineNs);
+  }
+
+  set deadlineNs(value: bigint) {
+    Atomics.store(this.#words, layout.deadlineNs, value);
+  }
+
+  /** The output guard: call it immediately before a slice and before each send of this VM's output. */
+  isAllowed(nowNs: bigint): boolean {
+    return isAllowed(this.deadlineNs, nowNs);
+  }
+
+  get steps(): bigint {
+    return Atomics.load(this.#words, layout.steps);
+  }
+
+  set steps(value: bigint) {
+    Atomics.store(this.#words, layout.steps, value);
+  }
+
+  get busyNs(): bigint {
+    return Atomics.load(this.#words, layout.busyNs);
+  }
+
+  addBusyNs(value: bigint): void {
+    Atomics.add(this.#words, layout.busyNs, value);
+  }
+
+  get readyNs(): bigint {
+    return Atomics.load(this.#words, layout.readyNs);
+  }
+
+  addReadyNs(value: bigint): void {
+    Atomics.add(this.#words, layout.readyNs, value);
+  }
+
+  /** Entitlement: steps a millisecond; the vCPU executes no more. */
+  get budgetStepsPerMs(): number {
+    return Number(Atomics.load(this.#words, layout.budgetStepsPerMs));
+  }
+
+  set budgetStepsPerMs(value: number) {
+    Atomics.store(this.#words, layout.budgetStepsPerMs, BigInt(Math.floor(value)));
+  }
+}

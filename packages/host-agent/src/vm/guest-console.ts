@@ -1,0 +1,61 @@
+/**
+ * What a guest wrote on its console: the last 64 KiB with a position counted since power-on, and what can be read
+ * from it without asking the guest: the kernel's version in its banner, and the image's `ready` line.
+ */
+import { consoleBacklogBytesMax, type GuestHistory } from '@skein/shared';
+
+const bannerPattern = /Linux version (\S{1,100})/;
+const readyPattern = /^skein-guest: ready\b/;
+/** A line longer than this is not one that we look for. */
+const lineBytesMax = 512;
+
+export class GuestConsole {
+  #backlog: Uint8Array = new Uint8Array(0);
+  #position = 0;
+  #line = '';
+  readonly #decoder = new TextDecoder('latin1');
+  kernel: string | null = null;
+  /** Called once, at the first `ready` line. */
+  onReady: (() => void) | null = null;
+  #isReady = false;
+
+  /** Takes over what the source of a migration had heard; what was heard here meanwhile is nothing. */
+  adopt(history: GuestHistory): void {
+    this.#backlog = history.consoleBacklog;
+    this.#position = history.consolePosition;
+    this.kernel = history.kernel;
+    this.#isReady = history.readyMs !== null;
+  }
+
+  /** Bytes written since power-on. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The last 64 KiB; the first of them stands at `position - backlog.length`. */
+  get backlog(): Uint8Array {
+    return this.#backlog;
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#position += bytes.length;
+    const keep = Math.max(0, Math.min(this.#backlog.length, consoleBacklogBytesMax - bytes.length));
+    const next = new Uint8Array(Math.min(consoleBacklogBytesMax, keep + bytes.length));
+    next.set(this.#backlog.subarray(this.#backlog.length - keep));
+    next.set(bytes.subarray(Math.max(0, bytes.length - consoleBacklogBytesMax)), keep);
+    this.#backlog = next;
+    if (this.kernel === null || !this.#isReady) this.#scan(bytes);
+  }
+
+  #scan(bytes: Uint8Array): void {
+    const lines = (this.#line + this.#decoder.decode(bytes)).split('\n');
+    this.#line = (lines.pop() ?? '').slice(-lineBytesMax);
+    for (const line of lines) {
+      this.kernel ??= bannerPattern.exec(line)?.[1] ?? null;
+      if (!this.#isReady && readyPattern.test(line)) {
+        this.#isReady = true;
+        this.onReady?.();
+      }
+    }
+  }
+}

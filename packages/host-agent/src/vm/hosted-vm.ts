@@ -1,0 +1,155 @@
+/**
+ * One VM as its host's main thread knows it: its state, its epoch, its runner and its console. It moves only as
+ * core/vm-lifecycle.ts allows; whoever wants to know is told by `onChange`.
+ */
+import type { Epoch, MachineSpec, Name, VmId, VmReport, VmRunState } from '@skein/shared';
+import type { z } from 'zod';
+import { moveVmState } from '../core/vm-lifecycle.ts';
+import { VmControlBlock } from './control-block.ts';
+import type { GuestConsole } from './guest-console.ts';
+import type { VmEvent } from './vm-channel.ts';
+import type { VmRunner } from './vm-runner.ts';
+
+export interface HostedVmOptions {
+  readonly vm: VmId;
+  readonly name: z.infer<typeof Name>;
+  readonly machine: MachineSpec;
+  readonly epoch: Epoch;
+  readonly state: 'starting' | 'incoming';
+  readonly console: GuestConsole;
+  readonly onChange: (vm: HostedVm) => void;
+  readonly onConsole: (vm: HostedVm, position: number, bytes: Uint8Array) => void;
+  readonly onEnded: (vm: HostedVm) => void;
+}
+
+export class HostedVm {
+  readonly vm: VmId;
+  readonly name: z.infer<typeof Name>;
+  readonly machine: MachineSpec;
+  readonly control = new VmControlBlock();
+  readonly console: GuestConsole;
+  readonly #options: HostedVmOptions;
+  readonly #createdNs = process.hrtime.bigint();
+  readonly #usage = { steps: 0n, atNs: process.hrtime.bigint(), mhz: 0 };
+  /** Raised by one with every passing of the lease. */
+  epoch: Epoch;
+  runner: VmRunner | null = null;
+  /** Set while this host is the source or the target of a migration of it: the migration decides its fate. */
+  isMigrating = false;
+  firstStepMs: number | null = null;
+  readyMs: number | null = null;
+  #state: VmRunState;
+  #reason: string | null = null;
+
+  constructor(options: HostedVmOptions) {
+    this.vm = options.vm;
+    this.name = options.name;
+    this.machine = options.machine;
+    this.epoch = options.epoch;
+    this.console = options.console;
+    this.#options = options;
+    this.#state = options.state;
+    this.console.onReady = () => {
+      this.readyMs = this.#sinceCreationMs(process.hrtime.bigint());
+      this.#options.onChange(this);
+    };
+  }
+
+  get state(): VmRunState {
+    return this.#state;
+  }
+
+  move(to: VmRunState, reason: string | null = null): void {
+    if (this.#state === to) return;
+    this.#state = moveVmState(this.#state, to);
+    this.#reason = reason;
+    this.#options.onChange(this);
+  }
+
+  /** True while a vCPU of this VM may exist on this host. */
+  get isPresent(): boolean {
+    return this.#state !== 'stopped';
+  }
+
+  /** The runner's events, in order. */
+  hear(event: VmEvent): void {
+    switch (event.type) {
+      case 'first-step':
+        this.firstStepMs ??= this.#sinceCreationMs(event.atNs);
+        if (this.#state === 'starting') this.move('running');
+        break;
+      case 'console':
+        this.#options.onConsole(this, this.console.position, event.bytes);
+        this.console.append(event.bytes);
+        break;
+      case 'frozen':
+        if (this.#state === 'running' || this.#state === 'starting') {
+          this.move('frozen', 'its lease could not be renewed in time');
+        }
+        break;
+      case 'thawed':
+        if (this.#state === 'frozen') this.move('running');
+        break;
+      case 'suspended':
+        if (this.#state === 'running') this.move('suspended');
+        break;
+      case 'resumed':
+        if (this.#state === 'suspended' || this.#state === 'incoming') this.move('running');
+        break;
+      case 'power':
+        if (this.#state !== 'stopping') this.move('stopping', `the guest: power ${event.action}`);
+        break;
+      case 'failed':
+        if (this.#state !== 'stopped') this.move('failed', event.message.slice(0, 500));
+        break;
+      case 'ended':
+        this.#ended();
+        break;
+    }
+  }
+
+  /** Ends the vCPU; `onEnded` follows once its thread is gone. */
+  stop(reason: string): void {
+    if (this.#state === 'stopped' || this.#state === 'stopping') return;
+    this.control.deadlineNs = 0n;
+    this.move('stopping', reason);
+    if (this.runner === null) this.#ended();
+    else this.runner.stop();
+  }
+
+  report(): VmReport {
+    return {
+      vm: this.vm,
+      name: this.name,
+      epoch: this.epoch,
+      state: this.#state,
+      reason: this.#reason,
+      steps: Number(this.control.steps),
+      usedMhz: this.#usage.mhz,
+      firstStepMs: this.firstStepMs,
+      readyMs: this.readyMs,
+      kernel: this.console.kernel,
+    };
+  }
+
+  /** Steps since the last call, as MHz; called by the agent once a period. */
+  sampleUsage(nowNs: bigint): number {
+    const steps = this.control.steps;
+    const elapsedUs = Number(nowNs - this.#usage.atNs) / 1000;
+    if (elapsedUs > 0) this.#usage.mhz = Math.max(0, Number(steps - this.#usage.steps) / elapsedUs);
+    this.#usage.steps = steps;
+    this.#usage.atNs = nowNs;
+    return this.#usage.mhz;
+  }
+
+  #ended(): void {
+    this.runner = null;
+    if (this.#state !== 'stopping' && this.#state !== 'failed') this.move('failed', 'its thread ended');
+    this.move('stopped', this.#reason);
+    this.#options.onEnded(this);
+  }
+
+  #sinceCreationMs(nowNs: bigint): number {
+    return Number(nowNs - this.#createdNs) / 1e6;
+  }
+}

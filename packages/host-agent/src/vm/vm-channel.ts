@@ -1,0 +1,82 @@
+/**
+ * What is said to a VM worker and by it. The worker never returns to its event loop while its VM lives: it reads
+ * its ports when the attention word was poked. Whoever posts to it pokes afterwards.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { CoreModules, MachineInput } from '@skein/machine';
+import type { FrameRingHandle } from '@skein/network';
+import type { GuestClock } from '../core/guest-clock.ts';
+
+/** First message to a (warm) worker: from then on it is this VM's. */
+export interface VmAssignment {
+  readonly core: CoreModules;
+  readonly memory: WebAssembly.Memory;
+  readonly memoryMib: number;
+  readonly control: SharedArrayBuffer;
+  readonly nics: readonly VmNic[];
+  readonly port: MessagePort;
+  readonly origin: VmOrigin;
+}
+
+export interface VmNic {
+  readonly mac: string;
+  /** Frames from the guest to the switch: its doorbell is the switch worker's. */
+  readonly transmitRing: FrameRingHandle;
+  /** Frames from the switch: its doorbell is the machine's attention word. */
+  readonly receiveRing: FrameRingHandle;
+}
+
+export type VmOrigin =
+  | {
+      readonly kind: 'boot';
+      readonly kernel: Uint8Array;
+      readonly initrd: Uint8Array;
+      readonly bootArguments: string;
+      readonly randomSeed: Uint8Array;
+      readonly epochSeconds: number;
+    }
+  /** Memory arrives by a transfer worker; state by `prepare`. */
+  | { readonly kind: 'incoming' };
+
+export type VmCommand =
+  | { readonly type: 'input'; readonly input: MachineInput }
+  /** Adds a port of a transfer worker, whose requests are TransferCommand. */
+  | { readonly type: 'attach-transfer'; readonly port: MessagePort }
+  | { readonly type: 'announce' }
+  | { readonly type: 'stop' };
+
+export type TransferCommand =
+  /** Collect the dirty pages of the migration's consumer at the next slice's end. */
+  | { readonly type: 'harvest' }
+  | { readonly type: 'suspend' }
+  | { readonly type: 'resume' }
+  /** Target: take over this CPU and device state, say what it hashes to, do not run yet. */
+  | { readonly type: 'prepare'; readonly state: Uint8Array }
+  /** Target: the lease is ours, run. */
+  | { readonly type: 'activate'; readonly clock: GuestClock };
+
+export type TransferReply =
+  | { readonly type: 'harvested' }
+  | {
+      readonly type: 'suspended';
+      readonly state: Uint8Array;
+      readonly stateHash: bigint;
+      readonly guestTicks: bigint;
+      readonly suspendedAtNs: bigint;
+    }
+  | { readonly type: 'resumed' }
+  | { readonly type: 'prepared'; readonly stateHash: bigint }
+  | { readonly type: 'activated'; readonly atNs: bigint }
+  | { readonly type: 'failed'; readonly message: string };
+
+/** What a VM worker tells the main thread. */
+export type VmEvent =
+  | { readonly type: 'first-step'; readonly atNs: bigint }
+  | { readonly type: 'console'; readonly bytes: Uint8Array }
+  | { readonly type: 'frozen' }
+  | { readonly type: 'thawed' }
+  | { readonly type: 'suspended' }
+  | { readonly type: 'resumed' }
+  | { readonly type: 'power'; readonly action: 'off' | 'reboot' | 'fail'; readonly exitCode: number }
+  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'ended' };

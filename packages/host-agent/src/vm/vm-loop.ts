@@ -1,0 +1,251 @@
+/**
+ * The run loop of one vCPU: takes inputs, runs a slice, lets outputs go, sleeps when the guest is idle. Every
+ * wait is one Atomics.wait on the machine's attention word, so that a command, a frame or a fence always gets
+ * through (architecture: Missing pages, Inputs).
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Machine, MachineMemory } from '@skein/machine';
+import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
+import type { VmControlBlock } from './control-block.ts';
+import { StepBudget } from './step-budget.ts';
+import type { TransferCommand, TransferReply, VmCommand, VmEvent } from './vm-channel.ts';
+import type { VmOutputs } from './vm-outputs.ts';
+
+/** Slices last at most half a millisecond (architecture: Steps). */
+const sliceNs = 500_000;
+const sliceStepsMin = 20_000;
+const sliceStepsMax = 1_000_000;
+/** First guess of this host's speed, corrected by the first slices: steps a nanosecond. */
+const firstSpeed = 0.2;
+/** While frozen the deadline is looked at this often. */
+const frozenPollMs = 10;
+/** An idle guest looks at its lease this often although nothing wakes it. */
+const idleWaitMsMax = 250;
+
+type Pace = 'running' | 'suspended' | 'frozen';
+
+export interface VmLoopOptions {
+  readonly machine: Machine;
+  readonly memory: MachineMemory;
+  readonly control: VmControlBlock;
+  readonly outputs: VmOutputs;
+  readonly port: MessagePort;
+  /** Null until an incoming VM is activated. */
+  readonly clock: GuestClock | null;
+  readonly migrationConsumers: number;
+}
+
+export class VmLoop {
+  readonly #machine: Machine;
+  readonly #memory: MachineMemory;
+  readonly #control: VmControlBlock;
+  readonly #outputs: VmOutputs;
+  readonly #port: MessagePort;
+  readonly #transferPorts: MessagePort[] = [];
+  readonly #budget = new StepBudget(process.hrtime.bigint());
+  readonly #migrationConsumers: number;
+  #clock: GuestClock | null;
+  #pace: Pace;
+  #hasRun = false;
+  #isEnded = false;
+  #stepsPerNs = firstSpeed;
+
+  constructor(options: VmLoopOptions) {
+    this.#machine = options.machine;
+    this.#memory = options.memory;
+    this.#control = options.control;
+    this.#outputs = options.outputs;
+    this.#port = options.port;
+    this.#clock = options.clock;
+    this.#migrationConsumers = options.migrationConsumers;
+    this.#pace = options.clock === null ? 'suspended' : 'running';
+  }
+
+  /** Returns when the VM has ended; until then this thread belongs to its vCPU. */
+  run(): void {
+    while (!this.#isEnded) {
+      this.#memory.takeAttention();
+      this.#takeCommands();
+      if (this.#isEnded) return;
+      if (this.#pace === 'suspended' || this.#clock === null) {
+        this.#memory.waitForAttention(idleWaitMsMax);
+        continue;
+      }
+      const nowNs = process.hrtime.bigint();
+      if (!this.#control.isAllowed(nowNs)) {
+        this.#freeze();
+        continue;
+      }
+      this.#thaw();
+      this.#outputs.takeFrames(this.#machine);
+      this.#slice(this.#clock, nowNs);
+    }
+  }
+
+  #slice(clock: GuestClock, nowNs: bigint): void {
+    const budgetStepsPerMs = this.#control.budgetStepsPerMs;
+    const allowed = this.#budget.available(nowNs, budgetStepsPerMs);
+    const wanted = Math.min(sliceStepsMax, Math.max(sliceStepsMin, Math.floor(this.#stepsPerNs * sliceNs)));
+    if (allowed < Math.min(wanted, sliceStepsMin)) {
+      this.#waitForBudget(budgetStepsPerMs);
+      return;
+    }
+    this.#machine.apply({
+      type: 'time',
+      guestTicks: guestTicksAt(clock, nowNs),
+      ratePerStep: this.#ratePerStep(),
+    });
+    const result = this.#machine.run(Math.min(wanted, allowed));
+    const endedNs = process.hrtime.bigint();
+    this.#account(result.steps, nowNs, endedNs);
+    this.#outputs.flush();
+    if (this.#outputs.hasEnded) {
+      this.#isEnded = true;
+    } else if (result.reason === 'idle') {
+      this.#sleepUntilWake(clock, endedNs);
+    }
+  }
+
+  /** Time inside a slice advances a little slower than the host's, so that the next input need not be clamped. */
+  #ratePerStep(): number {
+    const ticksPerStep = 0.01 / this.#stepsPerNs;
+    return Math.max(1, Math.floor(ticksPerStep * 0.9 * 2 ** 32));
+  }
+
+  #account(steps: number, startedNs: bigint, endedNs: bigint): void {
+    const elapsedNs = Number(endedNs - startedNs);
+    if (steps >= sliceStepsMin && elapsedNs > 0) {
+      this.#stepsPerNs += (Math.min(10, steps / elapsedNs) - this.#stepsPerNs) * 0.1;
+    }
+    this.#budget.spend(steps);
+    this.#control.steps = this.#machine.steps;
+    this.#control.addBusyNs(endedNs - startedNs);
+    if (!this.#hasRun && steps > 0) {
+      this.#hasRun = true;
+      this.#tell({ type: 'first-step', atNs: endedNs });
+    }
+  }
+
+  #sleepUntilWake(clock: GuestClock, nowNs: bigint): void {
+    const wake = this.#machine.wake();
+    if (wake.kind === 'now') return;
+    let waitMs = idleWaitMsMax;
+    if (wake.kind === 'at') {
+      waitMs = Math.min(waitMs, Number(hostNsAt(clock, wake.guestTicks) - nowNs) / 1e6);
+    }
+    if (waitMs > 0) this.#memory.waitForAttention(waitMs);
+  }
+
+  #waitForBudget(stepsPerMs: number): void {
+    const startedNs = process.hrtime.bigint();
+    const waitMs = stepsPerMs > 0 ? this.#budget.waitMs(sliceStepsMin, stepsPerMs) : idleWaitMsMax;
+    this.#memory.waitForAttention(Math.min(idleWaitMsMax, Math.max(0.05, waitMs)));
+    this.#control.addReadyNs(process.hrtime.bigint() - startedNs);
+  }
+
+  #freeze(): void {
+    if (this.#pace !== 'frozen') {
+      this.#pace = 'frozen';
+      this.#tell({ type: 'frozen' });
+    }
+    this.#memory.waitForAttention(frozenPollMs);
+  }
+
+  #thaw(): void {
+    if (this.#pace !== 'frozen') return;
+    this.#pace = 'running';
+    this.#tell({ type: 'thawed' });
+  }
+
+  #takeCommands(): void {
+    for (
+      let next = receiveMessageOnPort(this.#port);
+      next !== undefined;
+      next = receiveMessageOnPort(this.#port)
+    ) {
+      this.#obey(next.message as VmCommand);
+    }
+    for (const port of this.#transferPorts) {
+      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+        this.#answerSafely(port, next.message as TransferCommand);
+      }
+    }
+  }
+
+  #obey(command: VmCommand): void {
+    switch (command.type) {
+      case 'input':
+        this.#machine.apply(command.input);
+        break;
+      case 'attach-transfer':
+        this.#transferPorts.push(command.port);
+        break;
+      case 'announce':
+        this.#outputs.announce(this.#machine);
+        break;
+      case 'stop':
+        this.#isEnded = true;
+        break;
+    }
+  }
+
+  #answerSafely(port: MessagePort, command: TransferCommand): void {
+    try {
+      port.postMessage(this.#answer(command));
+    } catch (error) {
+      const reply: TransferReply = {
+        type: 'failed',
+        message: error instanceof Error ? error.message : String(error),
+      };
+      port.postMessage(reply);
+    }
+  }
+
+  #answer(command: TransferCommand): TransferReply {
+    switch (command.type) {
+      case 'harvest':
+        this.#machine.harvestDirty(this.#migrationConsumers);
+        return { type: 'harvested' };
+      case 'suspend':
+        return this.#suspend();
+      case 'resume':
+        if (this.#pace === 'suspended') {
+          this.#pace = 'running';
+          this.#tell({ type: 'resumed' });
+        }
+        return { type: 'resumed' };
+      case 'prepare':
+        this.#machine.restoreState(command.state);
+        return { type: 'prepared', stateHash: this.#machine.cpuAndDevicesHash() };
+      case 'activate':
+        this.#clock = command.clock;
+        this.#pace = 'running';
+        this.#tell({ type: 'resumed' });
+        return { type: 'activated', atNs: process.hrtime.bigint() };
+    }
+  }
+
+  /** The boundary of a slice was reached: the guest stands still from here on, its time is taken. */
+  #suspend(): TransferReply {
+    const suspendedAtNs = process.hrtime.bigint();
+    this.#pace = 'suspended';
+    this.#outputs.flush();
+    this.#machine.harvestDirty(this.#migrationConsumers);
+    const machineTicks = this.#machine.guestTimeTicks();
+    const clockTicks = this.#clock === null ? machineTicks : guestTicksAt(this.#clock, suspendedAtNs);
+    const state = this.#machine.saveState();
+    const stateHash = this.#machine.cpuAndDevicesHash();
+    this.#tell({ type: 'suspended' });
+    return {
+      type: 'suspended',
+      state,
+      stateHash,
+      guestTicks: clockTicks > machineTicks ? clockTicks : machineTicks,
+      suspendedAtNs,
+    };
+  }
+
+  #tell(event: VmEvent): void {
+    this.#port.postMessage(event);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The main thread's handle on a VM worker: assigns it a machine, passes commands, hears its events. All it shares
+ * with the worker are messages and shared memory, so that a process a VM stays possible.
+ */
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import { type CoreModules, createMachineMemory, type MachineInput, MachineMemory } from '@skein/machine';
+import { Doorbell, FrameRing } from '@skein/network';
+import type { MachineSpec } from '@skein/shared';
+import type { VmControlBlock } from './control-block.ts';
+import type { VmAssignment, VmCommand, VmEvent, VmNic, VmOrigin } from './vm-channel.ts';
+
+const ringBytes = 1 << 19;
+
+export interface VmRunnerOptions {
+  readonly worker: Worker;
+  readonly core: CoreModules;
+  readonly machine: MachineSpec;
+  readonly control: VmControlBlock;
+  readonly switchDoorbell: Doorbell;
+  readonly origin: VmOrigin;
+  readonly onEvent: (event: VmEvent) => void;
+}
+
+export class VmRunner {
+  readonly memory: WebAssembly.Memory;
+  readonly nics: readonly VmNic[];
+  readonly #machineMemory: MachineMemory;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  #hasEnded = false;
+
+  constructor(options: VmRunnerOptions) {
+    const { machine, core } = options;
+    this.memory = createMachineMemory(core, machine.memoryMib);
+    this.#machineMemory = new MachineMemory(core, this.memory, machine.memoryMib);
+    const attention = this.#machineMemory.attention;
+    const wakeVm = Doorbell.attach(attention.buffer, attention.byteOffset);
+    this.nics = machine.nics.map(({ mac }) => ({
+      mac,
+      transmitRing: FrameRing.create({ capacityBytes: ringBytes, doorbell: options.switchDoorbell }).handle,
+      receiveRing: FrameRing.create({ capacityBytes: ringBytes, doorbell: wakeVm }).handle,
+    }));
+    const channel = new MessageChannel();
+    this.#port = channel.port1;
+    this.#worker = options.worker;
+    this.#listen(options.onEvent);
+    const assignment: VmAssignment = {
+      core,
+      memory: this.memory,
+      memoryMib: machine.memoryMib,
+      control: options.control.buffer,
+      nics: this.nics,
+      port: channel.port2,
+      origin: options.origin,
+    };
+    this.#worker.postMessage(assignment, [channel.port2]);
+  }
+
+  input(input: MachineInput): void {
+    this.#command({ type: 'input', input });
+  }
+
+  /** Asks the guest to announce its addresses to the network. */
+  announce(): void {
+    this.#command({ type: 'announce' });
+  }
+
+  /** A port over which a transfer worker talks to this VM; whoever posts to it pokes the attention word. */
+  attachTransfer(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#command({ type: 'attach-transfer', port: port1 }, [port1]);
+    return port2;
+  }
+
+  /** Ends the VM at its next slice boundary; the `ended` event follows. */
+  stop(): void {
+    this.#command({ type: 'stop' });
+  }
+
+  #command(command: VmCommand, transfer: readonly MessagePort[] = []): void {
+    if (this.#hasEnded) return;
+    this.#port.postMessage(command, [...transfer]);
+    this.#machineMemory.poke();
+  }
+
+  #listen(onEvent: (event: VmEvent) => void): void {
+    const end = (event: VmEvent): void => {
+      if (this.#hasEnded) return;
+      if (event.type === 'ended') {
+        this.#hasEnded = true;
+        this.#port.close();
+      }
+      onEvent(event);
+    };
+    this.#port.on('message', end);
+    this.#worker.once('error', (error) => end({ type: 'failed', message: String(error) }));
+    // A thread that dies without a word (out of memory, a bug) still ends its VM. Messages it sent come first.
+    this.#worker.once('exit', () => setImmediate(() => end({ type: 'ended' })));
+  }
+}
