@@ -3,7 +3,7 @@ export { AssemblyError } from './assembler/assembly-error.ts';
 export { type CsrName, csrNumbers } from './assembler/csr.ts';
 export { encodeInstruction, type Mnemonic } from './assembler/instruction-table.ts';
 export type { RoundingMode } from './assembler/operand.ts';
-export type { ListingLine, Program } from './assembler/program.ts';
+export { flatImage, type ListingLine, type Program } from './assembler/program.ts';
 export type { FRegister, ShortXRegister, XRegister } from './assembler/registers.ts';
 export { fRegisters, xRegisters } from './assembler/registers.ts';
 export { defaultCacheFolder } from './cache-folder.ts';
