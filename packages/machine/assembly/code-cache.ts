@@ -93,8 +93,9 @@ export function dropWrittenCode(offset: u32, size: u32): void {
     return;
   }
   const inPage = offset & 4095;
-  const first = inPage < 6 ? 0 : (inPage - 6) >> 1;
+  const first: u32 = inPage < 6 ? 0 : (inPage - 6) >> 1;
   const last = (inPage + size - 1) >> 1;
   const base = slotBase(known - 1);
-  memory.fill(base + (first << 3), 0, (last - first + 1) << 3);
+  // Operations only: a pair before the range reads the fields of its second entry, whose bytes did not change.
+  for (let entry = first; entry <= last; entry++) store<u8>(base + (entry << 3), 0);
 }

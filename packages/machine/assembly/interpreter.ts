@@ -38,18 +38,53 @@ import {
 import { mmuIndex } from './mmu';
 import {
   ADD2,
+  ADD2_ADD2,
+  ADD2_ADDIW2,
+  ADD2_BGEU_LOCAL4,
+  ADD2_BNE_LOCAL4,
+  ADD2_LBU4,
+  ADD2_LD2,
+  ADD2_LD4,
+  ADD2_LW2,
+  ADD2_SD4,
+  ADD2_SLTU4,
   ADD4,
+  ADD4_LBU4,
+  ADD4_LD4,
   ADDI2,
+  ADDI2_ADDI2,
+  ADDI2_ADDI4,
+  ADDI2_BEQ_LOCAL4,
+  ADDI2_BLT_LOCAL4,
+  ADDI2_BLTU_LOCAL4,
+  ADDI2_BNE_LOCAL4,
+  ADDI2_BNEZ_LOCAL2,
+  ADDI2_LBU4,
+  ADDI2_SD2,
   ADDI4,
+  ADDI4_ADD4,
+  ADDI4_BNE_LOCAL4,
+  ADDI4_SLTIU4,
+  ADDI4_SLTU4,
   ADDIW2,
+  ADDIW2_BNE_LOCAL4,
+  ADDIW2_SLLI4,
   ADDIW4,
   ADDW2,
   ADDW4,
+  ADDW4_ADDW4,
+  ADDW4_BNE_LOCAL4,
+  ADDW4_LD4,
+  ADDW4_SRLIW4,
+  ADDW4_XOR4,
   AND2,
   AND4,
   ANDI2,
+  ANDI2_BEQZ_LOCAL2,
+  ANDI2_BNEZ_LOCAL2,
   ANDI4,
   AUIPC4,
+  AUIPC4_ADDI4,
   BEQ_FAR4,
   BEQ_LOCAL4,
   BEQZ_FAR2,
@@ -90,21 +125,39 @@ import {
   JR4,
   LB4,
   LBU4,
+  LBU4_ADDI2,
+  LBU4_ADDI4,
+  LBU4_BEQZ_LOCAL2,
+  LBU4_BNE_LOCAL4,
   LD2,
+  LD2_ADDI2,
+  LD2_BEQZ_LOCAL2,
+  LD2_LD2,
   LD4,
+  LD4_ADD2,
+  LD4_LD4,
   LH4,
   LHU4,
   LI2,
+  LI2_BGEU_LOCAL4,
   LI4,
+  LI4_BNE_LOCAL4,
   LW2,
+  LW2_ADDI2,
+  LW2_BEQZ_LOCAL2,
   LW4,
+  LW4_BGEU_LOCAL4,
   LWU4,
   MUL4,
+  MUL4_ADD2,
+  MUL4_MUL4,
   MULH4,
   MULHSU4,
   MULHU4,
   MULW4,
+  MULW4_ADDW4,
   MV2,
+  MV2_MV2,
   NOP2,
   NOP4,
   OR2,
@@ -116,18 +169,32 @@ import {
   REMUW4,
   REMW4,
   SB4,
+  SB4_SB4,
   SD2,
+  SD2_ADDI2,
+  SD2_SD2,
   SD4,
+  SD4_ADD2,
+  SD4_SD4,
   SH4,
   SLL4,
   SLLI2,
+  SLLI2_ADD2,
+  SLLI2_ADD4,
+  SLLI2_SRLI2,
   SLLI4,
+  SLLI4_ADD2,
+  SLLI4_SRLI2,
+  SLLI4_SRLI4,
   SLLIW4,
+  SLLIW4_ADDW4,
+  SLLIW4_SLLIW4,
   SLLW4,
   SLT4,
   SLTI4,
   SLTIU4,
   SLTU4,
+  SLTU4_ADD2,
   SRA4,
   SRAI2,
   SRAI4,
@@ -136,16 +203,23 @@ import {
   SRL4,
   SRLI2,
   SRLI4,
+  SRLI4_ADD2,
   SRLIW4,
+  SRLIW4_SLLIW4,
+  SRLIW4_SRLIW4,
   SRLW4,
   SUB2,
   SUB4,
+  SUB4_SLLI2,
   SUBW2,
   SUBW4,
   SW2,
   SW4,
   XOR2,
   XOR4,
+  XOR4_ADDW4,
+  XOR4_SRLIW4,
+  XOR4_XOR4,
   XORI4,
 } from './operation';
 import { fastSlot } from './tlb';
@@ -807,6 +881,790 @@ export function interpret(firstBase: u32, budget: u32): u32 {
         target = pcOf(ip, pcBase);
         isJump = true;
         break;
+      case ADDW4_ADDW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        continue;
+      case SLLIW4_ADDW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) << (immediate(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        continue;
+      case SRLIW4_SLLIW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) >> (immediate(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) << (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case SD4_SD4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        const next = source1(ip) + immediate(ip);
+        const nextSlot = tables + fastSlot(next);
+        if (load<u64>(nextSlot, FAST_STORE) !== ((next + 7) & PAGE_MASK)) break;
+        store<u64>((next as u32) + load<u32>(nextSlot, FAST_STORE + 8), source2(ip));
+        ip += 16;
+        continue;
+      }
+      case ADDW4_XOR4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) ^ source2(ip));
+        ip += 16;
+        continue;
+      case XOR4_SRLIW4:
+        store<u64>(destination(ip), source1(ip) ^ source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) >> (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case LD2_LD2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const next = source1(ip) + immediate(ip);
+        const nextSlot = tables + fastSlot(next);
+        if (load<u64>(nextSlot, FAST_LOAD) !== ((next + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((next as u32) + load<u32>(nextSlot, FAST_LOAD + 8)));
+        ip += 8;
+        continue;
+      }
+      case SD2_SD2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const next = source1(ip) + immediate(ip);
+        const nextSlot = tables + fastSlot(next);
+        if (load<u64>(nextSlot, FAST_STORE) !== ((next + 7) & PAGE_MASK)) break;
+        store<u64>((next as u32) + load<u32>(nextSlot, FAST_STORE + 8), source2(ip));
+        ip += 8;
+        continue;
+      }
+      case ADDW4_SRLIW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) >> (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case LBU4_ADDI4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        continue;
+      }
+      case LBU4_ADDI2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        continue;
+      }
+      case XOR4_ADDW4:
+        store<u64>(destination(ip), source1(ip) ^ source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        continue;
+      case LD4_LD4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        const next = source1(ip) + immediate(ip);
+        const nextSlot = tables + fastSlot(next);
+        if (load<u64>(nextSlot, FAST_LOAD) !== ((next + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((next as u32) + load<u32>(nextSlot, FAST_LOAD + 8)));
+        ip += 16;
+        continue;
+      }
+      case XOR4_XOR4:
+        store<u64>(destination(ip), source1(ip) ^ source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) ^ source2(ip));
+        ip += 16;
+        continue;
+      case ADDI4_ADD4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 16;
+        continue;
+      case ADD4_LBU4: {
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        continue;
+      }
+      case AUIPC4_ADDI4:
+        store<u64>(destination(ip), pcOf(ip, pcBase) + immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        continue;
+      case ADDI2_BLTU_LOCAL4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) < source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case SB4_SB4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) !== (virtual & PAGE_MASK)) break;
+        store<u8>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip) as u8);
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        const next = source1(ip) + immediate(ip);
+        const nextSlot = tables + fastSlot(next);
+        if (load<u64>(nextSlot, FAST_STORE) !== (next & PAGE_MASK)) break;
+        store<u8>((next as u32) + load<u32>(nextSlot, FAST_STORE + 8), source2(ip) as u8);
+        ip += 16;
+        continue;
+      }
+      case ADDW4_LD4: {
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 16;
+        continue;
+      }
+      case SLLIW4_SLLIW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) << (immediate(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) << (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case SRLIW4_SRLIW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) >> (immediate(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) >> (immediate(ip) as u32)));
+        ip += 16;
+        continue;
+      case MV2_MV2:
+        store<u64>(destination(ip), source1(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip));
+        ip += 8;
+        continue;
+      case SD2_ADDI2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        continue;
+      }
+      case ADDI2_SD2: {
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 8;
+        continue;
+      }
+      case LW2_ADDI2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        continue;
+      }
+      case ADDI2_ADDI2:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        continue;
+      case ANDI2_BNEZ_LOCAL2:
+        store<u64>(destination(ip), source1(ip) & immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      case ADDI2_BNE_LOCAL4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case LBU4_BNE_LOCAL4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      }
+      case LI4_BNE_LOCAL4:
+        store<u64>(destination(ip), immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case ADDI2_LBU4: {
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        continue;
+      }
+      case ADDI2_BEQ_LOCAL4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) === source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case LD2_ADDI2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        continue;
+      }
+      case LW4_BGEU_LOCAL4: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) >= source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      }
+      case LBU4_BEQZ_LOCAL2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) === 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      }
+      case ADDI4_SLTIU4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) < immediate(ip) ? 1 : 0);
+        ip += 16;
+        continue;
+      case ADDI4_SLTU4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) < source2(ip) ? 1 : 0);
+        ip += 16;
+        continue;
+      case MUL4_MUL4:
+        store<u64>(destination(ip), source1(ip) * source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) * source2(ip));
+        ip += 16;
+        continue;
+      case ADD2_SLTU4:
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) < source2(ip) ? 1 : 0);
+        ip += 16;
+        continue;
+      case ADD2_ADD2:
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      case ADD2_BNE_LOCAL4:
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case SLLI4_SRLI4:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) >> immediate(ip));
+        ip += 16;
+        continue;
+      case SLTU4_ADD2:
+        store<u64>(destination(ip), source1(ip) < source2(ip) ? 1 : 0);
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      case SRLI4_ADD2:
+        store<u64>(destination(ip), source1(ip) >> immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      case SLLI4_ADD2:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      case LD4_ADD2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      }
+      case ADD4_LD4: {
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 16;
+        continue;
+      }
+      case SLLI2_ADD4:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 16;
+        continue;
+      case SUB4_SLLI2:
+        store<u64>(destination(ip), source1(ip) - source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 8;
+        continue;
+      case SD4_ADD2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      }
+      case ADD2_ADDIW2:
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) + (immediate(ip) as u32)));
+        ip += 8;
+        continue;
+      case SLLI4_SRLI2:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) >> immediate(ip));
+        ip += 8;
+        continue;
+      case ADDIW2_SLLI4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (immediate(ip) as u32)));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 16;
+        continue;
+      case MUL4_ADD2:
+        store<u64>(destination(ip), source1(ip) * source2(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      case ADD2_BGEU_LOCAL4:
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) >= source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case SLLI2_ADD2:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        continue;
+      case ADD2_LW2: {
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
+        ip += 8;
+        continue;
+      }
+      case ADDI2_ADDI4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        continue;
+      case ADDW4_BNE_LOCAL4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case ADDI2_BLT_LOCAL4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if ((source1(ip) as i64) < (source2(ip) as i64)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case ADD2_LD4: {
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 16;
+        continue;
+      }
+      case ADD2_LD2: {
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 8;
+        continue;
+      }
+      case ADD2_SD4: {
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_STORE) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>((virtual as u32) + load<u32>(slot, FAST_STORE + 8), source2(ip));
+        ip += 16;
+        continue;
+      }
+      case MULW4_ADDW4:
+        store<u64>(destination(ip), word((source1(ip) as u32) * (source2(ip) as u32)));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), word((source1(ip) as u32) + (source2(ip) as u32)));
+        ip += 16;
+        continue;
+      case LI2_BGEU_LOCAL4:
+        store<u64>(destination(ip), immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) >= source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case ANDI2_BEQZ_LOCAL2:
+        store<u64>(destination(ip), source1(ip) & immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) === 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      case SLLI2_SRLI2:
+        store<u64>(destination(ip), source1(ip) << immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        store<u64>(destination(ip), source1(ip) >> immediate(ip));
+        ip += 8;
+        continue;
+      case LD2_BEQZ_LOCAL2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 7) & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u64>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) === 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      }
+      case LW2_BEQZ_LOCAL2: {
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== ((virtual + 3) & PAGE_MASK)) break;
+        store<u64>(
+          destination(ip),
+          load<i32>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as i64 as u64,
+        );
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) === 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      }
+      case ADDI2_BNEZ_LOCAL2:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== 0) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 8;
+        continue;
+      case ADDIW2_BNE_LOCAL4:
+        store<u64>(destination(ip), word((source1(ip) as u32) + (immediate(ip) as u32)));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case ADDI4_BNE_LOCAL4:
+        store<u64>(destination(ip), source1(ip) + immediate(ip));
+        ip += 16;
+        if (left === 0) continue;
+        left--;
+        if (source1(ip) !== source2(ip)) {
+          ip += load<i32>(ip, 4);
+          continue;
+        }
+        ip += 16;
+        continue;
+      case ADD2_LBU4: {
+        store<u64>(destination(ip), source1(ip) + source2(ip));
+        ip += 8;
+        if (left === 0) continue;
+        left--;
+        const virtual = source1(ip) + immediate(ip);
+        const slot = tables + fastSlot(virtual);
+        if (load<u64>(slot, FAST_LOAD) !== (virtual & PAGE_MASK)) break;
+        store<u64>(destination(ip), load<u8>((virtual as u32) + load<u32>(slot, FAST_LOAD + 8)) as u64);
+        ip += 16;
+        continue;
+      }
       default:
         break;
     }

@@ -8,6 +8,7 @@ import { setStepsLeft } from '../clock';
 import { pageOfBase, runningBase } from '../code-cache';
 import { decodeWord, OFFSET_CROSSING } from '../decode';
 import { ramAddress } from '../dirty';
+import { firstOf, fuseBackwards } from '../fuse';
 import { FETCH_PHYSICAL, FETCH_VIRTUAL, FREG, MSTATUS, NONE, PC, RAM, SCRATCH, XREG } from '../layout';
 import { ACCESS_FETCH, faultCause, NO_ADDRESS, translate } from '../mmu';
 import {
@@ -62,7 +63,7 @@ const CAUSE_ILLEGAL: u32 = 2;
 export function executeSlowly(ip: u32, pc: u64, left: u32): u32 {
   store<u64>(PC, pc);
   setStepsLeft(left);
-  switch (load<u8>(ip) as u32) {
+  switch (firstOf(load<u8>(ip) as u32)) {
     case DECODE:
       return decodeEntry(ip, pc);
     case LB4:
@@ -252,10 +253,12 @@ function decodeEntry(ip: u32, pc: u64): u32 {
   const low = load<u16>(host) as u32;
   if ((low & 3) !== 3) {
     decodeCompressed(ip, low, offset);
+    fuseBackwards(ip, offset);
     return STATUS_RETRY;
   }
   if (offset < 4094) {
     decodeWord(ip, load<u32>(host), offset);
+    fuseBackwards(ip, offset);
     return STATUS_RETRY;
   }
   // The other half depends on the next virtual page: never cached.
