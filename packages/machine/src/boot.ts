@@ -50,7 +50,10 @@ const DEVICE_TREE_END_MAX = 0xc000_0000;
 /** COMMAND_LINE_SIZE of riscv, its ending zero included. */
 const BOOT_ARGUMENTS_BYTES_MAX = 1023;
 
-/** Throws MachineError `machine.image-format` or `machine.image-too-large` (it says how much RAM is needed). */
+/**
+ * Throws MachineError `machine.image-format`, `machine.image-too-large` (it says how much RAM is needed) or
+ * `machine.boot-arguments`.
+ */
 export function planBoot(options: BootOptions): BootPlan {
   const { memoryMib, initrd, bootArguments, rngSeed } = options;
   checkBootArguments(bootArguments);
@@ -97,7 +100,7 @@ function checkBootArguments(bootArguments: string): void {
   const lengthBytes = new TextEncoder().encode(bootArguments).length;
   if (lengthBytes > BOOT_ARGUMENTS_BYTES_MAX || bootArguments.includes('\0')) {
     throw new MachineError(
-      'machine.image-format',
+      'machine.boot-arguments',
       `the kernel's command line has ${lengthBytes} bytes; at most ${BOOT_ARGUMENTS_BYTES_MAX}, none of them zero`,
     );
   }

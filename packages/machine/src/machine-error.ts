@@ -3,6 +3,7 @@ export type MachineErrorCode =
   | 'machine.memory-size'
   | 'machine.image-format'
   | 'machine.image-too-large'
+  | 'machine.boot-arguments'
   | 'machine.core-missing'
   | 'snapshot.invalid'
   | 'snapshot.version'

@@ -62,6 +62,20 @@ describe('the virtio-mmio transport', () => {
     }
   });
 
+  it('counts a driver that goes on breaking rules once, and writes no RAM of its own any more', () => {
+    const bench = new NetBench();
+    bench.start();
+    bench.queue(TRANSMIT_QUEUE).makeAvailable(9999);
+    const before = bench.memory.bytes.slice();
+    bench.kick(TRANSMIT_QUEUE);
+    bench.write(REGISTER.queueSelect, TRANSMIT_QUEUE);
+    bench.write(REGISTER.queueSize, 8);
+    bench.kick(TRANSMIT_QUEUE);
+    bench.net.receive(testFrame(60));
+    expect(bench.mmio.metrics.needsReset).toBe(1);
+    expect(bench.memory.bytes).toEqual(before);
+  });
+
   it('refuses queues that are misaligned, outside RAM or of an odd size', () => {
     const ramEnd = RAM_BASE_ADDRESS + 0x4_0000;
     for (const [register, value] of [
