@@ -71,6 +71,11 @@ export class Hypervisor {
     return found;
   }
 
+  /** VMs that have, or are about to have, a vCPU here. */
+  present(): readonly HostedVm[] {
+    return [...this.#vms.values()].filter((vm) => vm.isPresent);
+  }
+
   status(): AgentStatus {
     return {
       vms: [...this.#vms.values()].map((vm) => vm.report()),
@@ -80,9 +85,7 @@ export class Hypervisor {
   }
 
   get usedMemoryMib(): number {
-    let sum = 0;
-    for (const vm of this.#vms.values()) if (vm.isPresent) sum += vm.machine.memoryMib;
-    return sum;
+    return this.present().reduce((sum, vm) => sum + vm.machine.memoryMib, 0);
   }
 
   start(command: VmStartCommand): Promise<{ epoch: Epoch }> {
@@ -119,6 +122,7 @@ export class Hypervisor {
   /** The guest runs here now, under the lease that was passed. */
   completeIncoming(vm: HostedVm, epoch: Epoch, history: GuestHistory): void {
     vm.epoch = epoch;
+    vm.isMigrating = false;
     vm.firstStepMs = history.firstStepMs;
     vm.readyMs = history.readyMs;
     vm.console.adopt(history);
@@ -129,17 +133,25 @@ export class Hypervisor {
     this.#options.onChange();
   }
 
-  /** After the commit at the source: everything of the VM goes, its lease is no longer ours to touch. */
-  discardMigrated(vm: HostedVm): void {
+  /** After the commit at the source: the lease is not ours to touch any more; the VM's memory stays for the re-hash. */
+  leaveBehind(vm: HostedVm): void {
     this.#options.leases.drop(vm.vm);
-    vm.stop('migrated away');
+    vm.control.deadlineNs = 0n;
+    this.#options.network.unplug(vm);
+  }
+
+  /** The lease was taken anew by this host: everything that carries the epoch follows. */
+  raiseEpoch(vm: HostedVm, epoch: Epoch): void {
+    vm.epoch = epoch;
+    this.#options.leases.adopt(vm.vm, epoch, vm.control);
+    this.#options.network.plug(vm);
+    this.#options.onChange();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#divider.close();
-    const ended = [...this.#vms.values()].filter((vm) => vm.isPresent);
-    for (const vm of ended) vm.stop('the agent is stopping');
+    for (const vm of this.present()) vm.stop('the agent is stopping');
     await this.#workers.close();
   }
 
@@ -232,7 +244,11 @@ export class Hypervisor {
     if (vm === undefined || !vm.isPresent || vm.epoch > epoch) return;
     // First the guard, for what is already in the rings; then the guest (safety: rule 4).
     vm.control.deadlineNs = 0n;
-    if (vm.isMigrating) return; // The migration asks for the lease itself and decides.
+    if (vm.isMigrating) {
+      vm.lostLeaseReason = reason;
+      vm.onLeaseLost?.(reason);
+      return;
+    }
     this.#options.log.warn({ vm: vm.vm, epoch, reason }, 'fenced: the lease belongs to another');
     this.#options.leases.drop(id);
     vm.stop(`fenced: ${reason}`);

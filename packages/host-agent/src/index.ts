@@ -1,1 +1,1 @@
-export {};
+export { type RunningAgent, startAgent } from './agent.ts';

@@ -52,6 +52,8 @@ export type SourceEffect =
   | 'reassert-lease'
   | 'forward-grant'
   | 'resume-vm'
+  /** If the link is up: the target need not wait. */
+  | 'tell-target'
   | 'stop-vm'
   | 'rehash-memory'
   | 'free-vm'
@@ -136,7 +138,7 @@ function cancelled(state: SourceState, reason: string): SourceStep {
 
 function leaseLost(state: SourceState, reason: string): SourceStep {
   if (isOver(state) || state.phase === 'committed') return stay(state);
-  return { state: { ...state, phase: 'aborted', reason }, effects: ['stop-vm', 'report'] };
+  return { state: { ...state, phase: 'aborted', reason }, effects: ['stop-vm', 'tell-target', 'report'] };
 }
 
 function commit(state: SourceState): SourceStep {
@@ -147,7 +149,7 @@ function commit(state: SourceState): SourceStep {
 /** The guest goes on here. `resume-vm` is harmless if it was never suspended. */
 function abort(state: SourceState, reason: string): SourceStep {
   invariant(state.phase !== 'committed' && state.phase !== 'closed', 'nothing aborts after the commit');
-  return { state: { ...state, phase: 'aborted', reason }, effects: ['resume-vm', 'report'] };
+  return { state: { ...state, phase: 'aborted', reason }, effects: ['resume-vm', 'tell-target', 'report'] };
 }
 
 export function isBeforePass(state: SourceState): boolean {

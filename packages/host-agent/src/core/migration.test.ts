@@ -92,6 +92,8 @@ function sourceEffect(world: World, effect: SourceEffect): World {
       return world.linkUp ? withDue(world, 'grant') : world;
     case 'resume-vm':
       return { ...world, sourceGuest: 'running' };
+    case 'tell-target':
+      return world.linkUp ? withDue(world, 'abort-notice') : world;
     case 'stop-vm':
     case 'free-vm':
       return { ...world, sourceGuest: 'gone' };
@@ -186,6 +188,8 @@ function happen(world: World, name: string, options: Options): World[] {
       return [feedSource(world, { type: 'target-refused', reason: 'hash' })];
     case 'grant':
       return [feedTarget(world, { type: 'granted' })];
+    case 'abort-notice':
+      return [feedTarget(world, { type: 'source-aborted', reason: 'told' })];
     case 'vm-resumed':
       return [feedTarget(world, { type: 'vm-resumed' })];
     case 'rehashed':
@@ -219,7 +223,9 @@ function faults(world: World): World[] {
   const cut = (from: World): World => ({
     ...from,
     linkUp: false,
-    due: from.due.filter((name) => !['connect', 'final', 'ready', 'refused', 'grant'].includes(name)),
+    due: from.due.filter(
+      (name) => !['connect', 'final', 'ready', 'refused', 'grant', 'abort-notice'].includes(name),
+    ),
   });
   const lost = { type: 'link-lost', reason: 'cut' } as const;
   if (world.linkUp) next.push(feedTarget(feedSource(cut(world), lost), lost));

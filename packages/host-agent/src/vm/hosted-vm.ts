@@ -36,8 +36,12 @@ export class HostedVm {
   runner: VmRunner | null = null;
   /** Set while this host is the source or the target of a migration of it: the migration decides its fate. */
   isMigrating = false;
+  /** Why the lease was lost during a migration, which then decides what that means. */
+  lostLeaseReason: string | null = null;
+  onLeaseLost: ((reason: string) => void) | null = null;
   firstStepMs: number | null = null;
   readyMs: number | null = null;
+  readonly #awaited = new Map<VmRunState, () => void>();
   #state: VmRunState;
   #reason: string | null = null;
 
@@ -64,6 +68,15 @@ export class HostedVm {
     this.#state = moveVmState(this.#state, to);
     this.#reason = reason;
     this.#options.onChange(this);
+    const then = this.#awaited.get(to);
+    this.#awaited.delete(to);
+    then?.();
+  }
+
+  /** Calls `then` once the VM is in `state`: now, or when it gets there. */
+  whenState(state: VmRunState, then: () => void): void {
+    if (this.#state === state) then();
+    else this.#awaited.set(state, then);
   }
 
   /** True while a vCPU of this VM may exist on this host. */

@@ -43,6 +43,7 @@ export type VmCommand =
   /** Adds a port of a transfer worker, whose requests are TransferCommand. */
   | { readonly type: 'attach-transfer'; readonly port: MessagePort }
   | { readonly type: 'announce' }
+  | { readonly type: 'resume' }
   | { readonly type: 'stop' };
 
 export type TransferCommand =

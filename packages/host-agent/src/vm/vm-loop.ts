@@ -183,6 +183,9 @@ export class VmLoop {
       case 'announce':
         this.#outputs.announce(this.#machine);
         break;
+      case 'resume':
+        this.#resume();
+        break;
       case 'stop':
         this.#isEnded = true;
         break;
@@ -209,10 +212,7 @@ export class VmLoop {
       case 'suspend':
         return this.#suspend();
       case 'resume':
-        if (this.#pace === 'suspended') {
-          this.#pace = 'running';
-          this.#tell({ type: 'resumed' });
-        }
+        this.#resume();
         return { type: 'resumed' };
       case 'prepare':
         this.#machine.restoreState(command.state);
@@ -223,6 +223,12 @@ export class VmLoop {
         this.#tell({ type: 'resumed' });
         return { type: 'activated', atNs: process.hrtime.bigint() };
     }
+  }
+
+  #resume(): void {
+    if (this.#pace !== 'suspended' || this.#clock === null) return;
+    this.#pace = 'running';
+    this.#tell({ type: 'resumed' });
   }
 
   /** The boundary of a slice was reached: the guest stands still from here on, its time is taken. */

@@ -72,6 +72,11 @@ export class VmRunner {
     return port2;
   }
 
+  /** Lets a suspended vCPU go on, where no transfer worker is left to do it. */
+  resume(): void {
+    this.#command({ type: 'resume' });
+  }
+
   /** Ends the VM at its next slice boundary; the `ended` event follows. */
   stop(): void {
     this.#command({ type: 'stop' });

@@ -1,0 +1,153 @@
+/** A host agent put together: threads started, sockets bound, links kept. State lives in the parts; this wires them. */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { loadCore } from '@skein/machine';
+import {
+  type AgentConfig,
+  type ClusterView,
+  type HostIdentity,
+  type MacOwner,
+  OperationError,
+} from '@skein/shared';
+import { type Authentication, readTokenFile } from '@skein/transport';
+import type { Logger } from 'pino';
+import { measureCpuMhz } from './capacity.ts';
+import { CoordinatorSession } from './coordinator-session.ts';
+import { Hypervisor } from './hypervisor.ts';
+import { ImageStore } from './image/image-store.ts';
+import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { MigrationService } from './migration/migration-service.ts';
+import { PeerLinks } from './network/peer-links.ts';
+import { SwitchHandle } from './network/switch-handle.ts';
+
+export interface RunningAgent {
+  readonly identity: HostIdentity;
+  close(): Promise<void>;
+}
+
+/**
+ * Resolves when the coordinator has accepted this host.
+ * @throws OperationError config.invalid, address.in-use, address.unavailable
+ */
+export async function startAgent(
+  config: AgentConfig,
+  log: Logger,
+  onFatal: (error: Error) => void,
+): Promise<RunningAgent> {
+  await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
+  const token = await readTokenFile(config.clusterTokenFile);
+  const authentication: Authentication = { kind: 'token', token };
+  const bootId = randomBytes(16).toString('hex');
+  const own = { role: 'agent', name: config.host, bootId };
+  const managementAddress = required(config, 'management');
+  const storageAddress = required(config, 'storage-a');
+  const guestAddress = config.addresses['guest-a'] ?? null;
+  const core = await loadCore();
+  const cpuMhz = config.capacity.cpuMhz ?? measureCpuMhz(core);
+
+  let peers: PeerLinks | null = null;
+  let session: CoordinatorSession | null = null;
+  const network = await SwitchHandle.start({
+    host: config.host,
+    guestAddress,
+    vxlanPort: config.vxlanPort,
+    announceOwners: (owners) => peers?.announce(owners),
+    onConflict: (owner) => log.error({ owner }, 'another host claims an address at the same epoch'),
+    onDied: onFatal,
+  });
+  const leases = new LeaseKeeper({
+    host: config.host,
+    bootId,
+    token,
+    managementAddress,
+    storageAddress,
+    coordinator: config.coordinator,
+    storage: config.storage,
+  });
+  leases.onDied(onFatal);
+  const hypervisor = new Hypervisor({
+    core,
+    images: new ImageStore(config.imageDirectory),
+    leases,
+    network,
+    capacity: { cpuMhz, memoryMib: config.capacity.memoryMib },
+    log,
+    onChange: () => session?.changed(),
+    onConsole: (vm, position, bytes) => session?.consoleOutput(vm, position, bytes),
+  });
+  const migrations = new MigrationService({
+    host: config.host,
+    bootId,
+    token,
+    core,
+    hypervisor,
+    migrationAddress: config.addresses.migration ?? null,
+    storageAddress,
+    storage: config.storage,
+    log,
+    onProgress: (progress) => session?.progress(progress),
+    onEnded: (side, record) => session?.migrationEnded(side, record),
+  });
+  if (guestAddress !== null) {
+    peers = await PeerLinks.open({
+      own,
+      address: guestAddress,
+      port: config.peerPort,
+      authentication,
+      onOwners: (owners) => network.setOwners(owners),
+      ownOwners: () => ownOwners(hypervisor, config.host),
+    });
+  }
+  const identity: HostIdentity = {
+    name: config.host,
+    bootId,
+    pid: process.pid,
+    capacity: { cpuMhz, memoryMib: config.capacity.memoryMib },
+    addresses: config.addresses,
+    peerPort: peers?.port ?? null,
+    vxlanPort: network.vxlanPort,
+  };
+  session = new CoordinatorSession({
+    identity,
+    localAddress: managementAddress,
+    coordinator: config.coordinator,
+    authentication,
+    hypervisor,
+    migrations,
+    log,
+    onView: (view: ClusterView) => {
+      network.setView(view);
+      peers?.setPeers(view.peers);
+    },
+  });
+  await session.registered;
+  return {
+    identity,
+    close: async () => {
+      session?.close();
+      await hypervisor.close();
+      await Promise.all([migrations.close(), peers?.close(), network.close()]);
+      await leases.close();
+    },
+  };
+}
+
+/** What this host may claim: the addresses of VMs that run here under a lease. */
+function ownOwners(hypervisor: Hypervisor, host: string): MacOwner[] {
+  return hypervisor
+    .present()
+    .flatMap((vm) =>
+      vm.state === 'incoming' || vm.state === 'stopping'
+        ? []
+        : vm.machine.nics.map(({ mac, segment }) => ({ mac, segment, vm: vm.vm, host, epoch: vm.epoch })),
+    );
+}
+
+function required(config: AgentConfig, kind: 'management' | 'storage-a'): string {
+  const address = config.addresses[kind];
+  if (address !== undefined) return address;
+  throw new OperationError({
+    code: 'config.invalid',
+    message: `addresses.${kind} is missing: an agent needs it`,
+  });
+}

@@ -1,0 +1,187 @@
+/**
+ * The agent's link to the coordinator on the management network. Level-triggered: registers with its whole status at
+ * each connect, repeats the status each second and after each change, repeats records until they are acknowledged.
+ */
+import {
+  type AgentStatus,
+  agentCoordinatorProtocol,
+  type ClusterView,
+  type HostIdentity,
+  type MigrationProgress,
+  type MigrationRecord,
+  toProblem,
+  type VmId,
+} from '@skein/shared';
+import { type Authentication, KeptLink, type Link } from '@skein/transport';
+import type { Logger } from 'pino';
+import type { Hypervisor } from './hypervisor.ts';
+import type { MigrationService } from './migration/migration-service.ts';
+
+export interface CoordinatorSessionOptions {
+  readonly identity: HostIdentity;
+  readonly localAddress: string;
+  readonly coordinator: { readonly address: string; readonly port: number };
+  readonly authentication: Authentication;
+  readonly hypervisor: Hypervisor;
+  readonly migrations: MigrationService;
+  readonly log: Logger;
+  readonly onView: (view: ClusterView) => void;
+}
+
+const statusPeriodMs = 1000;
+/** Changes that come together are told together. */
+const statusDelayMs = 5;
+const requestDeadlineMs = 5000;
+const recordRetryMs = 500;
+/** Records that the coordinator has not taken yet; the oldest goes first. */
+const recordsMax = 100;
+
+type CoordinatorLink = Link<typeof agentCoordinatorProtocol, 'dialer'>;
+
+interface EndedMigration {
+  readonly side: 'source' | 'target';
+  readonly record: MigrationRecord;
+}
+
+export class CoordinatorSession {
+  readonly #options: CoordinatorSessionOptions;
+  readonly #kept: KeptLink<typeof agentCoordinatorProtocol>;
+  readonly #attached = new Set<VmId>();
+  readonly #ended: EndedMigration[] = [];
+  readonly #timer: NodeJS.Timeout;
+  readonly #firstRegistration = Promise.withResolvers<void>();
+  #registered: CoordinatorLink | null = null;
+  #statusIsDue = false;
+  #isSendingRecords = false;
+
+  constructor(options: CoordinatorSessionOptions) {
+    this.#options = options;
+    const { hypervisor, migrations } = options;
+    this.#kept = new KeptLink({
+      host: options.coordinator.address,
+      port: options.coordinator.port,
+      localAddress: options.localAddress,
+      protocol: agentCoordinatorProtocol,
+      own: { role: 'agent', name: options.identity.name, bootId: options.identity.bootId },
+      authentication: options.authentication,
+      maxPayloadBytes: 8 << 20,
+      pauseMsMax: 500,
+      handlers: {
+        requests: {
+          'vm.start': (command) => hypervisor.start(command),
+          'vm.stop': (command) => hypervisor.stop(command),
+          'migration.source': (command) => migrations.startSource(command),
+          'migration.target': (command) => {
+            migrations.startTarget(command);
+            return {};
+          },
+          'migration.cancel': ({ operation }) => {
+            migrations.cancel(operation);
+            return {};
+          },
+          'console.attach': ({ vm }) => this.#attach(vm),
+          'console.detach': ({ vm }) => {
+            this.#attached.delete(vm);
+            return {};
+          },
+        },
+        notices: {
+          'cluster.view': (view) => options.onView(view),
+          'console.input': ({ vm, bytes }) => hypervisor.find(vm)?.runner?.input({ type: 'console', bytes }),
+        },
+      },
+      onLink: (link) => void this.#register(link),
+      onDown: ({ code, message }) => {
+        this.#registered = null;
+        this.#attached.clear();
+        options.log.warn({ code, message }, 'no link to the coordinator');
+      },
+    });
+    this.#timer = setInterval(() => this.#sendStatus(), statusPeriodMs);
+  }
+
+  /** Resolves when the coordinator has accepted this host for the first time. */
+  get registered(): Promise<void> {
+    return this.#firstRegistration.promise;
+  }
+
+  /** Something changed: the status follows shortly. */
+  changed(): void {
+    if (this.#statusIsDue) return;
+    this.#statusIsDue = true;
+    setTimeout(() => this.#sendStatus(), statusDelayMs);
+  }
+
+  /** The output guard stands here: nothing of a guest without a lease leaves this host. */
+  consoleOutput(vm: VmId, position: number, bytes: Uint8Array): void {
+    if (!this.#attached.has(vm)) return;
+    const isAllowed = this.#options.hypervisor.find(vm)?.control.isAllowed(process.hrtime.bigint()) ?? false;
+    if (isAllowed) this.#registered?.notify('console.output', { vm, position, bytes });
+  }
+
+  progress(progress: MigrationProgress): void {
+    this.#registered?.notify('migration.progress', progress);
+  }
+
+  migrationEnded(side: 'source' | 'target', record: MigrationRecord): void {
+    this.#ended.push({ side, record });
+    if (this.#ended.length > recordsMax) this.#ended.shift();
+    void this.#sendRecords();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#kept.close();
+  }
+
+  async #register(link: CoordinatorLink): Promise<void> {
+    const { identity, onView, log } = this.#options;
+    try {
+      const reply = await link.request(
+        'agent.register',
+        { identity, status: this.#status() },
+        { deadlineMs: requestDeadlineMs },
+      );
+      this.#registered = link;
+      onView(reply.view);
+      log.info('registered with the coordinator');
+      this.#firstRegistration.resolve();
+      void this.#sendRecords();
+    } catch (error) {
+      log.warn({ ...toProblem(error) }, 'the coordinator did not accept this host');
+      link.close('registration failed');
+    }
+  }
+
+  #attach(vm: VmId): { position: number; backlog: Uint8Array } {
+    const { console } = this.#options.hypervisor.get(vm);
+    this.#attached.add(vm);
+    return { position: console.position - console.backlog.length, backlog: console.backlog };
+  }
+
+  #status(): AgentStatus {
+    return this.#options.hypervisor.status();
+  }
+
+  #sendStatus(): void {
+    this.#statusIsDue = false;
+    this.#registered?.notify('agent.status', this.#status());
+  }
+
+  async #sendRecords(): Promise<void> {
+    if (this.#isSendingRecords) return;
+    this.#isSendingRecords = true;
+    while (this.#ended.length > 0) {
+      const [next] = this.#ended;
+      const link = this.#registered;
+      if (next === undefined || link === null) break;
+      try {
+        await link.request('migration.ended', next, { deadlineMs: requestDeadlineMs });
+        if (this.#ended[0] === next) this.#ended.shift();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, recordRetryMs));
+      }
+    }
+    this.#isSendingRecords = false;
+  }
+}

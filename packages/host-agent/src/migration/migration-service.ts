@@ -1,0 +1,244 @@
+/**
+ * Migrations as the main thread sees them: gives each a transfer worker, passes news between it, the hypervisor and
+ * the coordinator, and keeps the record until the coordinator has it.
+ */
+import type { Worker } from 'node:worker_threads';
+import type { CoreModules } from '@skein/machine';
+import {
+  type GuestHistory,
+  type HostName,
+  type MigrationProgress,
+  type MigrationRecord,
+  type MigrationSourceCommand,
+  type MigrationTargetCommand,
+  OperationError,
+  type OperationId,
+} from '@skein/shared';
+import type { Logger } from 'pino';
+import type { Hypervisor } from '../hypervisor.ts';
+import type { HostedVm } from '../vm/hosted-vm.ts';
+import { WarmWorkers } from '../vm/warm-workers.ts';
+import type {
+  SourceAssignment,
+  TargetAssignment,
+  TransferEvent,
+  TransferInstruction,
+} from './transfer-channel.ts';
+
+export interface MigrationServiceOptions {
+  readonly host: HostName;
+  readonly bootId: string;
+  readonly token: Uint8Array;
+  readonly core: CoreModules;
+  readonly hypervisor: Hypervisor;
+  /** Null: this host has no migration network. */
+  readonly migrationAddress: string | null;
+  readonly storageAddress: string;
+  readonly storage: { readonly address: string; readonly port: number };
+  readonly log: Logger;
+  readonly onProgress: (progress: MigrationProgress) => void;
+  /** Resolves when the coordinator has the record. */
+  readonly onEnded: (side: 'source' | 'target', record: MigrationRecord) => void;
+}
+
+interface Running {
+  readonly side: 'source' | 'target';
+  readonly vm: HostedVm;
+  readonly worker: Worker;
+  isCommitted: boolean;
+}
+
+type Listening = { readonly address: string; readonly port: number };
+
+const listeningDeadlineMs = 5000;
+
+export class MigrationService {
+  readonly #options: MigrationServiceOptions;
+  readonly #running = new Map<OperationId, Running>();
+  readonly #sources = new Map<OperationId, Promise<Listening>>();
+  readonly #workers = new WarmWorkers('transfer.worker', 1);
+
+  constructor(options: MigrationServiceOptions) {
+    this.#options = options;
+  }
+
+  /** The VM's source side begins to listen; the coordinator tells the target where. */
+  startSource(command: MigrationSourceCommand): Promise<Listening> {
+    const known = this.#sources.get(command.operation);
+    if (known !== undefined) return known;
+    const started = this.#startSource(command);
+    this.#sources.set(command.operation, started);
+    started.catch(() => this.#sources.delete(command.operation));
+    return started;
+  }
+
+  startTarget(command: MigrationTargetCommand): void {
+    if (this.#running.has(command.operation)) return;
+    const vm = this.#options.hypervisor.admitIncoming(command);
+    this.#run('target', command, vm);
+  }
+
+  cancel(operation: OperationId): void {
+    const instruction: TransferInstruction = { type: 'cancel', reason: 'cancelled on request' };
+    this.#running.get(operation)?.worker.postMessage(instruction);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ worker }) => worker.terminate()));
+    await this.#workers.close();
+  }
+
+  async #startSource(command: MigrationSourceCommand): Promise<Listening> {
+    const vm = this.#options.hypervisor.get(command.vm);
+    if (vm.epoch !== command.epoch) {
+      throw new OperationError({
+        code: 'epoch.stale',
+        message: `${vm.name} has epoch ${vm.epoch} here, not ${command.epoch}`,
+      });
+    }
+    if (vm.isMigrating) {
+      throw new OperationError({ code: 'vm.busy', message: `${vm.name} is being migrated already` });
+    }
+    if (vm.state !== 'running') {
+      throw new OperationError({
+        code: 'vm.wrong-state',
+        message: `${vm.name} is ${vm.state}: only a running VM can be migrated`,
+      });
+    }
+    return await new Promise<Listening>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new OperationError({ code: 'timeout', message: 'the transfer worker did not start in time' }));
+      }, listeningDeadlineMs);
+      this.#run('source', command, vm, (event) => {
+        clearTimeout(timer);
+        if (event.type === 'listening') resolve({ address: event.address, port: event.port });
+        else reject(new OperationError({ code: 'migration.aborted', message: event.message }));
+      });
+    });
+  }
+
+  #run(
+    side: 'source' | 'target',
+    command: MigrationSourceCommand | MigrationTargetCommand,
+    vm: HostedVm,
+    onStart?: (event: Extract<TransferEvent, { type: 'listening' | 'failed' }>) => void,
+  ): void {
+    const { migrationAddress, runner } = {
+      migrationAddress: this.#options.migrationAddress,
+      runner: vm.runner,
+    };
+    if (migrationAddress === null) {
+      throw new OperationError({
+        code: 'migration.no-network',
+        message: `host ${this.#options.host} has no address on the migration network: nothing can be migrated from or to it`,
+      });
+    }
+    if (runner === null)
+      throw new OperationError({ code: 'vm.wrong-state', message: `${vm.name} has no vCPU here` });
+    const worker = this.#workers.take();
+    const running: Running = { side, vm, worker, isCommitted: false };
+    this.#running.set(command.operation, running);
+    vm.isMigrating = true;
+    vm.onLeaseLost = (reason) => this.#instruct(running, { type: 'lease-lost', reason });
+    worker.on('message', (event: TransferEvent) => {
+      if (event.type === 'listening' || (event.type === 'failed' && onStart !== undefined)) onStart?.(event);
+      this.#hear(command.operation, running, event);
+    });
+    worker.once('error', (error) => this.#died(command.operation, running, error));
+    const vmPort = runner.attachTransfer();
+    const { host, bootId, token, core, storageAddress, storage } = this.#options;
+    const common = {
+      host,
+      bootId,
+      token,
+      core,
+      memory: runner.memory,
+      memoryMib: vm.machine.memoryMib,
+      control: vm.control.buffer,
+      vmPort,
+      migrationAddress,
+      storageAddress,
+      storage,
+    };
+    const assignment = { ...common, role: side, command } as SourceAssignment | TargetAssignment;
+    worker.postMessage(assignment, [vmPort]);
+  }
+
+  #hear(operation: OperationId, running: Running, event: TransferEvent): void {
+    const { vm, side } = running;
+    switch (event.type) {
+      case 'listening':
+        break;
+      case 'progress':
+        this.#options.onProgress(event.progress);
+        break;
+      case 'history-wanted':
+        vm.whenState('suspended', () => this.#instruct(running, { type: 'history', history: historyOf(vm) }));
+        break;
+      case 'reasserted':
+        this.#options.hypervisor.raiseEpoch(vm, event.epoch);
+        break;
+      case 'committed':
+        running.isCommitted = true;
+        if (side === 'source') this.#options.hypervisor.leaveBehind(vm);
+        else this.#options.hypervisor.completeIncoming(vm, event.epoch, event.history ?? emptyHistory);
+        break;
+      case 'ended':
+        this.#ended(operation, running, event.record);
+        break;
+      case 'failed':
+        this.#options.log.error({ operation, side, reason: event.message }, 'migration failed');
+        break;
+    }
+  }
+
+  #ended(operation: OperationId, running: Running, record: MigrationRecord): void {
+    const { vm, side, isCommitted, worker } = running;
+    this.#running.delete(operation);
+    vm.isMigrating = false;
+    vm.onLeaseLost = null;
+    if (side === 'source' && isCommitted) vm.stop('migrated away');
+    if (side === 'target' && !isCommitted) vm.stop(`migration aborted: ${record.reason ?? 'no reason'}`);
+    if (side === 'source' && !isCommitted && vm.lostLeaseReason !== null)
+      vm.stop(`fenced: ${vm.lostLeaseReason}`);
+    this.#options.log.info(
+      { operation, side, outcome: record.outcome, reason: record.reason },
+      'migration ended',
+    );
+    this.#options.onEnded(side, record);
+    // Its last messages and its listener's close need a moment; then the thread goes.
+    setTimeout(() => void worker.terminate(), 1000).unref();
+  }
+
+  /** A transfer thread that dies leaves its VM where the lease is; the lease worker finds out which that is. */
+  #died(operation: OperationId, running: Running, error: Error): void {
+    this.#options.log.error({ operation, error: String(error) }, 'transfer worker died');
+    if (!this.#running.delete(operation)) return;
+    running.vm.isMigrating = false;
+    running.vm.onLeaseLost = null;
+    if (running.side === 'target' && !running.isCommitted) running.vm.stop('migration failed');
+    if (running.side === 'source' && !running.isCommitted) running.vm.runner?.resume();
+  }
+
+  #instruct(running: Running, instruction: TransferInstruction): void {
+    running.worker.postMessage(instruction);
+  }
+}
+
+const emptyHistory: GuestHistory = {
+  consolePosition: 0,
+  consoleBacklog: new Uint8Array(0),
+  kernel: null,
+  firstStepMs: null,
+  readyMs: null,
+};
+
+function historyOf(vm: HostedVm): GuestHistory {
+  return {
+    consolePosition: vm.console.position,
+    consoleBacklog: vm.console.backlog,
+    kernel: vm.console.kernel,
+    firstStepMs: vm.firstStepMs,
+    readyMs: vm.readyMs,
+  };
+}

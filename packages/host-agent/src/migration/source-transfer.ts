@@ -1,0 +1,442 @@
+/**
+ * The source's side of one migration: carries out what core/migration-source.ts decides, on a transfer worker's
+ * thread beside the running vCPU. It serves the migration socket (the target dials, so that bulk is unmasked), and
+ * it passes the lease, which is the commit.
+ */
+import { addHashes, LivePages, MachineMemory } from '@skein/machine';
+import {
+  type GuestHistory,
+  type MigrationRecord,
+  migrationProtocol,
+  OperationError,
+  type TargetTimes,
+  timingDefaults,
+  toProblem,
+} from '@skein/shared';
+import { LeaseClient } from '@skein/storage';
+import { type Authentication, type Link, type Listener, listen } from '@skein/transport';
+import { decideNextRound } from '../core/convergence.ts';
+import {
+  isOver,
+  type SourceEffect,
+  type SourceEvent,
+  type SourceState,
+  sourceStart,
+  stepSource,
+} from '../core/migration-source.ts';
+import type { TransferReply } from '../vm/vm-channel.ts';
+import { Deadlines } from './deadlines.ts';
+import { MigrationLog } from './migration-log.ts';
+import { formatStateHash } from './page-hashes.ts';
+import { PageSender } from './page-sender.ts';
+import type { SourceAssignment, TransferEvent, TransferInstruction } from './transfer-channel.ts';
+import { VmLink } from './vm-link.ts';
+
+type Suspended = Extract<TransferReply, { type: 'suspended' }>;
+
+const connectDeadlineMs = 10_000;
+const finalDeadlineMs = 5_000;
+const resumedDeadlineMs = 5_000;
+const historyDeadlineMs = 100;
+const retryMs = 100;
+const roundsMax = 30;
+/** Downtime that is not last pages: verification, state, lease pass. From records on two cores. */
+const fixedDowntimeMs = 4;
+
+export class SourceTransfer {
+  readonly #assignment: SourceAssignment;
+  readonly #tell: (event: TransferEvent) => void;
+  readonly #memory: MachineMemory;
+  readonly #vm: VmLink;
+  readonly #log: MigrationLog;
+  readonly #leases: LeaseClient;
+  readonly #authentication: Authentication;
+  readonly #deadlines = new Deadlines();
+  readonly #history = Promise.withResolvers<GuestHistory | null>();
+  readonly #resumed = Promise.withResolvers<TargetTimes | null>();
+  readonly #closedRecord = Promise.withResolvers<MigrationRecord>();
+  #listener: Listener<typeof migrationProtocol> | null = null;
+  #link: Link<typeof migrationProtocol, 'listener'> | null = null;
+  #sender: PageSender | null = null;
+  #state: SourceState = sourceStart;
+  #suspended: Suspended | null = null;
+  #mustStop = false;
+  #round = 0;
+  #pending: Uint32Array | null = null;
+
+  constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void) {
+    this.#assignment = assignment;
+    this.#tell = tell;
+    this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
+    this.#vm = new VmLink(assignment.vmPort, this.#memory);
+    this.#log = new MigrationLog(assignment.command, assignment.host);
+    this.#authentication = { kind: 'token', token: assignment.token };
+    this.#leases = new LeaseClient({
+      host: assignment.storage.address,
+      port: assignment.storage.port,
+      localAddress: assignment.storageAddress,
+      own: { role: 'transfer', name: assignment.host, bootId: assignment.bootId },
+      authentication: this.#authentication,
+      timing: timingDefaults,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { command, migrationAddress } = this.#assignment;
+    this.#listener = await this.#listen();
+    this.#deadlines.set('connect', connectDeadlineMs, () => {
+      if (this.#state.phase === 'connecting')
+        this.#feed({ type: 'cancelled', reason: 'the target did not connect in time' });
+    });
+    this.#deadlines.set('whole', command.deadlineMs, () => {
+      this.#feed({ type: 'cancelled', reason: `not committed within ${command.deadlineMs} ms` });
+    });
+    this.#tell({ type: 'listening', address: migrationAddress, port: this.#listener.port });
+  }
+
+  instruct(instruction: TransferInstruction): void {
+    switch (instruction.type) {
+      case 'cancel':
+        this.#feed({ type: 'cancelled', reason: instruction.reason });
+        break;
+      case 'lease-lost':
+        this.#feed({ type: 'lease-lost', reason: instruction.reason });
+        break;
+      case 'history':
+        this.#history.resolve(instruction.history);
+        break;
+    }
+  }
+
+  #feed(event: SourceEvent): void {
+    const { state, effects } = stepSource(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: SourceEffect): void {
+    switch (effect) {
+      case 'send-round':
+        this.#attempt(() => this.#sendRound());
+        break;
+      case 'suspend-vm':
+        this.#attempt(() => this.#suspend());
+        break;
+      case 'send-final':
+        this.#attempt(() => this.#sendFinal());
+        break;
+      case 'pass-lease':
+        void this.#passLease();
+        break;
+      case 'reassert-lease':
+        void this.#reassertLease();
+        break;
+      case 'forward-grant':
+        void this.#forwardGrant();
+        break;
+      case 'resume-vm':
+        void this.#vm.ask({ type: 'resume' }, 'resumed').catch((error: unknown) => this.#fail(error));
+        break;
+      case 'tell-target':
+        this.#link?.notify('migration.aborted', { reason: this.#state.reason ?? 'aborted' });
+        break;
+      case 'stop-vm':
+        this.#mustStop = true;
+        break;
+      case 'rehash-memory':
+        void this.#rehash();
+        break;
+      case 'free-vm':
+        break;
+      case 'report':
+        this.#report();
+        break;
+    }
+  }
+
+  #listen(): Promise<Listener<typeof migrationProtocol>> {
+    const { command, host, bootId, memoryMib, migrationAddress } = this.#assignment;
+    return listen({
+      host: migrationAddress,
+      port: 0,
+      protocol: migrationProtocol,
+      own: { role: 'transfer', name: host, bootId },
+      authentication: this.#authentication,
+      admit: (peer) => {
+        if (peer.role === 'transfer' && peer.name === command.targetHost && this.#link === null) return;
+        throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one migration' });
+      },
+      handlers: {
+        requests: {
+          'migration.hello': (hello, link) => {
+            if (
+              hello.operation !== command.operation ||
+              hello.vm !== command.vm ||
+              hello.epoch !== command.epoch
+            ) {
+              throw new OperationError({
+                code: 'epoch.stale',
+                message: 'the target wants another migration',
+              });
+            }
+            this.#adoptLink(link);
+            return { memoryMib };
+          },
+          'migration.clock': () => ({ nowNs: process.hrtime.bigint() }),
+          'migration.begin': () => {
+            this.#feed({ type: 'target-connected' });
+            return {};
+          },
+          'migration.resumed': async (times) => {
+            this.#resumed.resolve(times);
+            return { record: await this.#closedRecord.promise };
+          },
+        },
+        notices: { 'pages.applied': ({ bytes }) => this.#sender?.acknowledged(bytes) },
+      },
+    });
+  }
+
+  #adoptLink(link: Link<typeof migrationProtocol, 'listener'>): void {
+    if (this.#link !== null)
+      throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one target' });
+    this.#link = link;
+    this.#sender = new PageSender(this.#assignment.core, this.#memory, link);
+    void link.closed.then((reason) => {
+      this.#resumed.resolve(null);
+      this.#feed({ type: 'link-lost', reason: `the link to the target ended: ${reason.message}` });
+    });
+  }
+
+  async #sendRound(): Promise<void> {
+    this.#round += 1;
+    const pages = this.#round === 1 ? await this.#allPages() : await this.#dirtyPages();
+    const startedNs = process.hrtime.bigint();
+    const sent = await this.#requireSender().send(pages, this.#round);
+    await this.#requireSender().drained();
+    const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
+    this.#pending = await this.#harvest();
+    const remainingPages = countBits(this.#pending);
+    const bandwidthBytesPerS = durationMs > 0 ? (sent.bytes / durationMs) * 1000 : 0;
+    const { downtimeBudgetMs } = this.#assignment.command;
+    this.#log.rounds.push({
+      round: this.#round,
+      ...sent,
+      durationMs,
+      bandwidthBytesPerS,
+      dirtyPagesPerS: durationMs > 0 ? (remainingPages / durationMs) * 1000 : 0,
+      remainingPages,
+      predictedDowntimeMs: 0,
+    });
+    const decision = decideNextRound(this.#log.outcomes, { downtimeBudgetMs, fixedDowntimeMs, roundsMax });
+    const last = this.#log.rounds.at(-1);
+    if (last !== undefined) last.predictedDowntimeMs = decision.predictedDowntimeMs;
+    this.#progress('pre-copy', remainingPages);
+    this.#feed({ type: 'round-ended', next: decision.kind });
+  }
+
+  /** Everything ever written; what is dirtied from now on is in the accumulator. */
+  async #allPages(): Promise<Uint32Array> {
+    await this.#harvest();
+    return this.#memory.touchedBitmap();
+  }
+
+  async #dirtyPages(): Promise<Uint32Array> {
+    const pages = this.#pending ?? (await this.#harvest());
+    this.#pending = null;
+    return pages;
+  }
+
+  async #harvest(): Promise<Uint32Array> {
+    await this.#vm.ask({ type: 'harvest' }, 'harvested');
+    return this.#memory.takeDirty('migration');
+  }
+
+  async #suspend(): Promise<void> {
+    this.#log.mark('suspendRequestedNs');
+    this.#suspended = await this.#vm.ask({ type: 'suspend' }, 'suspended');
+    this.#log.moments.suspendedNs = this.#suspended.suspendedAtNs;
+    this.#tell({ type: 'history-wanted' });
+    this.#feed({ type: 'suspended' });
+  }
+
+  async #sendFinal(): Promise<void> {
+    const suspended = this.#suspended;
+    const link = this.#link;
+    const sender = this.#requireSender();
+    if (suspended === null || link === null)
+      throw new OperationError({ code: 'internal', message: 'not suspended' });
+    await this.#sendLastPages(sender);
+    this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
+    const answer = link.request(
+      'migration.final',
+      {
+        state: suspended.state,
+        stateHash: formatStateHash(this.#log.stateHashSource),
+        guestTicks: suspended.guestTicks,
+        suspendedAtNs: suspended.suspendedAtNs,
+        batches: sender.batches,
+      },
+      { deadlineMs: finalDeadlineMs },
+    );
+    this.#log.mark('finalSentNs');
+    const refusal = await answer.then(
+      () => null,
+      (error: unknown) => toProblem(error).message,
+    );
+    this.#log.mark('readyHeardNs');
+    if (refusal === null) this.#feed({ type: 'target-ready' });
+    else this.#feed({ type: 'target-refused', reason: refusal });
+  }
+
+  async #sendLastPages(sender: PageSender): Promise<void> {
+    const pages = this.#memory.takeDirty('migration');
+    this.#pending?.forEach((word, index) => {
+      pages[index] = (pages[index] ?? 0) | word;
+    });
+    this.#pending = null;
+    this.#round += 1;
+    const startedNs = process.hrtime.bigint();
+    const sent = await sender.send(pages, this.#round);
+    this.#log.mark('lastPagesSentNs');
+    const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
+    this.#log.rounds.push({
+      round: this.#round,
+      ...sent,
+      durationMs,
+      bandwidthBytesPerS: durationMs > 0 ? (sent.bytes / durationMs) * 1000 : 0,
+      dirtyPagesPerS: 0,
+      remainingPages: 0,
+      predictedDowntimeMs: 0,
+    });
+  }
+
+  async #passLease(): Promise<void> {
+    const { vm, epoch, targetHost } = this.#assignment.command;
+    try {
+      this.#log.epochAfter = await this.#leases.pass(vm, epoch, targetHost);
+      this.#committed();
+      this.#feed({ type: 'pass-granted' });
+    } catch (error) {
+      const { code, message } = toProblem(error);
+      if (code.startsWith('lease.')) this.#feed({ type: 'pass-refused', reason: message });
+      else this.#feed({ type: 'pass-unanswered' });
+    }
+  }
+
+  /** Until the lease service answers, both sides stay frozen: at most one runs. */
+  async #reassertLease(): Promise<void> {
+    const { vm, epoch, targetHost } = this.#assignment.command;
+    for (;;) {
+      try {
+        const held = await this.#leases.acquire(vm, epoch);
+        this.#tell({ type: 'reasserted', epoch: held.epoch });
+        this.#feed({ type: 'lease-reasserted' });
+        return;
+      } catch (error) {
+        if (!toProblem(error).code.startsWith('lease.')) {
+          await new Promise((resolve) => setTimeout(resolve, retryMs));
+          continue;
+        }
+      }
+      const lease = await this.#leases.read(vm).catch(() => null);
+      if (lease === null) continue;
+      if (lease.owner === targetHost && lease.epoch === epoch + 1) {
+        this.#log.epochAfter = lease.epoch;
+        this.#committed();
+        this.#feed({ type: 'lease-is-targets' });
+      } else if (lease.owner === this.#assignment.host && lease.epoch === epoch + 1) {
+        // Our own acquire went through although its answer was lost.
+        this.#tell({ type: 'reasserted', epoch: lease.epoch });
+        this.#feed({ type: 'lease-reasserted' });
+      } else {
+        this.#feed({
+          type: 'lease-lost',
+          reason: `the lease is ${lease.owner ?? 'nobody'}'s at epoch ${lease.epoch}`,
+        });
+      }
+      return;
+    }
+  }
+
+  #committed(): void {
+    this.#log.mark('passedNs');
+    this.#log.outcome = 'committed';
+    this.#deadlines.clear();
+    this.#tell({ type: 'committed', epoch: this.#log.epochAfter, history: null });
+  }
+
+  async #forwardGrant(): Promise<void> {
+    const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), historyDeadlineMs));
+    const history = await Promise.race([this.#history.promise, late]);
+    this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter, history });
+  }
+
+  /** The full re-hash of the frozen RAM, off the downtime path: after the guest runs at the target. */
+  async #rehash(): Promise<void> {
+    this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
+    this.#log.target = await this.#resumed.promise;
+    const live = new LivePages(this.#assignment.core, this.#assignment.memory);
+    let sum = 0n;
+    for (let page = 0; page < this.#memory.pages; page++)
+      if (this.#memory.isTouched(page)) sum += live.hash(page);
+    this.#log.stateHashSourceFull = addHashes(sum, this.#suspended?.stateHash ?? 0n);
+    this.#log.mark('endedNs');
+    this.#closedRecord.resolve(this.#log.record());
+    this.#feed({ type: 'memory-rehashed' });
+  }
+
+  #report(): void {
+    this.#log.reason = this.#state.reason;
+    this.#log.mark('endedNs');
+    this.#deadlines.clear();
+    const isCommitted = this.#log.outcome === 'committed';
+    this.#tell({ type: 'ended', isCommitted, mustStop: this.#mustStop, record: this.#log.record() });
+    this.#leases.close();
+    // What was said last must reach the target first.
+    setTimeout(() => void this.#listener?.close(), 200);
+  }
+
+  /** Before the pass any failure aborts; what comes after the end is an echo of it. */
+  #attempt(effect: () => Promise<void>): void {
+    effect().catch((error: unknown) => {
+      if (!isOver(this.#state)) this.#feed({ type: 'cancelled', reason: toProblem(error).message });
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#tell({ type: 'failed', message: toProblem(error).message });
+  }
+
+  #requireSender(): PageSender {
+    if (this.#sender === null)
+      throw new OperationError({ code: 'link.closed', message: 'no target is connected' });
+    return this.#sender;
+  }
+
+  #progress(phase: 'pre-copy' | 'stop-and-copy', pagesRemaining: number): void {
+    const { operation, vm } = this.#assignment.command;
+    const sum = (pick: (round: { pages: number; bytes: number }) => number): number =>
+      this.#log.rounds.reduce((total, round) => total + pick(round), 0);
+    this.#tell({
+      type: 'progress',
+      progress: {
+        operation,
+        vm,
+        phase,
+        round: this.#round,
+        pagesSent: sum(({ pages }) => pages),
+        pagesRemaining,
+        bytes: sum(({ bytes }) => bytes),
+      },
+    });
+  }
+}
+
+function countBits(bitmap: Uint32Array): number {
+  let count = 0;
+  for (const word of bitmap) {
+    for (let rest = word; rest !== 0; rest &= rest - 1) count += 1;
+  }
+  return count;
+}

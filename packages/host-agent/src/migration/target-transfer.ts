@@ -1,0 +1,336 @@
+/**
+ * The target's side of one migration: carries out what core/migration-target.ts decides. Pages go straight into the
+ * RAM of a machine that waits in its worker; it runs when, and only when, the lease is ours.
+ */
+import { addHashes, MachineMemory } from '@skein/machine';
+import {
+  type GuestHistory,
+  grantDeadlineNs,
+  type MigrationFinal,
+  type MigrationRecord,
+  migrationProtocol,
+  OperationError,
+  type TargetTimes,
+  timingDefaults,
+  toProblem,
+} from '@skein/shared';
+import { LeaseClient } from '@skein/storage';
+import { type Authentication, dial, type Link } from '@skein/transport';
+import { type ClockOffset, estimateOffset, exchangesMin } from '../core/clock-offset.ts';
+import { resumedClock } from '../core/guest-clock.ts';
+import {
+  type LeaseReading,
+  stepTarget,
+  type TargetEffect,
+  type TargetEvent,
+  type TargetState,
+  targetStart,
+} from '../core/migration-target.ts';
+import { VmControlBlock } from '../vm/control-block.ts';
+import { Deadlines } from './deadlines.ts';
+import { formatStateHash } from './page-hashes.ts';
+import { PageReceiver } from './page-receiver.ts';
+import type { TargetAssignment, TransferEvent, TransferInstruction } from './transfer-channel.ts';
+import { VmLink } from './vm-link.ts';
+
+const requestDeadlineMs = 3000;
+const recordDeadlineMs = 10_000;
+const leaseReadPeriodMs = 100;
+/** Ten times as long as a pass may take: by then the source has gone on. */
+const undecidedMsMax = 10_000;
+const maxPayloadBytes = 1 << 20;
+
+export class TargetTransfer {
+  readonly #assignment: TargetAssignment;
+  readonly #tell: (event: TransferEvent) => void;
+  readonly #vm: VmLink;
+  readonly #receiver: PageReceiver;
+  readonly #leases: LeaseClient;
+  readonly #authentication: Authentication;
+  readonly #deadlines = new Deadlines();
+  readonly #startedNs = process.hrtime.bigint();
+  #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
+  #state: TargetState = targetStart;
+  #offset: ClockOffset = { offsetNs: 0n, errorNs: 0n };
+  #final: MigrationFinal | null = null;
+  #history: GuestHistory | null = null;
+  #stateHash = 0n;
+  #readyAtNs = 0n;
+  #grantedAtNs = 0n;
+
+  constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
+    this.#assignment = assignment;
+    this.#tell = tell;
+    const memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
+    this.#vm = new VmLink(assignment.vmPort, memory);
+    this.#receiver = new PageReceiver(assignment.core, assignment.memory, memory);
+    this.#authentication = { kind: 'token', token: assignment.token };
+    this.#leases = new LeaseClient({
+      host: assignment.storage.address,
+      port: assignment.storage.port,
+      localAddress: assignment.storageAddress,
+      own: { role: 'transfer', name: assignment.host, bootId: assignment.bootId },
+      authentication: this.#authentication,
+      timing: timingDefaults,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { command } = this.#assignment;
+    this.#deadlines.set('whole', command.deadlineMs, () => {
+      this.#feed({ type: 'cancelled', reason: `not committed within ${command.deadlineMs} ms` });
+    });
+    try {
+      const link = await this.#connect();
+      this.#feed({ type: 'connected' });
+      await link.request('migration.begin', {}, { deadlineMs: requestDeadlineMs });
+    } catch (error) {
+      this.#feed({ type: 'cancelled', reason: toProblem(error).message });
+    }
+  }
+
+  instruct(instruction: TransferInstruction): void {
+    if (instruction.type === 'cancel') this.#feed({ type: 'cancelled', reason: instruction.reason });
+  }
+
+  #feed(event: TargetEvent): void {
+    const { state, effects } = stepTarget(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: TargetEffect): void {
+    switch (effect) {
+      case 'say-ready':
+      case 'say-refused':
+        break; // The answer to the source's request says it.
+      case 'read-lease':
+        this.#deadlines.set('undecided', undecidedMsMax, () => this.#feed({ type: 'undecided-too-long' }));
+        void this.#readLease();
+        break;
+      case 'read-lease-later':
+        this.#deadlines.set('read', leaseReadPeriodMs, () => void this.#readLease());
+        break;
+      case 'resume-vm':
+        void this.#resume().catch((error: unknown) =>
+          this.#tell({ type: 'failed', message: toProblem(error).message }),
+        );
+        break;
+      case 'announce':
+        break; // The main thread announces when it hears `committed`.
+      case 'free-vm':
+        break; // The main thread frees when it hears `ended`.
+      case 'report':
+        if (this.#state.phase === 'aborted') this.#end(false, this.#abortedRecord());
+        break;
+    }
+  }
+
+  async #connect(): Promise<Link<typeof migrationProtocol, 'dialer'>> {
+    const { command, host, bootId, migrationAddress, memoryMib } = this.#assignment;
+    const link = await dial({
+      host: command.sourceAddress,
+      port: command.sourcePort,
+      localAddress: migrationAddress,
+      protocol: migrationProtocol,
+      own: { role: 'transfer', name: host, bootId },
+      authentication: this.#authentication,
+      maxPayloadBytes: Math.max(maxPayloadBytes, 6 << 20),
+      admit: (peer) => {
+        if (peer.role === 'transfer' && peer.name === command.sourceHost) return;
+        throw new OperationError({
+          code: 'link.unauthenticated',
+          message: `${peer.name} is not the source of this migration`,
+        });
+      },
+      handlers: {
+        requests: { 'migration.final': (final) => this.#verify(final) },
+        notices: {
+          'migration.granted': ({ history }) => {
+            this.#history = history;
+            this.#grantedAtNs = process.hrtime.bigint();
+            this.#feed({ type: 'granted' });
+          },
+          'migration.aborted': ({ reason }) => this.#feed({ type: 'source-aborted', reason }),
+        },
+      },
+    });
+    this.#link = link;
+    void link.closed.then(({ message }) =>
+      this.#feed({ type: 'link-lost', reason: `the link to the source ended: ${message}` }),
+    );
+    link.onBulk = (frame) => this.#apply(frame);
+    const { operation, vm, epoch } = command;
+    const hello = await link.request(
+      'migration.hello',
+      { operation, vm, epoch, host },
+      { deadlineMs: requestDeadlineMs },
+    );
+    if (hello.memoryMib !== memoryMib) {
+      throw new OperationError({
+        code: 'migration.aborted',
+        message: `the source has ${hello.memoryMib} MiB, reserved were ${memoryMib}`,
+      });
+    }
+    this.#offset = await measureOffset(link);
+    return link;
+  }
+
+  #apply(frame: Uint8Array): void {
+    if (this.#state.phase !== 'receiving') return;
+    const applied = this.#receiver.apply(frame);
+    if (applied.kind === 'refused') {
+      this.#feed({ type: 'cancelled', reason: `migration.page-mismatch: ${applied.reason}` });
+      this.#link?.close(applied.reason);
+      return;
+    }
+    // Also when nothing more is on its way: the source waits for the end of a round.
+    const bytes = applied.acknowledgeBytes;
+    if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
+    else this.#deadlines.set('acknowledge', 0, () => this.#acknowledgeRest());
+  }
+
+  #acknowledgeRest(): void {
+    const bytes = this.#receiver.flush();
+    if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
+  }
+
+  /** All pages were applied before this message, in order. @throws OperationError migration.hash-mismatch */
+  async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
+    const reason = await this.#compare(final).catch((error: unknown) => toProblem(error).message);
+    if (reason !== null) {
+      this.#feed({ type: 'final-mismatched', reason });
+      throw new OperationError({ code: 'migration.hash-mismatch', message: reason });
+    }
+    if (this.#state.phase !== 'receiving') {
+      throw new OperationError({
+        code: 'migration.aborted',
+        message: this.#state.reason ?? 'the target gave up',
+      });
+    }
+    this.#final = final;
+    this.#readyAtNs = process.hrtime.bigint();
+    this.#feed({ type: 'final-verified' });
+    return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
+  }
+
+  /** Null if everything is as the source has it. */
+  async #compare(final: MigrationFinal): Promise<string | null> {
+    if (final.batches !== this.#receiver.batches) {
+      return `${this.#receiver.batches} page batches were applied, ${final.batches} were sent`;
+    }
+    const prepared = await this.#vm.ask({ type: 'prepare', state: final.state }, 'prepared');
+    this.#stateHash = addHashes(this.#receiver.hashes.sum, prepared.stateHash);
+    const hash = formatStateHash(this.#stateHash);
+    return hash === final.stateHash
+      ? null
+      : `the state hash is ${hash} here and ${final.stateHash} at the source`;
+  }
+
+  async #resume(): Promise<void> {
+    const { command, control } = this.#assignment;
+    const final = this.#final;
+    if (final === null)
+      throw new OperationError({ code: 'internal', message: 'committed without a verified state' });
+    // The lease counts from when `ready` was said: the pass came after it (safety: Commit point).
+    new VmControlBlock(control).deadlineNs = grantDeadlineNs(
+      this.#readyAtNs,
+      timingDefaults.vmLeaseTtlMs,
+      timingDefaults,
+    );
+    const epoch = command.epoch + 1;
+    const suspension = { guestTicks: final.guestTicks, sourceNs: final.suspendedAtNs };
+    const clock = resumedClock(suspension, process.hrtime.bigint(), this.#offset.offsetNs);
+    const activated = this.#vm.ask({ type: 'activate', clock }, 'activated');
+    this.#tell({ type: 'committed', epoch, history: this.#history });
+    const { atNs } = await activated;
+    this.#deadlines.clear();
+    const record = await this.#closedRecord({
+      readyAtNs: this.#readyAtNs,
+      grantedAtNs: this.#grantedAtNs === 0n ? atNs : this.#grantedAtNs,
+      resumedAtNs: atNs,
+      clockOffsetNs: this.#offset.offsetNs,
+      clockOffsetErrorNs: this.#offset.errorNs,
+      stateHashTarget: formatStateHash(this.#stateHash),
+    });
+    this.#feed({ type: 'vm-resumed' });
+    this.#end(true, record);
+  }
+
+  /** The source's record with everything in it; ours, with less, if the source is gone. */
+  async #closedRecord(times: TargetTimes): Promise<MigrationRecord> {
+    try {
+      if (this.#link === null) throw new OperationError({ code: 'link.closed', message: 'no link' });
+      const reply = await this.#link.request('migration.resumed', times, { deadlineMs: recordDeadlineMs });
+      return reply.record;
+    } catch {
+      return {
+        ...this.#abortedRecord(),
+        outcome: 'committed',
+        reason: null,
+        epochAfter: this.#assignment.command.epoch + 1,
+      };
+    }
+  }
+
+  async #readLease(): Promise<void> {
+    if (this.#state.phase !== 'resolving') return;
+    const { vm, epoch, sourceHost } = this.#assignment.command;
+    const lease = await this.#leases.read(vm).catch(() => 'unknown' as const);
+    let reading: LeaseReading = 'not-mine';
+    if (lease === 'unknown') reading = 'undecided';
+    else if (lease?.owner === this.#assignment.host && lease.epoch === epoch + 1) reading = 'mine';
+    else if (lease?.owner === sourceHost && lease.epoch === epoch && lease.remainingMs > 0)
+      reading = 'undecided';
+    // While the lease cannot be read nothing may be concluded from the time that passes.
+    if (lease === 'unknown')
+      this.#deadlines.set('undecided', undecidedMsMax, () => this.#feed({ type: 'undecided-too-long' }));
+    this.#feed({ type: 'lease-read', reading });
+  }
+
+  #end(isCommitted: boolean, record: MigrationRecord): void {
+    this.#deadlines.clear();
+    this.#tell({ type: 'ended', isCommitted, mustStop: !isCommitted, record });
+    this.#leases.close();
+    setTimeout(() => this.#link?.close('the migration ended'), 200);
+  }
+
+  #abortedRecord(): MigrationRecord {
+    const { command, host } = this.#assignment;
+    const nothing = formatStateHash(0n);
+    return {
+      operation: command.operation,
+      vm: command.vm,
+      from: command.sourceHost,
+      to: host,
+      mode: 'pre-copy',
+      outcome: 'aborted',
+      reason: this.#state.reason,
+      epochBefore: command.epoch,
+      epochAfter: command.epoch,
+      phases: { precopyMs: 0, stopAndCopyMs: 0, postcopyMs: 0 },
+      rounds: [],
+      pages: 0,
+      zeroPages: 0,
+      bytes: 0,
+      totalMs: Number(process.hrtime.bigint() - this.#startedNs) / 1e6,
+      downtimeMs: 0,
+      downtime: { boundaryWaitMs: 0, lastPagesMs: 0, stateMs: 0, verifyMs: 0, leasePassMs: 0, resumeMs: 0 },
+      clockOffsetMs: Number(this.#offset.offsetNs) / 1e6,
+      clockOffsetErrorMs: Number(this.#offset.errorNs) / 1e6,
+      stateHashSource: this.#final?.stateHash ?? nothing,
+      stateHashTarget: formatStateHash(this.#stateHash),
+      stateHashSourceFull: null,
+    };
+  }
+}
+
+async function measureOffset(link: Link<typeof migrationProtocol, 'dialer'>): Promise<ClockOffset> {
+  const exchanges = [];
+  for (let index = 0; index < exchangesMin; index++) {
+    const sentNs = process.hrtime.bigint();
+    const { nowNs } = await link.request('migration.clock', {}, { deadlineMs: requestDeadlineMs });
+    exchanges.push({ sentNs, receivedNs: process.hrtime.bigint(), peerNs: nowNs });
+  }
+  return estimateOffset(exchanges);
+}

@@ -1,0 +1,137 @@
+/**
+ * Links between agents on the guest network, over which a new owner of addresses says so at once. Of two hosts the
+ * one with the smaller name dials. What is announced while a link is down follows when it is up again.
+ */
+import {
+  agentAgentProtocol,
+  type HostName,
+  type MacOwner,
+  OperationError,
+  type PeerHost,
+} from '@skein/shared';
+import {
+  type Authentication,
+  type Identity,
+  KeptLink,
+  type Link,
+  type Listener,
+  listen,
+} from '@skein/transport';
+
+export interface PeerLinksOptions {
+  readonly own: Identity;
+  readonly address: string;
+  readonly port: number;
+  readonly authentication: Authentication;
+  /** Owners that a peer claims for itself. */
+  readonly onOwners: (owners: readonly MacOwner[]) => void;
+  /** All that this host owns now. */
+  readonly ownOwners: () => readonly MacOwner[];
+}
+
+type AnyLink = Link<typeof agentAgentProtocol, 'dialer'> | Link<typeof agentAgentProtocol, 'listener'>;
+
+export class PeerLinks {
+  readonly #options: PeerLinksOptions;
+  readonly #links = new Map<HostName, AnyLink>();
+  readonly #kept = new Map<
+    HostName,
+    { readonly peer: PeerHost; readonly link: KeptLink<typeof agentAgentProtocol> }
+  >();
+  #listener: Listener<typeof agentAgentProtocol> | null = null;
+
+  private constructor(options: PeerLinksOptions) {
+    this.#options = options;
+  }
+
+  /** @throws OperationError address.in-use, address.unavailable */
+  static async open(options: PeerLinksOptions): Promise<PeerLinks> {
+    const links = new PeerLinks(options);
+    links.#listener = await listen({
+      host: options.address,
+      port: options.port,
+      protocol: agentAgentProtocol,
+      own: options.own,
+      authentication: options.authentication,
+      admit: refuseOtherRoles,
+      handlers: {
+        requests: {},
+        notices: { 'owners.announce': ({ owners }, { peer }) => links.#hear(peer, owners) },
+      },
+      onLink: (link) => links.#adopt(link),
+    });
+    return links;
+  }
+
+  get port(): number {
+    return this.#listener?.port ?? 0;
+  }
+
+  /** The peers of the coordinator's view: dials those that are ours to dial, forgets those that are gone. */
+  setPeers(peers: readonly PeerHost[]): void {
+    const wanted = new Map(
+      peers.filter(({ host }) => this.#options.own.name < host).map((peer) => [peer.host, peer]),
+    );
+    for (const [host, { peer, link }] of this.#kept) {
+      const next = wanted.get(host);
+      if (next !== undefined && next.guestAddress === peer.guestAddress && next.peerPort === peer.peerPort)
+        continue;
+      link.close();
+      this.#kept.delete(host);
+    }
+    for (const peer of wanted.values()) if (!this.#kept.has(peer.host)) this.#keep(peer);
+  }
+
+  announce(owners: readonly MacOwner[]): void {
+    if (owners.length === 0) return;
+    for (const link of this.#links.values()) link.notify('owners.announce', { owners: [...owners] });
+  }
+
+  async close(): Promise<void> {
+    for (const { link } of this.#kept.values()) link.close();
+    await this.#listener?.close();
+  }
+
+  #keep(peer: PeerHost): void {
+    const link = new KeptLink({
+      host: peer.guestAddress,
+      port: peer.peerPort,
+      localAddress: this.#options.address,
+      protocol: agentAgentProtocol,
+      own: this.#options.own,
+      authentication: this.#options.authentication,
+      admit: (found) => {
+        if (found.name === peer.host && found.role === 'agent') return;
+        throw new OperationError({
+          code: 'link.unauthenticated',
+          message: `${found.name} answers where ${peer.host} was expected`,
+        });
+      },
+      handlers: {
+        requests: {},
+        notices: { 'owners.announce': ({ owners }, from) => this.#hear(from.peer, owners) },
+      },
+      onLink: (opened) => this.#adopt(opened),
+    });
+    this.#kept.set(peer.host, { peer, link });
+  }
+
+  #adopt(link: AnyLink): void {
+    const { name } = link.peer;
+    this.#links.set(name, link);
+    void link.closed.then(() => {
+      if (this.#links.get(name) === link) this.#links.delete(name);
+    });
+    link.notify('owners.announce', { owners: [...this.#options.ownOwners()] });
+  }
+
+  /** A host speaks for itself only. */
+  #hear(peer: Identity, owners: readonly MacOwner[]): void {
+    this.#options.onOwners(owners.filter((owner) => owner.host === peer.name));
+  }
+}
+
+function refuseOtherRoles(peer: Identity): void {
+  if (peer.role === 'agent') return;
+  throw new OperationError({ code: 'link.unauthenticated', message: `agents speak here, no ${peer.role}` });
+}
