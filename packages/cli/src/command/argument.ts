@@ -1,0 +1,44 @@
+/** Values of options and arguments as people type them; a wrong one is a usage error that says what is allowed. */
+import { IpV4Interface, MemoryMib, memoryMibMax, memoryMibMin, Name } from '@skein/shared';
+import { InvalidArgumentError } from 'commander';
+
+export function memoryArgument(text: string): number {
+  const parsed = MemoryMib.safeParse(wholeNumber(text));
+  if (!parsed.success) {
+    throw new InvalidArgumentError(
+      `It must be a whole number of MiB from ${memoryMibMin} to ${memoryMibMax}.`,
+    );
+  }
+  return parsed.data;
+}
+
+export function nameArgument(text: string): string {
+  if (!Name.safeParse(text).success) {
+    throw new InvalidArgumentError('It must be a DNS label: a-z, 0-9 and -, at most 63 characters.');
+  }
+  return text;
+}
+
+export function addressArgument(text: string): string {
+  if (!IpV4Interface.safeParse(text).success) {
+    throw new InvalidArgumentError('It must be an address with its prefix length, such as 10.77.0.11/24.');
+  }
+  return text;
+}
+
+/** A parser for whole numbers in a range, with their unit for the message. */
+export function countArgument(min: number, max: number, unit: string): (text: string) => number {
+  return (text) => {
+    const number = wholeNumber(text);
+    if (number === undefined || number < min || number > max) {
+      throw new InvalidArgumentError(
+        `It must be a whole number from ${min} to ${max}${unit === '' ? '' : ` (${unit})`}.`,
+      );
+    }
+    return number;
+  };
+}
+
+function wholeNumber(text: string): number | undefined {
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,121 @@
+/** `skein machine run`: one machine without any cluster, its console on this terminal, its exit code ours. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { ensureGuestImage, loadGuestImage } from '@skein/guests';
+import { loadCore } from '@skein/machine';
+import type { Command } from 'commander';
+import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
+import { LoneMachine } from '../machine/lone-machine.ts';
+import { imageProgress } from '../output/image-progress.ts';
+import { ConsoleTerminal } from '../terminal/console-terminal.ts';
+import { memoryArgument } from './argument.ts';
+import { finishWith } from './outcome.ts';
+
+export interface MachineRunOptions {
+  readonly memory: number;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly image?: string;
+}
+
+/** All failures of `machine run` itself; every other code is the guest's. */
+export const exitCodeMachineFailed = 125;
+
+export function addMachineCommand(program: Command): void {
+  const machine = program.command('machine').description('work with one machine, without a cluster');
+  machine
+    .command('run')
+    .description(
+      'run one machine with its console on this terminal; Ctrl-] ends it. ' +
+        "The exit code is the guest's own (0 after poweroff); skein's own failures are 125.",
+    )
+    .option('--memory <MIB>', 'RAM of the machine in MiB', memoryArgument, 128)
+    .option('--kernel <FILE>', 'a RISC-V Linux Image (plain, gzip, zstd or zboot) or an ELF executable')
+    .option('--initrd <FILE>', 'an initial RAM disk, with --kernel')
+    .option('--append <ARGUMENTS>', "added to the kernel's command line")
+    .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
+}
+
+async function runMachine(options: MachineRunOptions): Promise<number> {
+  const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
+  let isInterrupted = false;
+  const terminal = new ConsoleTerminal({
+    onInput: (bytes) => machine.type(bytes),
+    onLeave: (reason) => {
+      isInterrupted = reason === 'signal';
+      machine.end();
+    },
+    onDrain: () => machine.resumeOutput(),
+  });
+  const machine = createMachine(options, core, guest, terminal);
+  if (terminal.isInteractive) terminal.remark('Ctrl-] ends the machine');
+  try {
+    const ending = await machine.run();
+    if (ending.reason === 'ended') terminal.remark('the machine was ended');
+    return isInterrupted ? exitCodeInterrupted : ending.exitCode;
+  } finally {
+    await terminal.close();
+  }
+}
+
+interface Guest {
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly bootArguments: string;
+}
+
+function createMachine(
+  options: MachineRunOptions,
+  core: Awaited<ReturnType<typeof loadCore>>,
+  guest: Guest,
+  terminal: ConsoleTerminal,
+): LoneMachine {
+  try {
+    return new LoneMachine({
+      core,
+      memoryMib: options.memory,
+      ...guest,
+      randomSeed: new Uint8Array(randomBytes(32)),
+      onConsole: (bytes) => terminal.write(bytes),
+    });
+  } catch (error) {
+    void terminal.close();
+    throw error;
+  }
+}
+
+async function readGuest(options: MachineRunOptions): Promise<Guest> {
+  const own = options.append ?? '';
+  if (options.kernel === undefined) {
+    if (options.initrd !== undefined) throw usageError('--initrd needs --kernel: an image brings its own');
+    const image = await findImage(options.image);
+    const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readFile(image.initrdPath)]);
+    return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${own}`.trim() };
+  }
+  if (options.image !== undefined) throw usageError('--kernel and --image exclude each other');
+  const kernel = await readGiven(options.kernel);
+  if (options.initrd === undefined) return { kernel, bootArguments: own };
+  return { kernel, initrd: await readGiven(options.initrd), bootArguments: own };
+}
+
+async function findImage(digest: string | undefined): ReturnType<typeof ensureGuestImage> {
+  if (digest !== undefined) return await loadGuestImage(digest);
+  const progress = imageProgress();
+  try {
+    return await ensureGuestImage(progress.options);
+  } finally {
+    progress.close();
+  }
+}
+
+async function readGiven(path: string): Promise<Uint8Array> {
+  return await readFile(path).catch((cause: unknown) =>
+    fail(
+      'config.unreadable',
+      `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    ),
+  );
+}

@@ -1,0 +1,67 @@
+/** The command line as a whole: which commands there are, and how any of them ends. */
+import { Command, CommanderError } from 'commander';
+import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
+import { finishedWith } from './command/outcome.ts';
+import { failureOf, problemDetails } from './failure.ts';
+
+/** Runs one command line; returns the exit code (design: interfaces, exit codes). */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  ignoreClosedOutput();
+  const program = createProgram();
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return finishedWith();
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    return report(error, args);
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('skein')
+    .description(
+      'A virtualization cluster that really runs: RISC-V Linux guests on hosts that are processes.',
+    )
+    .version('0.1.0')
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  addMachineCommand(program);
+  inherit(program);
+  return program;
+}
+
+/** Subcommands made before a setting do not have it. */
+function inherit(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent);
+    inherit(command);
+  }
+}
+
+function report(error: unknown, args: readonly string[]): number {
+  const failure = failureOf(error);
+  const isMachineRun = args[0] === 'machine' && args[1] === 'run';
+  const exitCode = isMachineRun ? exitCodeMachineFailed : failure.exitCode;
+  if (failure.message.includes('(outputHelp)')) return exitCode; // commander has printed the help
+  if (wantsJson(args)) {
+    process.stderr.write(`${JSON.stringify({ ...problemDetails(failure), exitCode })}\n`);
+  } else {
+    process.stderr.write(`skein: ${failure.message}\n`);
+  }
+  return exitCode;
+}
+
+/** Also true for a command line that could not be understood: the one who sent it still reads JSON. */
+function wantsJson(args: readonly string[]): boolean {
+  const index = args.findIndex((arg) => arg === '--output' || arg === '-o');
+  const given = index >= 0 ? args[index + 1] : args.find((arg) => arg.startsWith('--output='))?.slice(9);
+  return (given ?? process.env.SKEIN_OUTPUT) === 'json' || args.includes('--json');
+}
+
+/** `skein get vm | head -1`: nobody reads any more, which is no failure. */
+function ignoreClosedOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
