@@ -43,6 +43,7 @@ export interface HypervisorOptions {
 /** How long a VM that ended stays in the reports, so that its end and the reason are seen. */
 const endedReportMs = 10_000;
 const operationsKept = 1000;
+const hostLeaseWaitMs = 1000;
 
 export class Hypervisor {
   readonly #options: HypervisorOptions;
@@ -157,7 +158,8 @@ export class Hypervisor {
 
   async #start(command: VmStartCommand): Promise<{ epoch: Epoch }> {
     this.#refuseUnlessRoom(command.vm, command.name, command.machine);
-    if (!this.#options.leases.holdsHostLease) {
+    // A command can overtake the first heartbeat after a reconnect.
+    if (!(await this.#options.leases.awaitHostLease(hostLeaseWaitMs))) {
       throw new OperationError({
         code: 'host.wrong-state',
         message: 'this host lost its host lease: nothing new is placed here until the coordinator renews it',

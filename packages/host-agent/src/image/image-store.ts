@@ -1,6 +1,6 @@
 /**
  * Guest images on this host, addressed by the digest of their manifest: `<directory>/<digest>/manifest.json`
- * beside a kernel and an initramfs. Every file is hashed before a machine boots from it.
+ * beside `kernel` and `initrd`. Every file is hashed before a machine boots from it.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -8,15 +8,11 @@ import { join } from 'node:path';
 import { type ContentDigest, ContentDigest as ContentDigestSchema, OperationError } from '@skein/shared';
 import { z } from 'zod';
 
-const ImageFile = z.object({
-  file: z.string().regex(/^[a-zA-Z0-9._-]{1,100}$/, 'must be a plain file name'),
-  sha256: ContentDigestSchema,
-});
-
-/** The part of an image's manifest that a host needs; the image's builder may keep more in it. */
+/** The part of an image's manifest that a host needs; the image's builder keeps more in it. */
 const ImageManifest = z.object({
-  kernel: ImageFile,
-  initrd: ImageFile,
+  formatVersion: z.literal(1),
+  kernelSha256: ContentDigestSchema,
+  initrdSha256: ContentDigestSchema,
   kernelVersion: z.string().max(200),
   defaultBootArguments: z.string().max(2048),
 });
@@ -61,8 +57,8 @@ export class ImageStore {
     if (!parsed.success) throw corrupt(join(folder, 'manifest.json'), z.prettifyError(parsed.error));
     const manifest = parsed.data;
     const [kernel, initrd] = await Promise.all([
-      readVerified(join(folder, manifest.kernel.file), manifest.kernel.sha256),
-      readVerified(join(folder, manifest.initrd.file), manifest.initrd.sha256),
+      readVerified(join(folder, 'kernel'), manifest.kernelSha256),
+      readVerified(join(folder, 'initrd'), manifest.initrdSha256),
     ]);
     return {
       kernel,

@@ -21,6 +21,7 @@ export class LeaseKeeper {
   readonly #waiting = new Map<number, Waiting>();
   readonly #liveness = new Int32Array(new SharedArrayBuffer(4));
   readonly #livenessTimer: NodeJS.Timeout;
+  readonly #hostLeaseWaiters = new Set<() => void>();
   #lastRequest = 0;
   #holdsHostLease = false;
   #onLost: ((vm: VmId, epoch: Epoch, reason: string) => void) | null = null;
@@ -34,9 +35,20 @@ export class LeaseKeeper {
     this.#livenessTimer = setInterval(() => Atomics.add(this.#liveness, 0, 1), livenessPeriodMs);
   }
 
-  /** False: the coordinator may count this host as gone; nothing new is placed here. */
-  get holdsHostLease(): boolean {
-    return this.#holdsHostLease;
+  /** True as soon as the host lease is held, false if that takes longer than `waitMsMax`. */
+  awaitHostLease(waitMsMax: number): Promise<boolean> {
+    if (this.#holdsHostLease) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#hostLeaseWaiters.delete(wake);
+        resolve(false);
+      }, waitMsMax);
+      const wake = (): void => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      this.#hostLeaseWaiters.add(wake);
+    });
   }
 
   onLost(listener: (vm: VmId, epoch: Epoch, reason: string) => void): void {
@@ -113,6 +125,9 @@ export class LeaseKeeper {
         break;
       case 'host-lease':
         this.#holdsHostLease = event.isHeld;
+        if (!event.isHeld) break;
+        for (const wake of this.#hostLeaseWaiters) wake();
+        this.#hostLeaseWaiters.clear();
         break;
       case 'storage':
         break;
