@@ -4,7 +4,7 @@
  * Source: XDG Base Directory Specification.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { GuestImageError } from './guest-image-error.ts';
@@ -18,6 +18,21 @@ export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env)
   return join(homedir(), '.cache', 'skein');
 }
 
+/** @throws GuestImageError image.unavailable when the folder is not there and cannot be made */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new GuestImageError(
+      'image.unavailable',
+      `the cache folder ${path} cannot be made: ${reasonOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
 /** Writes a file so that it is seen whole or not at all; makes the folders above it. */
 export async function writeFileAtomically(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${temporarySuffix()}`;
@@ -26,7 +41,8 @@ export async function writeFileAtomically(path: string, data: string | Uint8Arra
     await writeFile(temporary, data, { flush: true });
     await rename(temporary, path);
   } catch (cause) {
-    await rm(temporary, { force: true });
+    // What hindered the writing may hinder this as well; the first reason is the one to tell.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new GuestImageError('image.unavailable', `${path} cannot be written: ${reasonOf(cause)}`, {
       cause,
     });
@@ -36,6 +52,21 @@ export async function writeFileAtomically(path: string, data: string | Uint8Arra
 /** Unique among the processes that share the cache. */
 export function temporarySuffix(): string {
   return `${randomBytes(6).toString('hex')}.partial`;
+}
+
+/** Long after any process that could still be writing it. */
+const leftoverAgeMs = 24 * 3600 * 1000;
+
+/** Removes what killed processes left half-written in a folder of the cache. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of (await absentAsUndefined(readdir(folder))) ?? []) {
+    if (!name.endsWith('.partial')) continue;
+    const path = join(folder, name);
+    const status = await absentAsUndefined(stat(path));
+    if (status !== undefined && Date.now() - status.mtimeMs > leftoverAgeMs) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
 }
 
 export function reasonOf(cause: unknown): string {

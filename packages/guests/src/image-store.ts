@@ -3,8 +3,14 @@
  * complete or absent, never changed, and compared with its digest each time it is loaded.
  */
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { absentAsUndefined, reasonOf, temporarySuffix, writeFileAtomically } from './cache-folder.ts';
+import { dirname, join } from 'node:path';
+import {
+  absentAsUndefined,
+  reasonOf,
+  removeLeftovers,
+  temporarySuffix,
+  writeFileAtomically,
+} from './cache-folder.ts';
 import { isSha256, sha256, sha256OfFile } from './digest.ts';
 import { GuestImageError } from './guest-image-error.ts';
 import type { PackageIdentity } from './packages/package.ts';
@@ -56,6 +62,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
   const folder = imageFolder(cacheFolder, digest);
   const temporary = `${folder}.${temporarySuffix()}`;
   try {
+    await removeLeftovers(dirname(folder));
     await mkdir(temporary, { recursive: true });
     await writeFileAtomically(join(temporary, 'kernel'), contents.kernel);
     await writeFileAtomically(join(temporary, 'initrd'), contents.initrd);
@@ -71,7 +78,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
       },
     );
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
   }
   return await loadImage(cacheFolder, digest);
 }

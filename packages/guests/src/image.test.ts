@@ -159,6 +159,17 @@ describe('the cache', () => {
     expect(defaultCacheFolder({})).toMatch(/\/\.cache\/skein$/);
   });
 
+  test('is named when it cannot be made', async () => {
+    const path = join(folder.path, 'a-file');
+    writeFileSync(path, '');
+    await expect(
+      ensureGuestImage({ ...setting('unmakable').options, cacheFolder: join(path, 'cache') }),
+    ).rejects.toMatchObject({
+      code: 'image.unavailable',
+      message: expect.stringContaining('a-file/cache cannot be made'),
+    });
+  });
+
   test.each(['f'.repeat(64), '../../etc/passwd', ''])('has no image %j', async (digest) => {
     await expect(loadGuestImage(digest, setting('empty').options)).rejects.toMatchObject({
       code: 'image.not-found',

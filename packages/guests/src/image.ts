@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAsUndefined, defaultCacheFolder, writeFileAtomically } from './cache-folder.ts';
+import { absentAsUndefined, defaultCacheFolder, makeFolder, writeFileAtomically } from './cache-folder.ts';
 import { isSha256, sha256 } from './digest.ts';
 import { GuestImageError } from './guest-image-error.ts';
 import { type GuestImage, loadImage, removeImage, storedDigests, storeImage } from './image-store.ts';
@@ -73,6 +73,7 @@ export async function ensureGuestImage(options: GuestImageOptions = {}): Promise
 /** Builds the image even if the cache has one. Errors as for `ensureGuestImage`. */
 export async function buildGuestImage(options: GuestImageOptions = {}): Promise<GuestImage> {
   const settings = settingsOf(options);
+  await makeFolder(settings.cacheFolder);
   const lock = await readLock(settings);
   const obtained = await obtainPackages({ ...settings, lock, refresh: settings.updateLock });
   if (lock !== undefined && !settings.updateLock) {

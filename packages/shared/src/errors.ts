@@ -58,6 +58,7 @@ export const errorKinds = {
   'migration.outcome-unknown': 'failed',
   // guests and machines
   'image.corrupt': 'failed',
+  'image.invalid': 'usage',
   'image.unavailable': 'failed',
   'machine.failed': 'failed',
   'process.died': 'failed',

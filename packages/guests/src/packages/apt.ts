@@ -124,7 +124,7 @@ export class SuiteArchive {
     try {
       const names = packages.map(({ name, version }) => `${name}=${version}`);
       const result = await this.#apt('apt-get', ['download', ...names], downloadDeadlineMs, folder);
-      if (result.exitCode !== 0) throw refusal(names.join(', '), result);
+      if (result.exitCode !== 0) throw refusal(`suite ${this.suite}`, result);
     } finally {
       clearInterval(timer);
     }
@@ -197,7 +197,7 @@ async function findKeyring(source: DebianSource): Promise<string> {
 
 function refusal(what: string, result: CommandResult): GuestImageError {
   const reasons = result.stderr.split('\n').filter((line) => line.startsWith('E:') || line.startsWith('W:'));
-  const reason = reasons.slice(0, 3).join(' ').slice(0, 1000);
+  const reason = reasons.slice(0, 3).join(' ').replace(/\s+/g, ' ').slice(0, 1000);
   return new GuestImageError(
     'image.unavailable',
     `${what}: ${reason === '' ? 'apt failed without a reason' : reason}`,

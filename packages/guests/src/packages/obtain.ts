@@ -3,8 +3,9 @@
  * or the package folder holds it; else what the package folder holds; else Debian's archive, whose suites are tried
  * in order, since a mirror may be in the middle of its synchronisation.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeLeftovers, temporarySuffix } from '../cache-folder.ts';
 import { sha256OfFile } from '../digest.ts';
 import { GuestImageError } from '../guest-image-error.ts';
 import { type AvailablePackage, machineSources, SuiteArchive } from './apt.ts';
@@ -168,9 +169,10 @@ async function downloadInto(
   onProgress: ObtainOptions['onProgress'],
 ): Promise<readonly LocalPackage[]> {
   const bytesTotal = packages.reduce((sum, item) => sum + item.bytes, 0);
-  await mkdir(cache.folder, { recursive: true });
+  await removeLeftovers(cache.folder);
   // Beside the cache's files, so that a finished one is renamed and not copied.
-  const folder = await mkdtemp(join(cache.folder, 'download-'));
+  const folder = join(cache.folder, `download.${temporarySuffix()}`);
+  await mkdir(folder, { recursive: true });
   try {
     const phase = `packages of Debian ${archive.suite}`;
     onProgress(phase, 0, bytesTotal);

@@ -19,10 +19,10 @@ export function temporaryFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Writes `<folder>/<name>_<version>_riscv64.deb`; returns its path. */
+/** Writes `<folder>/<name>_<version without epoch>_riscv64.deb`, as archives name them; returns its path. */
 export function writePackage(folder: string, fake: FakePackage): string {
   const root = mkdtempSync(join(tmpdir(), 'skein-deb-'));
-  const path = join(folder, `${fake.name}_${fake.version.replace(':', '%3a')}_riscv64.deb`);
+  const path = join(folder, `${fake.name}_${fake.version.replace(/^\d+:/, '')}_riscv64.deb`);
   try {
     const control =
       `Package: ${fake.name}\nVersion: ${fake.version}\nArchitecture: riscv64\n` +
