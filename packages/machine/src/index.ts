@@ -20,4 +20,4 @@ export { Machine, type MachineOptions, type RunResult, type StopReason, type Wak
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
 export { type DirtyConsumer, dirtyConsumers, MachineMemory, pageBytes, pagesOf } from './machine-memory.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
-export { addHashes } from './state-hash.ts';
+export { addHashes, hashBytes } from './state-hash.ts';

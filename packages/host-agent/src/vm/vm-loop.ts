@@ -4,7 +4,7 @@
  * through (architecture: Missing pages, Inputs).
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { Machine, MachineMemory } from '@skein/machine';
+import { hashBytes, type Machine, type MachineMemory } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import type { VmControlBlock } from './control-block.ts';
 import { StepBudget } from './step-budget.ts';
@@ -208,6 +208,7 @@ export class VmLoop {
     switch (command.type) {
       case 'harvest':
         this.#machine.harvestDirty(this.#migrationConsumers);
+        this.#rehearseSuspension();
         return { type: 'harvested' };
       case 'suspend':
         return this.#suspend();
@@ -216,13 +217,18 @@ export class VmLoop {
         return { type: 'resumed' };
       case 'prepare':
         this.#machine.restoreState(command.state);
-        return { type: 'prepared', stateHash: this.#machine.cpuAndDevicesHash() };
+        return { type: 'prepared', stateHash: hashBytes(this.#machine.saveState()) };
       case 'activate':
         this.#clock = command.clock;
         this.#pace = 'running';
         this.#tell({ type: 'resumed' });
         return { type: 'activated', atNs: process.hrtime.bigint() };
     }
+  }
+
+  /** What runs for the first time runs slowly; downtime is no time for that. */
+  #rehearseSuspension(): void {
+    hashBytes(this.#machine.saveState());
   }
 
   #resume(): void {
@@ -240,7 +246,7 @@ export class VmLoop {
     const machineTicks = this.#machine.guestTimeTicks();
     const clockTicks = this.#clock === null ? machineTicks : guestTicksAt(this.#clock, suspendedAtNs);
     const state = this.#machine.saveState();
-    const stateHash = this.#machine.cpuAndDevicesHash();
+    const stateHash = hashBytes(state);
     this.#tell({ type: 'suspended' });
     return {
       type: 'suspended',
