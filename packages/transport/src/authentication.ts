@@ -5,11 +5,25 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import { OperationError } from '@skein/shared';
 
 export type Authentication =
   | { readonly kind: 'token'; readonly token: Uint8Array }
   | { readonly kind: 'none' };
+
+/**
+ * Without a token everybody is let in: that is for this machine's own addresses only.
+ * @throws OperationError config.invalid
+ */
+export function requireTokenBeyondLoopback(authentication: Authentication, host: string): void {
+  const isLoopback = host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+  if (authentication.kind === 'token' || isLoopback) return;
+  throw new OperationError({
+    code: 'config.invalid',
+    message: `${host} is not a loopback address: links there need a token`,
+  });
+}
 
 export const nonceBytes = 32;
 export const proofBytes = 32;
@@ -25,6 +39,8 @@ export interface Claim {
   readonly role: string;
   readonly name: string;
   readonly bootId: string;
+  /** What the dialer offered and the listener chose: nobody between them can talk both down to an older one. */
+  readonly versions: { readonly min: number; readonly max: number; readonly chosen: number };
   readonly dialerNonce: Uint8Array;
   readonly listenerNonce: Uint8Array;
 }
@@ -32,8 +48,10 @@ export interface Claim {
 export function prove(authentication: Authentication, claim: Claim): Uint8Array {
   if (authentication.kind === 'none') return new Uint8Array(proofBytes);
   const hmac = createHmac('sha256', authentication.token);
-  for (const text of ['skein-link-1', claim.side, claim.protocol, claim.role, claim.name, claim.bootId]) {
-    hmac.update(text).update('\0');
+  const { side, protocol, role, name, bootId, versions } = claim;
+  const agreed = `${versions.min}-${versions.max}:${versions.chosen}`;
+  for (const text of ['skein-link-1', side, protocol, agreed, role, name, bootId]) {
+    hmac.update(text).update('\0'); // None of them can hold a NUL.
   }
   return new Uint8Array(hmac.update(claim.dialerNonce).update(claim.listenerNonce).digest());
 }

@@ -20,12 +20,13 @@ describe('credits', () => {
               sender.sent(frame);
               wire.push(frame);
               sent += 1;
-              expect(sender.onTheWayBytes).toBeLessThanOrEqual(Math.max(window, frame));
+              expect(sender.onTheWayBytes).toBeLessThanOrEqual(Math.max(window, window / 4 + frame));
               continue;
             }
             const arrived = wire.shift();
             expect(arrived, 'the sender waits although nothing is on its way').toBeDefined();
-            const acknowledge = receiver.applied(arrived ?? 0) || (wire.length === 0 ? receiver.flush() : 0);
+            const isLast = sent === frames.length && wire.length === 0;
+            const acknowledge = receiver.applied(arrived ?? 0) || (isLast ? receiver.flush() : 0);
             if (acknowledge > 0) expect(sender.acknowledged(acknowledge)).toBe(true);
           }
           expect(sender.onTheWayBytes).toBe(0);
@@ -38,5 +39,15 @@ describe('credits', () => {
     const sender = new SendCredits(100);
     sender.sent(10);
     expect(sender.acknowledged(11)).toBe(false);
+    expect(sender.acknowledged(-1)).toBe(false);
+    expect(sender.acknowledged(Number.NaN)).toBe(false);
+    expect(sender.onTheWayBytes).toBe(10);
+  });
+
+  it('stop a sender that does not wait for them', () => {
+    const sender = new SendCredits(100);
+    sender.sent(90);
+    expect(sender.maySend(11)).toBe(false);
+    expect(() => sender.sent(11)).toThrow('waits for credits');
   });
 });

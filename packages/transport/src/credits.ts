@@ -10,6 +10,7 @@ export class SendCredits {
   #onTheWayBytes = 0;
 
   constructor(windowBytes: number) {
+    invariant(windowBytes >= 4, 'a window has at least 4 bytes');
     this.windowBytes = windowBytes;
   }
 
@@ -17,18 +18,23 @@ export class SendCredits {
     return this.#onTheWayBytes;
   }
 
-  /** A frame may go if it fits, or if nothing is on its way (a frame larger than the window). */
+  /**
+   * A frame may go if it fits; also if less than a quarter of the window is on its way, for all of that may be
+   * applied already and not be acknowledged before more comes. So a large frame waits, but never for ever.
+   */
   maySend(bytes: number): boolean {
-    return this.#onTheWayBytes === 0 || this.#onTheWayBytes + bytes <= this.windowBytes;
+    if (this.#onTheWayBytes < acknowledgeFromBytes(this.windowBytes)) return true;
+    return this.#onTheWayBytes + bytes <= this.windowBytes;
   }
 
   sent(bytes: number): void {
+    invariant(this.maySend(bytes), 'a sender of bulk waits for credits');
     this.#onTheWayBytes += bytes;
   }
 
   /** Returns false if the peer acknowledges what was never sent: it breaks the protocol. */
   acknowledged(bytes: number): boolean {
-    if (bytes > this.#onTheWayBytes) return false;
+    if (!(bytes >= 0 && bytes <= this.#onTheWayBytes)) return false;
     this.#onTheWayBytes -= bytes;
     return true;
   }
@@ -41,7 +47,7 @@ export class ReceiveCredits {
 
   constructor(windowBytes: number) {
     invariant(windowBytes >= 4, 'a window has at least 4 bytes');
-    this.#thresholdBytes = Math.floor(windowBytes / 4);
+    this.#thresholdBytes = acknowledgeFromBytes(windowBytes);
   }
 
   /** Bytes to acknowledge now; 0 for not yet. */
@@ -57,4 +63,8 @@ export class ReceiveCredits {
     this.#appliedBytes = 0;
     return bytes;
   }
+}
+
+function acknowledgeFromBytes(windowBytes: number): number {
+  return Math.floor(windowBytes / 4);
 }

@@ -1,7 +1,7 @@
 /** Opens a link from an address of our own: each traffic type leaves through its own network. */
 import { OperationError, type ProtocolDefinition } from '@skein/shared';
 import { WebSocket } from 'ws';
-import type { Authentication } from './authentication.ts';
+import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
 import { greetAsDialer, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type Handlers, Link, type LinkOptions } from './link.ts';
 import { maxPayloadBytesDefault } from './listener.ts';
@@ -17,22 +17,33 @@ export interface DialOptions<P extends ProtocolDefinition>
   readonly authentication: Authentication;
   readonly handlers: Handlers<P, 'dialer'>;
   readonly maxPayloadBytes?: number;
+  /** From the first packet to the last message of the handshake; 3 s unless given. */
+  readonly deadlineMs?: number;
   /** Refuses a peer that has proven itself, by throwing: it is not the one that was meant. */
   readonly admit?: (peer: Identity) => void;
 }
 
-/** @throws OperationError link.refused, link.timeout, link.unauthenticated, link.protocol-version, link.bad-message */
+/**
+ * @throws OperationError link.refused, link.timeout, link.unauthenticated, link.protocol-version, link.bad-message,
+ * address.unavailable, config.invalid, or the code for which the peer refused
+ */
 export async function dial<P extends ProtocolDefinition>(
   options: DialOptions<P>,
 ): Promise<Link<P, 'dialer'>> {
-  const socket = new WebSocket(`ws://${options.host}:${options.port}/`, {
+  const { host, port, localAddress, deadlineMs = handshakeDeadlineMs } = options;
+  requireTokenBeyondLoopback(options.authentication, host);
+  const socket = new WebSocket(`ws://${host}:${port}/`, {
     perMessageDeflate: false,
     maxPayload: options.maxPayloadBytes ?? maxPayloadBytesDefault,
-    handshakeTimeout: handshakeDeadlineMs,
     followRedirects: false,
-    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    ...(localAddress === undefined ? {} : { localAddress }),
   });
   const messages = new SocketMessages(socket);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    socket.terminate();
+  }, deadlineMs);
   try {
     await opened(socket, options);
     const peer = await greetAsDialer(socket, messages, {
@@ -46,17 +57,38 @@ export async function dial<P extends ProtocolDefinition>(
     messages.release();
     socket.on('error', () => {});
     socket.terminate();
-    throw error;
+    if (!isLate) throw error;
+    const message = `${host}:${port} did not complete the handshake within ${deadlineMs} ms`;
+    throw new OperationError({ code: 'link.timeout', message, cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-function opened(socket: WebSocket, options: { readonly host: string; readonly port: number }): Promise<void> {
+interface Ends {
+  readonly host: string;
+  readonly port: number;
+  readonly localAddress?: string;
+}
+
+function opened(socket: WebSocket, ends: Ends): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('upgrade', (response) => response.socket.setNoDelay(true));
     socket.once('open', resolve);
-    socket.once('error', (cause: NodeJS.ErrnoException) => {
-      const message = `nothing answers at ${options.host}:${options.port}: ${cause.code ?? cause.message}`;
-      reject(new OperationError({ code: 'link.refused', message, cause }));
-    });
+    socket.once('error', (cause: NodeJS.ErrnoException) => reject(describeDialError(cause, ends)));
   });
+}
+
+function describeDialError(cause: NodeJS.ErrnoException, { host, port, localAddress }: Ends): OperationError {
+  if (cause.code === 'EADDRNOTAVAIL' && localAddress !== undefined) {
+    const message = `cannot dial ${host}:${port} from ${localAddress}: is that address this machine's?`;
+    return new OperationError({
+      code: 'address.unavailable',
+      message,
+      cause,
+      details: { address: localAddress },
+    });
+  }
+  const message = `nothing answers at ${host}:${port}: ${cause.code ?? cause.message}`;
+  return new OperationError({ code: 'link.refused', message, cause, details: { address: host, port } });
 }

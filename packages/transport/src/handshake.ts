@@ -18,6 +18,8 @@ import type { SocketMessages } from './socket-messages.ts';
 import { badMessage, decodeControl, encodeControl } from './wire.ts';
 
 export const handshakeDeadlineMs = 3000;
+/** What a stranger may send before it has proven itself: its HTTP request, a hello and a proof are under 2 KiB. */
+export const handshakeBytesMax = 16 << 10;
 
 /** Who an end is. Names are hosts' names, `coordinator`, `storage`, or a program's. */
 export interface Identity {
@@ -68,13 +70,20 @@ export async function greetAsDialer(
   const dialerNonce = freshNonce();
   send(socket, { type: 'hello', protocol, versions: { ...protocolVersions }, ...own, nonce: dialerNonce });
   const answer = await receive(messages, Answer, endsAt);
-  const nonces = { dialerNonce, listenerNonce: answer.nonce };
+  const { version } = answer;
+  if (version < protocolVersions.min || version > protocolVersions.max)
+    throw badMessage(`it chose version ${version}, which was not offered`);
+  const common = {
+    dialerNonce,
+    listenerNonce: answer.nonce,
+    versions: { ...protocolVersions, chosen: version },
+  };
   const peer = { role: answer.role, name: answer.name, bootId: answer.bootId };
-  if (!isProven(authentication, { side: 'listener', protocol, ...peer, ...nonces }, answer.proof))
+  if (!isProven(authentication, { side: 'listener', protocol, ...peer, ...common }, answer.proof))
     throw unproven(peer);
   send(socket, {
     type: 'proof',
-    proof: prove(authentication, { side: 'dialer', protocol, ...own, ...nonces }),
+    proof: prove(authentication, { side: 'dialer', protocol, ...own, ...common }),
   });
   await receive(messages, Welcome, endsAt);
   options.admit?.(peer);
@@ -92,12 +101,16 @@ export async function greetAsListener(
   if (hello.protocol !== protocol) throw badMessage(`it wants ${hello.protocol}, this is ${protocol}`);
   const version = Math.min(hello.versions.max, protocolVersions.max);
   if (version < Math.max(hello.versions.min, protocolVersions.min)) throw otherVersion(hello.versions);
-  const nonces = { dialerNonce: hello.nonce, listenerNonce: freshNonce() };
+  const common = {
+    dialerNonce: hello.nonce,
+    listenerNonce: freshNonce(),
+    versions: { ...hello.versions, chosen: version },
+  };
   const peer = { role: hello.role, name: hello.name, bootId: hello.bootId };
-  const proof = prove(authentication, { side: 'listener', protocol, ...own, ...nonces });
-  send(socket, { type: 'answer', version, ...own, nonce: nonces.listenerNonce, proof });
+  const proof = prove(authentication, { side: 'listener', protocol, ...own, ...common });
+  send(socket, { type: 'answer', version, ...own, nonce: common.listenerNonce, proof });
   const answer = await receive(messages, Proof, endsAt);
-  if (!isProven(authentication, { side: 'dialer', protocol, ...peer, ...nonces }, answer.proof))
+  if (!isProven(authentication, { side: 'dialer', protocol, ...peer, ...common }, answer.proof))
     throw unproven(peer);
   options.admit?.(peer);
   send(socket, { type: 'welcome' });

@@ -27,8 +27,8 @@ import type {
   RequestOf,
   Side,
 } from './protocol-types.ts';
-import { toBytes } from './socket-messages.ts';
-import { badMessage, bulkKind, ControlMessage, decodeControl, encodeControl } from './wire.ts';
+import { describeSocketError, toBytes } from './socket-messages.ts';
+import { badMessage, bulkKind, ControlMessage, decodeControl, encodeControl, encodeProblem } from './wire.ts';
 
 export interface CloseReason {
   readonly code: ErrorCode | 'closed';
@@ -52,7 +52,7 @@ export interface LinkOptions<P extends ProtocolDefinition, S extends Side> {
   readonly protocol: P;
   readonly side: S;
   readonly handlers: Handlers<P, S>;
-  /** Requests of the peer that may be worked on at once. */
+  /** Requests that may be unanswered at once, in each direction. */
   readonly requestsInFlightMax?: number;
   /** Bytes that may wait in our socket before the peer counts as one that never reads. */
   readonly unsentBytesMax?: number;
@@ -70,6 +70,8 @@ const requestsInFlightMaxDefault = 256;
 const unsentBytesMaxDefault = 16 << 20;
 /** After our close frame the peer has this long to answer it. */
 const closeDeadlineMs = 500;
+/** setTimeout's own limit; a longer delay would fire at once. */
+const deadlineMsMax = 2 ** 31 - 1;
 /** A silent peer is asked for a sign of life this often, and given up after two silences (RFC 6455, "Ping"). */
 const pingPeriodMs = 5000;
 
@@ -85,13 +87,14 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
   readonly #incoming: DirectionSchemas;
   readonly #pending = new Map<number, Pending>();
   readonly #pingTimer: NodeJS.Timeout;
+  /** What came right behind the handshake: said before anything that comes later, after `onLink`. */
+  #early: Uint8Array[] | null;
   #heard = true;
   #lastId = 0;
   #inFlight = 0;
   #reason: CloseReason | null = null;
   #resolveClosed: (reason: CloseReason) => void = () => {};
 
-  /** `early` came right behind the handshake. */
   constructor(socket: WebSocket, peer: Identity, options: LinkOptions<P, S>, early: readonly Uint8Array[]) {
     const isDialer = options.side === 'dialer';
     this.peer = peer;
@@ -102,18 +105,21 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    socket.on('message', (data: RawData) => this.#receive(toBytes(data)));
+    this.#early = [...early];
+    socket.on('message', (data: RawData, isBinary: boolean) => this.#arrived(toBytes(data, isBinary)));
     socket.on('pong', () => {
       this.#heard = true;
     });
     socket.on('close', (code, reason) => this.#ended(code, reason.toString()));
     socket.on('error', (error) => {
-      this.#reason ??= { code: errorCodeOf(error), message: error.message };
-      socket.terminate();
+      const { code, message } = describeSocketError(error);
+      this.#reason ??= { code, message };
+      // ws has told the peer why in a close frame; a peer that does not take it is not waited for.
+      setTimeout(() => socket.terminate(), closeDeadlineMs).unref();
     });
     this.#pingTimer = setInterval(() => this.#ping(), pingPeriodMs);
     this.#pingTimer.unref();
-    if (early.length > 0) setImmediate(() => early.forEach((frame) => void this.#receive(frame)));
+    setImmediate(() => this.#begin());
   }
 
   get isOpen(): boolean {
@@ -133,8 +139,14 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
   ): Promise<ReplyOf<Outgoing<P, S>, N>> {
     const schemas = this.#outgoing.requests[name];
     invariant(schemas !== undefined, `${this.#options.protocol.name} has a request ${name}`);
+    invariant(deadlineMs > 0 && deadlineMs <= deadlineMsMax, 'a request has a deadline');
     if (!this.isOpen) return Promise.reject(this.#closedError());
+    if (this.#pending.size >= this.#requestsMax) {
+      const message = `${this.peer.role} ${this.peer.name} owes ${this.#pending.size} answers already`;
+      return Promise.reject(new OperationError({ code: 'link.overflow', message }));
+    }
     const id = ++this.#lastId;
+    const frame = encodeControl({ type: 'request', id, name, body });
     const answer = new Promise<unknown>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
@@ -143,7 +155,7 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
       }, deadlineMs);
       this.#pending.set(id, { name, reply: schemas.reply, resolve, reject, timer });
     });
-    this.#send({ type: 'request', id, name, body });
+    this.#send(frame);
     return answer as Promise<ReplyOf<Outgoing<P, S>, N>>;
   }
 
@@ -153,15 +165,17 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
       this.#outgoing.notices[name] !== undefined,
       `${this.#options.protocol.name} has a notice ${name}`,
     );
-    if (this.isOpen) this.#send({ type: 'notice', name, body });
+    if (this.isOpen) this.#send(encodeControl({ type: 'notice', name, body }));
   }
 
   /**
    * Sends a frame whose first byte is the bulk kind. It is not copied: leave it alone until the peer acknowledged it.
-   * What bounds the bytes on their way are the sender's credits. `sent` is called when the system took it.
+   * What bounds the bytes on their way are the sender's credits; without them the link closes at `unsentBytesMax`.
+   * `sent` is called when the system took it.
    */
   sendBulk(frame: Uint8Array, sent?: (error?: Error) => void): void {
     invariant(frame[0] === bulkKind, 'a bulk frame begins with its kind');
+    if (this.#isOverflowing()) return;
     this.#socket.send(frame, { binary: true }, (error) => sent?.(error ?? undefined));
   }
 
@@ -179,15 +193,32 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     if (this.isOpen) this.#socket.ping();
   }
 
-  #send(message: ControlMessage): void {
-    if (this.#socket.bufferedAmount > (this.#options.unsentBytesMax ?? unsentBytesMaxDefault)) {
-      this.#finish({
-        code: 'link.overflow',
-        message: `${this.peer.role} ${this.peer.name} does not read what it is sent`,
-      });
-      return;
-    }
-    this.#socket.send(encodeControl(message), { binary: true });
+  get #requestsMax(): number {
+    return this.#options.requestsInFlightMax ?? requestsInFlightMaxDefault;
+  }
+
+  #send(frame: Uint8Array): void {
+    if (!this.#isOverflowing()) this.#socket.send(frame, { binary: true });
+  }
+
+  /** Also ends the link, if its peer does not read. */
+  #isOverflowing(): boolean {
+    if (this.#socket.bufferedAmount <= (this.#options.unsentBytesMax ?? unsentBytesMaxDefault)) return false;
+    const message = `${this.peer.role} ${this.peer.name} does not read what it is sent`;
+    this.#finish({ code: 'link.overflow', message });
+    return true;
+  }
+
+  #begin(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const frame of early) this.#receive(frame);
+    if (this.#socket.readyState === this.#socket.CLOSED) this.#ended(1006, '');
+  }
+
+  #arrived(frame: Uint8Array): void {
+    if (this.#early === null) this.#receive(frame);
+    else this.#early.push(frame);
   }
 
   #receive(frame: Uint8Array): void {
@@ -197,9 +228,13 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
       if (frame[0] === bulkKind) this.#receiveBulk(frame);
       else this.#receiveControl(frame);
     } catch (error) {
-      const { code, message } = toProblem(error);
-      this.#finish({ code, message });
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    const { code, message } = toProblem(error);
+    this.#finish({ code, message });
   }
 
   #receiveBulk(frame: Uint8Array): void {
@@ -210,7 +245,7 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
   #receiveControl(frame: Uint8Array): void {
     const parsed = ControlMessage.safeParse(decodeControl(frame));
     if (!parsed.success) throw badMessage('a control message has another shape', parsed.error);
-    const message = parsed.data;
+    const message: ControlMessage = parsed.data;
     switch (message.type) {
       case 'request':
         void this.#serve(message.id, message.name, message.body);
@@ -234,9 +269,11 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     if (schema === undefined) throw badMessage(`there is no notice ${name.slice(0, 40)}`);
     const handlers = this.#options.handlers.notices as Record<
       string,
-      (body: unknown, link: Link<P, S>) => void
+      (body: unknown, link: Link<P, S>) => unknown
     >;
-    handlers[name]?.(check(schema, body, name), this);
+    const outcome = handlers[name]?.(check(schema, body, name), this);
+    // A handler that is async after all fails as a synchronous one does: it ends this link, not the process.
+    if (outcome instanceof Promise) outcome.catch((error: unknown) => this.#fail(error));
   }
 
   async #serve(id: number, name: string, body: unknown): Promise<void> {
@@ -245,15 +282,14 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     try {
       if (schemas === undefined) throw badMessage(`there is no request ${name.slice(0, 40)}`);
       checked = check(schemas.request, body, name);
-      if (this.#inFlight >= (this.#options.requestsInFlightMax ?? requestsInFlightMaxDefault)) {
+      if (this.#inFlight >= this.#requestsMax) {
         throw new OperationError({
           code: 'link.overflow',
           message: 'the peer has too many requests in flight',
         });
       }
     } catch (error) {
-      const { code, message } = toProblem(error);
-      this.#finish({ code, message });
+      this.#fail(error);
       return;
     }
     this.#inFlight += 1;
@@ -263,9 +299,9 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     >;
     try {
       const reply = await handlers[name]?.(checked, this);
-      if (this.isOpen) this.#send({ type: 'reply', id, body: reply });
+      if (this.isOpen) this.#send(encodeControl({ type: 'reply', id, body: reply }));
     } catch (error) {
-      if (this.isOpen) this.#send({ type: 'problem', id, problem: bounded(toProblem(error)) });
+      if (this.isOpen) this.#send(encodeProblem(id, toProblem(error)));
     } finally {
       this.#inFlight -= 1;
     }
@@ -324,13 +360,4 @@ function check(schema: z.ZodType, body: unknown, name: string): unknown {
 
 function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
-}
-
-function bounded(problem: ReturnType<typeof toProblem>): ReturnType<typeof toProblem> {
-  return { ...problem, message: problem.message.slice(0, 8000) };
-}
-
-/** ws reports a message over `maxPayload` under this code. */
-function errorCodeOf(error: Error & { code?: string }): ErrorCode {
-  return error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'link.too-large' : 'link.closed';
 }

@@ -1,10 +1,10 @@
 /** Accepts links of one protocol on one address. Strangers are cut off within the handshake's deadline. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { OperationError, type ProtocolDefinition, toProblem } from '@skein/shared';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Authentication } from './authentication.ts';
-import { greetAsListener, handshakeDeadlineMs, type Identity } from './handshake.ts';
+import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
+import { greetAsListener, handshakeBytesMax, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type CloseReason, type Handlers, Link, type LinkOptions } from './link.ts';
 import { SocketMessages } from './socket-messages.ts';
 
@@ -34,10 +34,12 @@ export interface Listener<P extends ProtocolDefinition> {
 
 export const maxPayloadBytesDefault = 1 << 20;
 const connectionsMax = 4096;
+/** A refused or closing peer has this long to take our close frame. */
+const refusalMs = 200;
 
 /** @throws OperationError address.in-use, address.unavailable, config.invalid */
 export async function listen<P extends ProtocolDefinition>(options: ListenOptions<P>): Promise<Listener<P>> {
-  refuseOpenListener(options);
+  requireTokenBeyondLoopback(options.authentication, options.host);
   const http = createServer({ connectionsCheckingInterval: 500 }, (_request, response) => {
     response.writeHead(426, { connection: 'close' }).end();
   });
@@ -55,7 +57,7 @@ export async function listen<P extends ProtocolDefinition>(options: ListenOption
   await bind(http, options.host, options.port);
   const links = new Set<Link<P, 'listener'>>();
   server.on('connection', (socket, request) => {
-    void welcome(socket, options, links, request.socket.remoteAddress ?? 'unknown');
+    void welcome(socket, request.socket, options, links);
   });
   return {
     address: options.host,
@@ -67,11 +69,13 @@ export async function listen<P extends ProtocolDefinition>(options: ListenOption
 
 async function welcome<P extends ProtocolDefinition>(
   socket: WebSocket,
+  connection: Socket,
   options: ListenOptions<P>,
   links: Set<Link<P, 'listener'>>,
-  address: string,
 ): Promise<void> {
+  const address = connection.remoteAddress ?? 'unknown';
   const messages = new SocketMessages(socket);
+  const unlimit = limitStranger(socket, connection);
   try {
     const peer = await greetAsListener(socket, messages, {
       protocol: options.protocol.name,
@@ -79,18 +83,37 @@ async function welcome<P extends ProtocolDefinition>(
       authentication: options.authentication,
       ...(options.admit === undefined ? {} : { admit: options.admit }),
     });
+    unlimit();
     const link = new Link(socket, peer, { ...options, side: 'listener' }, messages.release());
     links.add(link);
     void link.closed.then(() => links.delete(link));
     options.onLink?.(link);
   } catch (error) {
+    unlimit();
     messages.release();
     const { code, message } = toProblem(error);
     socket.on('error', () => {});
     socket.close(1008, code);
-    setTimeout(() => socket.terminate(), 200).unref();
+    setTimeout(() => socket.terminate(), refusalMs).unref();
     options.onRejected?.({ code, message }, address);
   }
+}
+
+/**
+ * Cuts off a connection that sends more than a handshake before it has proven itself: the limit of a link's messages
+ * may be megabytes, and strangers may be many.
+ */
+function limitStranger(socket: WebSocket, connection: Socket): () => void {
+  let bytes = 0;
+  const count = (data: Buffer): void => {
+    bytes += data.length;
+    if (bytes <= handshakeBytesMax) return;
+    const message = 'a peer that had not proven itself sent more than a handshake';
+    socket.emit('error', new OperationError({ code: 'link.too-large', message }));
+    socket.terminate();
+  };
+  connection.prependListener('data', count);
+  return () => connection.off('data', count);
 }
 
 function bind(http: Server, host: string, port: number): Promise<void> {
@@ -110,14 +133,6 @@ function describeBindError(cause: NodeJS.ErrnoException, host: string, port: num
   return new OperationError({ code: 'address.unavailable', message, cause, details });
 }
 
-function refuseOpenListener<P extends ProtocolDefinition>(options: ListenOptions<P>): void {
-  if (options.authentication.kind === 'token' || /^127\./.test(options.host)) return;
-  throw new OperationError({
-    code: 'config.invalid',
-    message: `${options.host} is not a loopback address: a listener there needs a token`,
-  });
-}
-
 async function closeAll<P extends ProtocolDefinition>(
   http: Server,
   server: WebSocketServer,
@@ -130,6 +145,6 @@ async function closeAll<P extends ProtocolDefinition>(
   setTimeout(() => {
     for (const socket of server.clients) socket.terminate();
     http.closeAllConnections();
-  }, 200).unref();
+  }, refusalMs).unref();
   await closed;
 }

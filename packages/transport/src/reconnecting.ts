@@ -16,6 +16,8 @@ export interface KeepLinkOptions<P extends ProtocolDefinition> extends DialOptio
 
 const pauseMsMinDefault = 50;
 const pauseMsMaxDefault = 2000;
+/** A link that ended sooner was no success: a peer that accepts and hangs up at once is not dialed in a storm. */
+const successMs = 1000;
 
 export class KeptLink<P extends ProtocolDefinition> {
   readonly #options: KeepLinkOptions<P>;
@@ -46,35 +48,36 @@ export class KeptLink<P extends ProtocolDefinition> {
   }
 
   async #keep(): Promise<void> {
-    let pauseMs = this.#options.pauseMsMin ?? pauseMsMinDefault;
+    const { pauseMsMin = pauseMsMinDefault, pauseMsMax = pauseMsMaxDefault, onDown } = this.#options;
+    let pauseMs = pauseMsMin;
     while (!this.#stop.signal.aborted) {
-      const reason = await this.#once(() => {
-        pauseMs = this.#options.pauseMsMin ?? pauseMsMinDefault;
-      });
+      const { reason, upMs } = await this.#once();
       if (this.#stop.signal.aborted) return;
-      this.#options.onDown?.(reason);
+      if (upMs >= successMs) pauseMs = pauseMsMin;
+      onDown?.(reason);
       await pause(pauseMs * (0.5 + Math.random()), this.#stop.signal);
-      pauseMs = Math.min(pauseMs * 2, this.#options.pauseMsMax ?? pauseMsMaxDefault);
+      pauseMs = Math.min(pauseMs * 2, pauseMsMax);
     }
   }
 
-  async #once(onUp: () => void): Promise<CloseReason> {
+  /** Never rejects: one link from its beginning to its end. */
+  async #once(): Promise<{ readonly reason: CloseReason; readonly upMs: number }> {
+    let upAt = Number.POSITIVE_INFINITY;
+    let link: Link<P, 'dialer'> | null = null;
     try {
-      const link = await dial(this.#options);
-      if (this.#stop.signal.aborted) {
-        link.close();
-        return { code: 'closed', message: 'closed' };
-      }
+      link = await dial(this.#options);
+      upAt = performance.now();
       this.#link = link;
-      onUp();
-      this.#options.onLink(link);
-      const reason = await link.closed;
-      this.#link = null;
-      return reason;
+      if (this.#stop.signal.aborted) link.close();
+      else this.#options.onLink(link);
     } catch (error) {
       const { code, message } = toProblem(error);
-      return { code, message };
+      link?.close(message);
+      if (link === null) return { reason: { code, message }, upMs: 0 };
     }
+    const reason = await link.closed;
+    this.#link = null;
+    return { reason, upMs: performance.now() - upAt };
   }
 }
 

@@ -1,12 +1,12 @@
 /** The messages of a WebSocket during its handshake, one by one, with a deadline; then it is handed on. */
-import { OperationError } from '@skein/shared';
+import { ErrorCodeSchema, OperationError } from '@skein/shared';
 import type { RawData, WebSocket } from 'ws';
 
 export class SocketMessages {
   readonly #socket: WebSocket;
   readonly #queue: Uint8Array[] = [];
   #wake: (() => void) | null = null;
-  #end: Error | null = null;
+  #end: OperationError | null = null;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -52,29 +52,46 @@ export class SocketMessages {
     });
   }
 
-  readonly #onMessage = (data: RawData): void => {
-    this.#queue.push(toBytes(data));
+  readonly #onMessage = (data: RawData, isBinary: boolean): void => {
+    this.#queue.push(toBytes(data, isBinary));
     this.#wake?.();
   };
 
   readonly #onClose = (code: number, reason: Buffer): void => {
     const why = reason.length > 0 ? reason.toString() : `code ${code}`;
-    this.#end = new OperationError({ code: 'link.closed', message: `the peer closed the link: ${why}` });
+    // A listener of ours names the stable code for which it refuses.
+    const known = ErrorCodeSchema.safeParse(why);
+    this.#end ??= new OperationError({
+      code: known.success ? known.data : 'link.closed',
+      message: `the peer closed the link: ${why}`,
+    });
     this.#wake?.();
   };
 
   readonly #onError = (cause: Error): void => {
-    this.#end = new OperationError({
-      code: 'link.closed',
-      message: `the link broke: ${cause.message}`,
-      cause,
-    });
+    this.#end ??= describeSocketError(cause);
     this.#wake?.();
   };
 }
 
-/** ws gives nodebuffers (binaryType default): one Buffer a message. */
-export function toBytes(data: RawData): Uint8Array {
+/** ws names breaches of RFC 6455 WS_ERR_*; what is left is the network's. */
+export function describeSocketError(cause: Error & { readonly code?: string }): OperationError {
+  if (cause instanceof OperationError) return cause;
+  const { code = '', message } = cause;
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+    return new OperationError({
+      code: 'link.too-large',
+      message: `a message is too large: ${message}`,
+      cause,
+    });
+  if (code.startsWith('WS_ERR_'))
+    return new OperationError({ code: 'link.bad-message', message: `not a WebSocket: ${message}`, cause });
+  return new OperationError({ code: 'link.closed', message: `the link broke: ${message}`, cause });
+}
+
+/** ws gives nodebuffers (binaryType default): one Buffer a message. Text is never ours: it has no kind byte. */
+export function toBytes(data: RawData, isBinary: boolean): Uint8Array {
+  if (!isBinary) return new Uint8Array(0);
   if (Array.isArray(data)) return Buffer.concat(data);
   return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
 }
