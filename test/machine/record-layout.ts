@@ -1,0 +1,72 @@
+/**
+ * What the harness reads (a descriptor of a program) and what it leaves (a record of it), as offsets in bytes.
+ * The harness's code and the TypeScript that writes and reads these use the same numbers.
+ */
+
+/** CSRs set before a program, in this order from `descriptor.csrs` on. mstatus carries MPP and comes last. */
+export const initialCsrNames = [
+  'medeleg',
+  'mideleg',
+  'mie',
+  'satp',
+  'mcounteren',
+  'scounteren',
+  'sscratch',
+  'fcsr',
+  'mstatus',
+] as const;
+
+export const descriptor = {
+  registers: 0,
+  floats: 256,
+  csrs: 512,
+  entry: 512 + 8 * 10,
+  end: 512 + 8 * 11,
+  record: 512 + 8 * 12,
+} as const;
+
+/** CSRs that a record holds at its end, in this order from `record.csrs` on. */
+export const finalCsrNames = [
+  'mstatus',
+  'medeleg',
+  'mideleg',
+  'mie',
+  'mip',
+  'satp',
+  'stvec',
+  'sscratch',
+  'sepc',
+  'scause',
+  'stval',
+  'mcounteren',
+  'scounteren',
+  'menvcfg',
+  'senvcfg',
+  'fcsr',
+] as const;
+
+/** CSRs of each logged trap. */
+export const trapCsrNames = [
+  'mcause',
+  'mepc',
+  'mtval',
+  'mstatus',
+  'scause',
+  'sepc',
+  'stval',
+  'satp',
+] as const;
+
+export const trapBytes = 64;
+/** After this many traps a program is over. */
+export const trapsMax = 40;
+
+export const record = {
+  registers: 0,
+  floats: 256,
+  csrs: 512,
+  end: 512 + 8 * 16,
+  trapCount: 512 + 8 * 17,
+  traps: 768,
+  bytes: 768 + trapBytes * trapsMax,
+} as const;

@@ -1,0 +1,53 @@
+/**
+ * One random program of a differential test: where it starts, what the machine holds then, and its fragments. Each
+ * fragment is complete in itself (it brings its own labels), so that any may be left out when a mismatch is shrunk.
+ */
+import { type Assembler, createAssembler, type Program } from '@skein/guests';
+import { codeAddress } from './memory-map.ts';
+
+export type Mode = 'M' | 'S' | 'U';
+
+export type Fragment = (a: Assembler) => void;
+
+/** CSRs that are set before the program starts. mstatus without MPP, which follows from the mode. */
+export interface InitialCsrs {
+  readonly mstatus: bigint;
+  readonly medeleg: bigint;
+  readonly mideleg: bigint;
+  readonly mie: bigint;
+  readonly satp: bigint;
+  readonly mcounteren: bigint;
+  readonly scounteren: bigint;
+  readonly sscratch: bigint;
+  readonly fcsr: bigint;
+}
+
+export interface TestProgram {
+  /** What it was generated to try, for people. */
+  readonly kind: string;
+  /** Makes this program again: run({ seed, count: 1 }). */
+  readonly seed: bigint;
+  readonly mode: Mode;
+  /** Bytes from the start of the program's two code pages; chosen to let instructions cross a page. */
+  readonly codeOffset: number;
+  readonly fragments: readonly Fragment[];
+  /** x0 to x31. */
+  readonly registers: readonly bigint[];
+  /** f0 to f31. */
+  readonly floats: readonly bigint[];
+  readonly csrs: InitialCsrs;
+  /** Content of its data pages and of its page tables. */
+  readonly data: Uint8Array;
+  readonly tables: Uint8Array;
+}
+
+/** The program's code at its place in slot `slot`; it ends with an ebreak, at the returned address. */
+export function assembleProgram(program: TestProgram, slot: number): { code: Program; endAddress: number } {
+  const a = createAssembler();
+  for (const fragment of program.fragments) fragment(a);
+  a.label('end');
+  a.ebreak();
+  const code = a.assemble({ textAddress: codeAddress(slot) + program.codeOffset });
+  const endAddress = code.symbols.get('end') ?? 0;
+  return { code, endAddress };
+}
