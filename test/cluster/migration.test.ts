@@ -1,0 +1,187 @@
+/** Live migration between two real agents with a real guest, through what can go wrong on the way. */
+import { connect, createServer, type Server } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AgentBed, type BedVm } from '../support/agent-bed.ts';
+import { until } from '../support/until.ts';
+
+let bed: AgentBed;
+let vm: BedVm;
+
+beforeAll(async () => {
+  bed = await AgentBed.start(['h1', 'h2']);
+  vm = await bed.bootVm('web1', 'h1', 1);
+});
+afterAll(() => bed.close());
+
+const other = (host: string): string => (host === 'h1' ? 'h2' : 'h1');
+
+/** Runs a command in the guest's shell; resolves with what it printed up to the mark. */
+async function run(command: string, mark: RegExp, deadlineMs = 60_000): Promise<string> {
+  const before = bed.console(vm).length;
+  bed.type(vm, `${command}\n`);
+  await until(`${command} prints ${mark}`, () => mark.test(bed.console(vm).slice(before)), deadlineMs);
+  return bed.console(vm).slice(before);
+}
+
+/** Answers only if the guest lives: its own arithmetic. */
+async function expectAlive(): Promise<void> {
+  const number = Math.floor(Math.random() * 1000);
+  await run(`echo alive $((${number} + 1))`, new RegExp(`^alive ${number + 1}\\s*$`, 'm'));
+}
+
+describe('a live migration', () => {
+  it('moves a counting guest, which misses no number, and both hosts agree on every byte', async () => {
+    bed.type(vm, 'ticker &\n');
+    await until('the ticker counts', () => ticks().length > 200);
+    const record = await bed.migrate(vm, other(vm.host));
+    expect(record.stateHashTarget).toBe(record.stateHashSource);
+    expect(record.stateHashSourceFull).toBe(record.stateHashSource);
+    expect(record.rounds.length).toBeGreaterThanOrEqual(2);
+    expect(record.bytes).toBeGreaterThan((record.pages - record.zeroPages) * 4096);
+    const moved = ticks().at(-1) ?? 0;
+    await until('the ticker goes on', () => (ticks().at(-1) ?? 0) > moved + 200);
+    const numbers = ticks();
+    const from = numbers[0] ?? 0;
+    expect(numbers).toEqual(numbers.map((_, index) => from + index));
+    await run('killall ticker', /Terminated|\$/);
+    await expectAlive();
+  });
+
+  it('moves a sleeping guest, which wakes in time', async () => {
+    bed.type(vm, 'sleep 4; echo woke $((20 + 22))\n');
+    await until('the shell has read the command', () => bed.console(vm).trimEnd().endsWith('22))'));
+    await bed.migrate(vm, other(vm.host));
+    expect(bed.console(vm)).not.toMatch(/^woke 42/m);
+    await until('the guest wakes', () => /^woke 42/m.test(bed.console(vm)), 15_000);
+  });
+
+  it('goes back and forth 20 times under a guest that rewrites its memory and verifies every page', async () => {
+    await run('dirtier 16 2000 counter &', /dirtier: \d+ /);
+    for (let time = 0; time < 20; time++) {
+      const record = await bed.migrate(vm, other(vm.host));
+      expect(record.stateHashTarget).toBe(record.stateHashSource);
+      expect(record.stateHashSourceFull).toBe(record.stateHashSource);
+    }
+    const verdict = await run('killall dirtier', /dirtier: (verified|MISMATCH).*/);
+    expect(verdict).toMatch(/dirtier: verified 4096 pages/);
+    expect(bed.console(vm)).not.toMatch(/MISMATCH/);
+  });
+
+  it('is refused when one byte of a page is flipped on the wire, and the source runs on', async () => {
+    const from = vm.host;
+    const relay = new FlippingRelay();
+    const operation = await bed.beginMigration(vm, other(from), (source) => relay.open(source));
+    const [source, target] = await Promise.all([
+      bed.recordOf(operation, 'source'),
+      bed.recordOf(operation, 'target'),
+    ]);
+    relay.close();
+    expect(relay.hasFlipped).toBe(true);
+    expect(source.outcome).toBe('aborted');
+    expect(target.outcome).toBe('aborted');
+    expect(target.reason).toMatch(/is not what the source sent/);
+    await expectAlive();
+    expect(bed.report(from, vm)).toMatchObject({ state: 'running', epoch: vm.epoch });
+    await bed.migrate(vm, other(from));
+    await expectAlive();
+  });
+
+  it('leaves the guest at the source when the target is killed in the middle', async () => {
+    const from = vm.host;
+    const target = other(from);
+    const operation = await beginAndWaitForRound();
+    bed.agent(target).kill('SIGKILL');
+    const record = await bed.recordOf(operation, 'source');
+    expect(record).toMatchObject({ outcome: 'aborted' });
+    await expectAlive();
+    await bed.startAgent(target, target === 'h1' ? 0 : 1);
+    await bed.migrate(vm, target);
+    await expectAlive();
+  });
+
+  it('ends as one running guest when the storage service is killed in the middle and comes back', async () => {
+    const operation = await beginAndWaitForRound();
+    bed.storage.kill('SIGKILL');
+    await bed.storage.ended;
+    await bed.startStorage();
+    const record = await bed.recordOf(operation, 'source');
+    if (record.outcome === 'committed') await bed.adopt(vm, record.to, record.epochAfter);
+    await until('the guest runs', () => bed.report(vm.host, vm)?.state === 'running');
+    vm.epoch = bed.report(vm.host, vm)?.epoch ?? vm.epoch;
+    await expectAlive();
+    const elsewhere = bed.report(other(vm.host), vm);
+    expect(elsewhere === undefined || elsewhere.state === 'stopped').toBe(true);
+  });
+
+  it('leaves nothing at the target when the source is killed in the middle: the lease is not the target’s', async () => {
+    const from = vm.host;
+    const operation = await beginAndWaitForRound();
+    bed.agent(from).kill('SIGKILL');
+    const record = await bed.recordOf(operation, 'target');
+    expect(record).toMatchObject({ outcome: 'aborted' });
+    await until('the target has stopped it', () => {
+      const report = bed.report(other(from), vm);
+      return report === undefined || report.state === 'stopped';
+    });
+  });
+});
+
+async function beginAndWaitForRound(): Promise<string> {
+  const seen = bed.progress.length;
+  // Keeps the rounds going for long enough to be in the middle of them.
+  bed.type(vm, 'dirtier 64 20000 page &\n');
+  await until('the dirtier runs', () => /dirtier: \d+ \d+/.test(bed.console(vm).slice(-300)));
+  const operation = await bed.beginMigration(vm, other(vm.host));
+  await until('a round is over', () => bed.progress.length > seen);
+  return operation;
+}
+
+function ticks(): number[] {
+  return [...bed.console(vm).matchAll(/^t (\d+) \d+\r?$/gm)].map((match) => Number(match[1]));
+}
+
+/** A relay that inverts one bit of one page on its way from source to target. */
+class FlippingRelay {
+  hasFlipped = false;
+  #server: Server | null = null;
+  readonly #flipAfterBytes = 3_000_000;
+
+  open(source: { address: string; port: number }): Promise<{ address: string; port: number }> {
+    return new Promise((resolve) => {
+      const server = createServer((target) => {
+        let passed = 0;
+        // The source admits its target by its proof, wherever the connection comes from.
+        const upstream = connect({ host: source.address, port: source.port });
+        upstream.on('data', (chunk: Buffer) => {
+          if (!this.hasFlipped && passed + chunk.length > this.#flipAfterBytes) {
+            this.hasFlipped = true;
+            const at = chunk.length - 1;
+            chunk[at] = (chunk[at] ?? 0) ^ 0x10;
+          }
+          passed += chunk.length;
+          target.write(chunk);
+        });
+        target.on('data', (chunk) => upstream.write(chunk));
+        for (const [end, peer] of [
+          [upstream, target],
+          [target, upstream],
+        ] as const) {
+          end.on('close', () => peer.destroy());
+          end.on('error', () => peer.destroy());
+        }
+      });
+      this.#server = server;
+      server.listen(0, source.address, () => {
+        const bound = server.address();
+        resolve({
+          address: source.address,
+          port: typeof bound === 'object' && bound !== null ? bound.port : 0,
+        });
+      });
+    });
+  }
+
+  close(): void {
+    this.#server?.close();
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * Real agents, a real storage service, real guests - and a coordinator that does just what a test says: for what
+ * happens between agents, at steps that a real coordinator would pass in no time.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defaultCacheFolder, ensureGuestImage, type GuestImage } from '@skein/guests';
+import {
+  type AgentStatus,
+  agentCoordinatorProtocol,
+  type ClusterView,
+  type HostIdentity,
+  type MachineSpec,
+  type MacOwner,
+  type MigrationProgress,
+  type MigrationRecord,
+  type VmId,
+  type VmReport,
+} from '@skein/shared';
+import { type Link, type Listener, listen } from '@skein/transport';
+import { type Program, spawnProgram, startProgram } from './process.ts';
+import { until } from './until.ts';
+
+type AgentLink = Link<typeof agentCoordinatorProtocol, 'listener'>;
+
+export interface BedVm {
+  readonly vm: VmId;
+  readonly name: string;
+  readonly machine: MachineSpec;
+  host: string;
+  epoch: number;
+}
+
+export interface EndedMigration {
+  readonly side: 'source' | 'target';
+  readonly record: MigrationRecord;
+}
+
+const commandDeadlineMs = 20_000;
+/** Enough for Debian's kernel without its contiguous memory area. */
+const memoryMib = 160;
+
+export class AgentBed {
+  readonly folder = mkdtempSync(join(tmpdir(), 'skein-bed-'));
+  readonly agents = new Map<string, Program>();
+  readonly ended: EndedMigration[] = [];
+  readonly progress: MigrationProgress[] = [];
+  readonly #network = `127.${100 + Math.floor(Math.random() * 100)}`;
+  readonly #links = new Map<string, AgentLink>();
+  readonly #identities = new Map<string, HostIdentity>();
+  readonly #status = new Map<string, AgentStatus>();
+  readonly #consoles = new Map<VmId, string>();
+  readonly #tokenFile = join(this.folder, 'token');
+  readonly #token = randomBytes(32);
+  readonly #vms: BedVm[] = [];
+  #storage: Program | null = null;
+  #storagePort = 0;
+  #listener: Listener<typeof agentCoordinatorProtocol> | null = null;
+  #image: GuestImage | null = null;
+  #version = 0;
+  #operations = 0;
+
+  static async start(hosts: readonly string[]): Promise<AgentBed> {
+    const bed = new AgentBed();
+    writeFileSync(bed.#tokenFile, bed.#token.toString('hex'), { mode: 0o600 });
+    bed.#image = await ensureGuestImage({});
+    await bed.startStorage();
+    await bed.#listen();
+    await Promise.all(hosts.map((host, index) => bed.startAgent(host, index)));
+    return bed;
+  }
+
+  get storage(): Program {
+    if (this.#storage === null) throw new Error('no storage service');
+    return this.#storage;
+  }
+
+  /** Again on the same port and state after it was killed. */
+  async startStorage(): Promise<void> {
+    this.#storage = await startProgram('storage', 'storage', this.folder, {
+      stateDirectory: join(this.folder, 'storage'),
+      clusterTokenFile: this.#tokenFile,
+      address: `${this.#network}.4.2`,
+      port: this.#storagePort,
+    });
+    this.#storagePort = Number(this.#storage.ready.port);
+  }
+
+  async startAgent(host: string, index: number): Promise<void> {
+    const { program, ready } = spawnProgram(host, 'host-agent', this.folder, {
+      host,
+      stateDirectory: join(this.folder, host),
+      clusterTokenFile: this.#tokenFile,
+      coordinator: { address: `${this.#network}.1.1`, port: this.#listener?.port },
+      storage: { address: `${this.#network}.4.2`, port: this.#storagePort },
+      addresses: {
+        management: `${this.#network}.1.${11 + index}`,
+        migration: `${this.#network}.2.${11 + index}`,
+        'storage-a': `${this.#network}.4.${11 + index}`,
+        'guest-a': `${this.#network}.6.${11 + index}`,
+      },
+      capacity: { cpuMhz: 1000, memoryMib: 1024 },
+      imageDirectory: join(defaultCacheFolder(), 'images'),
+    });
+    this.agents.set(host, { ...program, ready: await ready });
+  }
+
+  agent(host: string): Program {
+    const found = this.agents.get(host);
+    if (found === undefined) throw new Error(`no agent ${host}`);
+    return found;
+  }
+
+  /** Powers a guest on and waits until its init says that it is ready. */
+  async bootVm(name: string, host: string, index: number): Promise<BedVm> {
+    const vm = await this.startVm(name, host, index);
+    await until(`${name} is ready`, () => this.console(vm).includes(`skein-guest: ready ${name}`), 90_000);
+    return vm;
+  }
+
+  async startVm(name: string, host: string, index: number): Promise<BedVm> {
+    const machine: MachineSpec = {
+      memoryMib,
+      image: this.#image?.digest ?? '',
+      nics: [{ mac: `52:54:00:00:00:${(16 + index).toString(16)}`, segment: 'lan' }],
+      bootArguments: `skein.hostname=${name} skein.ip=10.77.0.${10 + index}/24`,
+      cpu: { reservationMhz: 0, shares: 1000 },
+    };
+    const vm: BedVm = { vm: `vm-${index.toString(16).padStart(16, '0')}`, name, machine, host, epoch: 0 };
+    const command = { operation: this.nextOperation(), vm: vm.vm, name, machine, expectEpoch: 0 };
+    const { epoch } = await this.link(host).request('vm.start', command, { deadlineMs: commandDeadlineMs });
+    vm.epoch = epoch;
+    this.#vms.push(vm);
+    this.#sendView();
+    await this.attach(vm);
+    return vm;
+  }
+
+  /** Reads the VM's console from the host where it is now. */
+  async attach(vm: BedVm): Promise<void> {
+    const { backlog } = await this.link(vm.host).request(
+      'console.attach',
+      { vm: vm.vm },
+      { deadlineMs: commandDeadlineMs },
+    );
+    this.#consoles.set(vm.vm, Buffer.from(backlog).toString('latin1'));
+  }
+
+  console(vm: BedVm): string {
+    return this.#consoles.get(vm.vm) ?? '';
+  }
+
+  type(vm: BedVm, text: string): void {
+    this.link(vm.host).notify('console.input', { vm: vm.vm, bytes: new Uint8Array(Buffer.from(text)) });
+  }
+
+  report(host: string, vm: BedVm): VmReport | undefined {
+    return this.#status.get(host)?.vms.findLast((report) => report.vm === vm.vm);
+  }
+
+  /** Tells source and target to begin; `sourceAddress` may name a relay instead. */
+  async beginMigration(
+    vm: BedVm,
+    to: string,
+    via?: (source: { address: string; port: number }) => Promise<{ address: string; port: number }>,
+  ): Promise<string> {
+    const operation = this.nextOperation();
+    const { vm: id, epoch, name, machine, host } = vm;
+    const common = { operation, vm: id, epoch, deadlineMs: 60_000 };
+    const source = await this.link(host).request(
+      'migration.source',
+      { ...common, targetHost: to, downtimeBudgetMs: 10 },
+      { deadlineMs: commandDeadlineMs },
+    );
+    const { address, port } = via === undefined ? source : await via(source);
+    await this.link(to).request(
+      'migration.target',
+      { ...common, name, machine, sourceHost: host, sourceAddress: address, sourcePort: port },
+      { deadlineMs: commandDeadlineMs },
+    );
+    return operation;
+  }
+
+  /** Waits for one side's record. */
+  recordOf(operation: string, side: 'source' | 'target', deadlineMs = 60_000): Promise<MigrationRecord> {
+    return until(
+      `the ${side} of ${operation} ends`,
+      () => this.ended.find((ended) => ended.side === side && ended.record.operation === operation)?.record,
+      deadlineMs,
+    );
+  }
+
+  /** A whole migration; throws unless it committed. */
+  async migrate(vm: BedVm, to: string): Promise<MigrationRecord> {
+    const operation = await this.beginMigration(vm, to);
+    const record = await this.recordOf(operation, 'source');
+    await this.recordOf(operation, 'target');
+    if (record.outcome !== 'committed') throw new Error(`not committed: ${record.reason}`);
+    await this.adopt(vm, to, record.epochAfter);
+    return record;
+  }
+
+  /** From now on the VM counts as there. */
+  async adopt(vm: BedVm, host: string, epoch: number): Promise<void> {
+    vm.host = host;
+    vm.epoch = epoch;
+    this.#sendView();
+    await this.attach(vm);
+  }
+
+  link(host: string): AgentLink {
+    const found = this.#links.get(host);
+    if (found === undefined) throw new Error(`${host} has no link`);
+    return found;
+  }
+
+  nextOperation(): string {
+    this.#operations += 1;
+    return `op-${this.#operations.toString(16).padStart(16, '0')}`;
+  }
+
+  async close(): Promise<void> {
+    const programs = [...this.agents.values(), ...(this.#storage === null ? [] : [this.#storage])];
+    for (const program of programs) program.kill('SIGKILL');
+    await Promise.all(programs.map((program) => program.ended));
+    await this.#listener?.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #listen(): Promise<void> {
+    this.#listener = await listen({
+      host: `${this.#network}.1.1`,
+      port: 0,
+      protocol: agentCoordinatorProtocol,
+      own: { role: 'coordinator', name: 'coordinator', bootId: randomBytes(16).toString('hex') },
+      authentication: { kind: 'token', token: new Uint8Array(this.#token) },
+      maxPayloadBytes: 8 << 20,
+      handlers: {
+        requests: {
+          'agent.register': ({ identity, status }, link) => {
+            this.#identities.set(identity.name, identity);
+            this.#links.set(identity.name, link);
+            this.#status.set(identity.name, status);
+            this.#sendView();
+            return { view: this.#view() };
+          },
+          heartbeat: ({ sequence }) => ({ sequence, granted: true, ttlMs: 1500 }),
+          'migration.ended': (ended) => {
+            this.ended.push(ended);
+            return {};
+          },
+        },
+        notices: {
+          'agent.status': (status, { peer }) => void this.#status.set(peer.name, status),
+          'migration.progress': (progress) => void this.progress.push(progress),
+          'console.output': ({ vm, bytes }) => {
+            this.#consoles.set(vm, (this.#consoles.get(vm) ?? '') + Buffer.from(bytes).toString('latin1'));
+          },
+        },
+      },
+    });
+  }
+
+  #sendView(): void {
+    const view = this.#view();
+    for (const link of this.#links.values()) link.notify('cluster.view', view);
+  }
+
+  #view(): ClusterView {
+    this.#version += 1;
+    const owners: MacOwner[] = this.#vms.flatMap(({ vm, host, epoch, machine }) =>
+      machine.nics.map(({ mac, segment }) => ({ mac, segment, vm, host, epoch })),
+    );
+    const peers = [...this.#identities.values()].flatMap(({ name, addresses, peerPort, vxlanPort }) => {
+      const guestAddress = addresses['guest-a'];
+      return guestAddress === undefined || peerPort === null || vxlanPort === null
+        ? []
+        : [{ host: name, guestAddress, peerPort, vxlanPort }];
+    });
+    return {
+      version: this.#version,
+      segments: [{ name: 'lan', vni: 77, network: 'guest-a' }],
+      peers,
+      owners,
+    };
+  }
+}
