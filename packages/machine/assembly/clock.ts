@@ -85,7 +85,7 @@ export function setDeviceAlarm(time: u64): void {
 }
 
 export function isDeviceDue(steps: u64): bool {
-  return steps >= deviceDue;
+  return deviceDue !== NONE && steps >= deviceDue;
 }
 
 export function isSstcEnabled(): bool {

@@ -12,19 +12,21 @@ const version = 1;
 const integerRegisterBytes = 256;
 const none = 0xffff_ffff_ffff_ffffn;
 const all = none;
+/** No machine runs for so long; sums of steps stay below 2^64. */
+const stepsMax = 0x3fff_ffff_ffff_ffffn;
 
 /** 64-bit fields by the names of assembly/layout.ts, with the bits that may be set. */
 const words: Readonly<Record<string, bigint>> = {
   PC: all & ~1n,
   PRIVILEGE: 3n,
-  STEPS: all,
+  STEPS: stepsMax,
   RETIRED_OFFSET: all,
   CYCLE_OFFSET: all,
   WAITING: 1n,
   RESERVATION_ADDRESS: all,
   RESERVATION_VALUE: all,
   TIME_BASE: all,
-  TIME_STEPS: all,
+  TIME_STEPS: stepsMax,
   TIME_RATE: 0xffff_ffffn,
   SBI_ENABLED: 1n,
   MSTATUS: 0x7e79aan,

@@ -40,6 +40,8 @@ export type Wake =
 const never = 0xffff_ffff_ffff_ffffn;
 const runStepsMax = 0x7fff_ffff;
 const machineVersion = 1;
+/** A device that asks to be processed so often without a step in between would never stop. */
+const kicksWithoutStepMax = 1000;
 
 export class Machine {
   readonly memory: MachineMemory;
@@ -103,9 +105,13 @@ export class Machine {
   run(limitSteps: number): RunResult {
     let remaining = Math.max(0, Math.floor(limitSteps));
     let reason: StopReason = this.#isHalted ? 'halt' : 'limit';
+    let kicksWithoutStep = 0;
     while (!this.#isHalted) {
       const code = this.#core.run(Math.min(remaining, runStepsMax));
-      remaining -= this.#runSteps[0] ?? 0;
+      const done = this.#runSteps[0] ?? 0;
+      remaining -= done;
+      kicksWithoutStep = done === 0 ? kicksWithoutStep + 1 : 0;
+      if (kicksWithoutStep > kicksWithoutStepMax) throw new Error('a device asks to be processed for ever');
       const stopped = this.#reasons.get(code);
       if (stopped === 'kick') {
         this.#process();

@@ -1,0 +1,266 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
+import { createDevices } from './devices/create-devices.ts';
+import type { MachineOutput } from './devices/device.ts';
+import { Machine } from './machine.ts';
+import { MachineError } from './machine-error.ts';
+import { dirtyConsumers, MachineMemory, pagesOf } from './machine-memory.ts';
+import { loadSnapshot, saveSnapshot } from './snapshot.ts';
+import { decodeSections, encodeSections } from './state-codec.ts';
+import { addi, atomic, branch, csr, ecall, jal, load, lui, slli, store, wfi } from './test-support/encode.ts';
+import { createRestlessGuest, seededRandom } from './test-support/restless-guest.ts';
+
+const memoryMib = 64;
+const ramBase = 0x8000_0000;
+const ticksAStep = 2 ** 28;
+let core: CoreModules;
+
+beforeAll(async () => {
+  core = await loadCore();
+});
+
+function machineWith(words: readonly number[]): { machine: Machine; outputs: MachineOutput[] } {
+  const outputs: MachineOutput[] = [];
+  const machine = new Machine({
+    core,
+    memory: createMachineMemory(core, memoryMib),
+    memoryMib,
+    devices: createDevices({ nics: [] }),
+    emit: (output) => outputs.push(output),
+  });
+  machine.guestMemory.write(ramBase, new Uint8Array(Uint32Array.from(words).buffer));
+  machine.startFirmware();
+  return { machine, outputs };
+}
+
+/** Sets the timer to 100 ticks of guest time, enables its interrupt in mie, and waits. */
+const waitForTimer = [
+  lui(5, 0x2004),
+  addi(6, 0, 100),
+  store(3, 6, 5, 0),
+  addi(7, 0, 0x80),
+  csr(1, 0, 0x304, 7),
+  wfi,
+  addi(10, 0, 1),
+  jal(0, 0),
+];
+
+describe('Machine', () => {
+  it('starts firmware in M mode at the start of RAM and counts its steps', () => {
+    const { machine } = machineWith([addi(5, 0, 7), addi(6, 5, 1), jal(0, 0)]);
+    expect(machine.run(2)).toEqual({ steps: 2, reason: 'limit' });
+    expect([machine.register(5), machine.register(6), machine.stateWord('PRIVILEGE')]).toEqual([7n, 8n, 3n]);
+    expect(machine.programCounter).toBe(BigInt(ramBase) + 8n);
+  });
+
+  it('ends at the very instruction that writes to the power switch', () => {
+    const words = [lui(5, 0x100), lui(6, 5), addi(6, 6, 0x555), store(2, 6, 5, 0), addi(7, 0, 1)];
+    const { machine, outputs } = machineWith(words);
+    expect(machine.run(1000)).toEqual({ steps: 4, reason: 'halt' });
+    expect(outputs).toEqual([{ type: 'power', action: 'off', exitCode: 0 }]);
+    expect(machine.run(1000)).toEqual({ steps: 0, reason: 'halt' });
+    expect(machine.wake()).toEqual({ kind: 'never' });
+  });
+
+  it('waits without spending steps and says when its timer falls due', () => {
+    const { machine } = machineWith(waitForTimer);
+    expect(machine.run(1000)).toEqual({ steps: 6, reason: 'idle' });
+    expect(machine.run(1000)).toEqual({ steps: 0, reason: 'idle' });
+    expect(machine.wake()).toEqual({ kind: 'at', guestTicks: 100n });
+    machine.apply({ type: 'time', guestTicks: 99n, ratePerStep: ticksAStep });
+    expect(machine.run(1000).reason).toBe('idle');
+    machine.apply({ type: 'time', guestTicks: 100n, ratePerStep: ticksAStep });
+    expect(machine.wake()).toEqual({ kind: 'now' });
+    machine.run(1);
+    expect(machine.register(10)).toBe(1n);
+  });
+
+  it('evaluates its timers before it first waits after a restore', () => {
+    const { machine } = machineWith(waitForTimer);
+    machine.run(1000);
+    const { machine: target } = machineWith(waitForTimer);
+    target.restoreState(machine.saveState());
+    expect(target.wake()).toEqual({ kind: 'at', guestTicks: 100n });
+    target.apply({ type: 'time', guestTicks: 5000n, ratePerStep: 1 });
+    expect(target.run(1)).toEqual({ steps: 1, reason: 'limit' });
+    expect(target.register(10)).toBe(1n);
+  });
+
+  it('takes a timer interrupt at the first step whose time reaches the compare register', () => {
+    // At 2^28 / 2^32 ticks a step, time is 10 from step 160 on.
+    const words = [
+      csr(2, 5, 0x305, 0),
+      lui(5, 0x2004),
+      addi(6, 0, 10),
+      store(3, 6, 5, 0),
+      addi(7, 0, 0x80),
+      csr(1, 0, 0x304, 7),
+      csr(2, 0, 0x300, 28),
+      addi(8, 8, 1),
+      jal(0, -4),
+    ];
+    const { machine } = machineWith([...words]);
+    machine.apply({ type: 'time', guestTicks: 0n, ratePerStep: ticksAStep });
+    machine.guestMemory.write(ramBase + 24, new Uint8Array(Uint32Array.of(0x30046073).buffer));
+    machine.run(160);
+    expect(machine.stateWord('MCAUSE')).toBe(0n);
+    machine.run(1);
+    expect(machine.stateWord('MCAUSE')).toBe(0x8000_0000_0000_0007n);
+  });
+
+  it('never lets guest time run backwards', () => {
+    const { machine } = machineWith([jal(0, 0)]);
+    machine.apply({ type: 'time', guestTicks: 1000n, ratePerStep: ticksAStep });
+    machine.run(1600);
+    expect(machine.guestTimeTicks()).toBe(1100n);
+    machine.apply({ type: 'time', guestTicks: 1n, ratePerStep: 0 });
+    expect(machine.guestTimeTicks()).toBe(1100n);
+  });
+
+  it('answers SBI calls of a kernel in S mode', () => {
+    const { machine, outputs } = machineWith([]);
+    const put = [lui(17, 0x44424), addi(17, 17, 0x34e), addi(16, 0, 2), addi(10, 0, 0x48), ecall, jal(0, 0)];
+    machine.guestMemory.write(ramBase + 0x1000, new Uint8Array(Uint32Array.from(put).buffer));
+    machine.startSupervisor(BigInt(ramBase + 0x1000), 0n);
+    machine.run(5);
+    expect([machine.register(10), machine.stateWord('PRIVILEGE')]).toEqual([0n, 1n]);
+    expect(outputs).toEqual([{ type: 'console', bytes: Uint8Array.of(0x48) }]);
+  });
+
+  it('lets go of a slice when someone pokes it', () => {
+    const { machine } = machineWith([jal(0, 0)]);
+    machine.memory.poke();
+    expect(machine.run(1_000_000)).toEqual({ steps: 0, reason: 'attention' });
+    expect(machine.memory.takeAttention()).toBe(true);
+    expect(machine.run(100_000)).toEqual({ steps: 100_000, reason: 'limit' });
+  });
+
+  it('fails a store-conditional after another one', () => {
+    const words = [
+      lui(5, 1),
+      slli(5, 5, 19),
+      addi(5, 5, 0x400),
+      atomic(2, 3, 6, 5, 0),
+      atomic(3, 3, 7, 5, 5),
+      atomic(3, 3, 8, 5, 5),
+      load(3, 9, 5, 0),
+      branch(0, 0, 0, 0),
+    ];
+    const { machine } = machineWith(words);
+    machine.run(7);
+    expect([7, 8, 9].map((register) => machine.register(register))).toEqual([0n, 1n, 0x8000_0400n]);
+  });
+});
+
+describe('memory', () => {
+  it.each([0, 63, 64.5, 3073, Number.NaN])('of %d MiB is refused', (size) => {
+    expect(() => createMachineMemory(core, size)).toThrow(MachineError);
+  });
+
+  it('gives a page back to the consumer that could not send it', () => {
+    const memory = createMachineMemory(core, memoryMib);
+    const view = new MachineMemory(core, memory, memoryMib);
+    const { machine } = machineWith([]);
+    machine.guestMemory.write(ramBase + 5 * 4096 + 4095, Uint8Array.of(1, 2));
+    machine.harvestDirty(dirtyConsumers.migration);
+    const taken = machine.memory.takeDirty('migration');
+    expect([...pagesOf(taken)]).toEqual([5, 6]);
+    expect([...pagesOf(machine.memory.takeDirty('migration'))]).toEqual([]);
+    machine.memory.putBackDirty('migration', taken);
+    expect([...pagesOf(machine.memory.takeDirty('migration'))]).toEqual([5, 6]);
+    expect(machine.memory.isTouched(6)).toBe(true);
+    expect(view.isTouched(6)).toBe(false);
+  });
+
+  it('hashes a page by content and place, and zeros as nothing', () => {
+    const { machine } = machineWith([]);
+    machine.guestMemory.write(ramBase + 8 * 4096, Uint8Array.of(1));
+    machine.guestMemory.write(ramBase + 9 * 4096, Uint8Array.of(1));
+    const [eight, nine] = [machine.pageHash(8), machine.pageHash(9)];
+    expect(machine.pageHash(10)).toBe(0n);
+    expect(eight).not.toBe(nine);
+    machine.guestMemory.write(ramBase + 8 * 4096 + 4095, Uint8Array.of(1));
+    expect(machine.pageHash(8)).not.toBe(eight);
+  });
+});
+
+describe('a saved state', () => {
+  it('is refused, with nothing changed, if any one byte of it is wrong', () => {
+    const machine = createRestlessGuest(core, 1);
+    machine.run(5000);
+    const state = machine.saveState();
+    const before = machine.stateHash();
+    const random = seededRandom(7);
+    for (let round = 0; round < 100; round++) {
+      const damaged = state.slice();
+      const at = random(damaged.length);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 + random(255));
+      expect(() => machine.restoreState(damaged), `byte ${at}`).toThrow(MachineError);
+    }
+    expect(() => machine.restoreState(state.subarray(0, 100))).toThrow(MachineError);
+    expect(machine.stateHash()).toBe(before);
+  });
+
+  it('with valid checksum and hostile fields is refused or gives a machine that runs', () => {
+    const machine = createRestlessGuest(core, 2);
+    machine.run(5000);
+    const sections = decodeSections(machine.saveState());
+    const cpu = sections.get('cpu');
+    const random = seededRandom(9);
+    const extremes = [0n, 1n, 0xffff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0x1234_5678n];
+    let accepted = 0;
+    for (const name of Object.keys(cpu?.fields ?? {})) {
+      for (const extreme of extremes) {
+        const value = cpu?.fields[name];
+        const hostile =
+          value instanceof Uint8Array
+            ? value.map(() => random(256))
+            : typeof value === 'bigint'
+              ? extreme
+              : 2 ** 31;
+        const changed = new Map(sections);
+        changed.set('cpu', { version: 1, fields: { ...cpu?.fields, [name]: hostile } });
+        try {
+          machine.restoreState(encodeSections(changed));
+          accepted++;
+        } catch (error) {
+          expect(error, name).toBeInstanceOf(MachineError);
+        }
+        machine.run(500);
+      }
+    }
+    expect(accepted).toBeGreaterThan(50);
+  });
+
+  it('of a machine with other memory is refused', () => {
+    const { machine } = machineWith([]);
+    const other = new Machine({
+      core,
+      memory: createMachineMemory(core, memoryMib * 2),
+      memoryMib: memoryMib * 2,
+      devices: createDevices({ nics: [] }),
+      emit: () => {},
+    });
+    expect(() => other.restoreState(machine.saveState())).toThrow(/other memory/);
+    expect(() => loadSnapshot(other, saveSnapshot(machine))).toThrow(/other memory/);
+  });
+});
+
+describe('a snapshot', () => {
+  it('is refused if a byte of its memory is wrong', () => {
+    const { machine } = machineWith([jal(0, 0)]);
+    const snapshot = saveSnapshot(machine);
+    snapshot[snapshot.length - 100] = 1;
+    expect(() => loadSnapshot(machine, snapshot)).toThrow(/hash/);
+    expect(machine.run(10)).toEqual({ steps: 0, reason: 'halt' });
+  });
+
+  it('is refused if its lengths do not add up', () => {
+    const { machine } = machineWith([jal(0, 0)]);
+    const snapshot = saveSnapshot(machine);
+    expect(() => loadSnapshot(machine, snapshot.subarray(0, -1))).toThrow(MachineError);
+    expect(() => loadSnapshot(machine, new Uint8Array(10))).toThrow(MachineError);
+    new DataView(snapshot.buffer).setUint32(16, 0xffff_ffff, true);
+    expect(() => loadSnapshot(machine, snapshot)).toThrow(MachineError);
+  });
+});
