@@ -1,7 +1,16 @@
 /** The command line as a whole: which commands there are, and how any of them ends. */
 import { Command, CommanderError } from 'commander';
+import { addDescribeCommand } from './command/describe.ts';
+import { addDoctorCommand } from './command/doctor.ts';
+import { addDownCommand } from './command/down.ts';
+import { addEventsCommand } from './command/events.ts';
+import { addGetCommand } from './command/get.ts';
+import { addImageCommand } from './command/image.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
 import { finishedWith } from './command/outcome.ts';
+import { addSharedOptions } from './command/shared-options.ts';
+import { addUpCommand } from './command/up.ts';
+import { addVmCommand } from './command/vm.ts';
 import { failureOf, problemDetails } from './failure.ts';
 
 /** Runs one command line; returns the exit code (design: interfaces, exit codes). */
@@ -25,7 +34,20 @@ function createProgram(): Command {
     .version('0.1.0')
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  addMachineCommand(program);
+  addSharedOptions(program);
+  for (const add of [
+    addUpCommand,
+    addDownCommand,
+    addGetCommand,
+    addDescribeCommand,
+    addVmCommand,
+    addEventsCommand,
+    addImageCommand,
+    addMachineCommand,
+    addDoctorCommand,
+  ]) {
+    add(program);
+  }
   inherit(program);
   return program;
 }

@@ -1,0 +1,83 @@
+/** Follows an operation to its end with one line of progress. Whoever stops following does not stop the operation. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fromProblem, OperationError, type OperationView } from '@skein/shared';
+import { Interrupted } from '../failure.ts';
+import { StatusLine } from '../output/status-line.ts';
+import type { ApiClient } from './api-client.ts';
+
+const pollMs = 100;
+/** The coordinator may be restarted meanwhile: operations survive that. */
+const unreachableMsMax = 10_000;
+
+/**
+ * The operation when it has succeeded.
+ * @throws OperationError what made it fail, coordinator.unreachable; Interrupted at Ctrl-C
+ */
+export async function followOperation(client: ApiClient, id: string): Promise<OperationView> {
+  const line = new StatusLine();
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    const poll = new OperationPoll(client, id);
+    for (;;) {
+      const operation = await poll.next();
+      if (operation !== null) {
+        if (operation.state === 'succeeded') return operation;
+        if (operation.state === 'failed') throw problemOf(operation);
+        line.show(`${operation.kind} ${operation.vmName}: ${phaseOf(operation)}`, figuresOf(operation));
+      }
+      await sleep(pollMs, undefined, { signal: interrupt.signal }).catch(() => {});
+      if (interrupt.signal.aborted) {
+        throw new Interrupted(`detached; ${id} goes on: skein get operation ${id}`);
+      }
+    }
+  } finally {
+    line.clear();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+/** Asks again while the coordinator is away for a while. */
+class OperationPoll {
+  readonly #client: ApiClient;
+  readonly #id: string;
+  #lostAtMs: number | null = null;
+
+  constructor(client: ApiClient, id: string) {
+    this.#client = client;
+    this.#id = id;
+  }
+
+  async next(): Promise<OperationView | null> {
+    try {
+      const operation = await this.#client.operation(this.#id);
+      this.#lostAtMs = null;
+      return operation;
+    } catch (error) {
+      if (!(error instanceof OperationError) || error.code !== 'coordinator.unreachable') throw error;
+      this.#lostAtMs ??= performance.now();
+      if (performance.now() - this.#lostAtMs > unreachableMsMax) throw error;
+      return null;
+    }
+  }
+}
+
+export function problemOf(operation: OperationView): OperationError {
+  if (operation.problem !== null) return fromProblem(operation.problem);
+  return new OperationError({
+    code: 'operation.failed',
+    message: `${operation.kind} of ${operation.vmName} failed and left no reason`,
+  });
+}
+
+function phaseOf(operation: OperationView): string {
+  return operation.progress?.phase ?? operation.timeline.at(-1)?.name ?? operation.state;
+}
+
+function figuresOf({ progress }: OperationView): string {
+  if (progress === null) return '';
+  const whole = progress.pagesSent + progress.pagesRemaining;
+  const percent = whole === 0 ? 0 : Math.floor((progress.pagesSent / whole) * 100);
+  return `round ${progress.round}, ${percent} %, ${progress.pagesRemaining} pages remaining`;
+}

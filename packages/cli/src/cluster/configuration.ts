@@ -1,0 +1,87 @@
+/** The configuration files of a cluster's processes, checked by the same schemas that the processes read them with. */
+import { join } from 'node:path';
+import {
+  AgentConfig,
+  CoordinatorConfig,
+  type HostAddresses,
+  type Segment,
+  StorageConfig,
+} from '@skein/shared';
+import type { ClusterAddresses } from './addresses.ts';
+import { apiTokenFile, clusterTokenFile } from './state-folder.ts';
+
+export interface ClusterPlan {
+  readonly cluster: string;
+  readonly stateFolder: string;
+  readonly addresses: ClusterAddresses;
+  readonly hostNames: readonly string[];
+  readonly hostMemoryMib: number;
+  /** Measured by each agent when absent. */
+  readonly hostMhz?: number;
+  readonly imageFolder: string;
+  readonly segments: readonly Segment[];
+}
+
+/** The one segment that every cluster on a laptop has. */
+export const lanSegment: Segment = { name: 'lan', vni: 77, network: 'guest-a' };
+
+export interface PlannedProcess {
+  readonly folder: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  readonly stateDirectory: string;
+}
+
+export function placeProcess(stateFolder: string, name: string): PlannedProcess {
+  const folder = join(stateFolder, name);
+  return {
+    folder,
+    configFile: join(folder, 'config.json'),
+    logFile: join(folder, 'log'),
+    stateDirectory: join(folder, 'state'),
+  };
+}
+
+export function storageConfig(plan: ClusterPlan): StorageConfig {
+  return StorageConfig.parse({
+    stateDirectory: placeProcess(plan.stateFolder, 'storage').stateDirectory,
+    clusterTokenFile: clusterTokenFile(plan.stateFolder),
+    address: plan.addresses.storage,
+  });
+}
+
+export function coordinatorConfig(plan: ClusterPlan, storagePort: number): CoordinatorConfig {
+  return CoordinatorConfig.parse({
+    cluster: plan.cluster,
+    stateDirectory: placeProcess(plan.stateFolder, 'coordinator').stateDirectory,
+    clusterTokenFile: clusterTokenFile(plan.stateFolder),
+    apiTokenFile: apiTokenFile(plan.stateFolder),
+    managementAddress: plan.addresses.coordinator.management,
+    storage: {
+      localAddress: plan.addresses.coordinator.storage,
+      address: plan.addresses.storage,
+      port: storagePort,
+    },
+    segments: plan.segments,
+  });
+}
+
+export function agentConfig(
+  plan: ClusterPlan,
+  host: { readonly name: string; readonly addresses: HostAddresses },
+  ports: { readonly agentPort: number; readonly storagePort: number },
+): AgentConfig {
+  return AgentConfig.parse({
+    host: host.name,
+    stateDirectory: placeProcess(plan.stateFolder, host.name).stateDirectory,
+    clusterTokenFile: clusterTokenFile(plan.stateFolder),
+    coordinator: { address: plan.addresses.coordinator.management, port: ports.agentPort },
+    storage: { address: plan.addresses.storage, port: ports.storagePort },
+    addresses: host.addresses,
+    capacity: {
+      memoryMib: plan.hostMemoryMib,
+      ...(plan.hostMhz === undefined ? {} : { cpuMhz: plan.hostMhz }),
+    },
+    imageDirectory: plan.imageFolder,
+  });
+}

@@ -1,0 +1,168 @@
+/**
+ * Starts a cluster on this machine: storage service, coordinator, host agents, each a process of its own. Whatever
+ * fails, what was started is stopped again and the message says which process it was.
+ */
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { OperationError } from '@skein/shared';
+import { findFreeAddresses } from './addresses.ts';
+import {
+  agentConfig,
+  type ClusterPlan,
+  coordinatorConfig,
+  lanSegment,
+  placeProcess,
+  storageConfig,
+} from './configuration.ts';
+import { isRunning, readyNumber, type StartedProcess, startProcess, stopProcesses } from './process.ts';
+import {
+  apiTokenFile,
+  type ClusterFile,
+  clusterFilePath,
+  clusterTokenFile,
+  ensureTokenFile,
+  formatVersion,
+  makePrivateFolder,
+  type ProcessRole,
+  readClusterFile,
+  writeClusterFile,
+} from './state-folder.ts';
+
+export interface LaunchOptions {
+  readonly cluster: string;
+  readonly stateFolder: string;
+  readonly hosts: number;
+  readonly hostMemoryMib: number;
+  readonly hostMhz?: number;
+  /** `<digest>/manifest.json` of each guest image. */
+  readonly imageFolder: string;
+  readonly isDetached: boolean;
+  readonly onProgress: (phase: string) => void;
+  /** Ends the launch; what was started is stopped. */
+  readonly signal?: AbortSignal;
+}
+
+export interface LaunchedCluster extends ClusterFile {
+  readonly apiUrl: string;
+}
+
+/** @throws OperationError cluster.running, process.died, timeout, address.unavailable */
+export async function launchCluster(options: LaunchOptions): Promise<LaunchedCluster> {
+  await refuseRunning(options.stateFolder);
+  const addresses = await findFreeAddresses(options.hosts, spread(options.stateFolder));
+  await makePrivateFolder(options.stateFolder);
+  const launch = new Launch(options, {
+    cluster: options.cluster,
+    stateFolder: options.stateFolder,
+    addresses,
+    hostNames: Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`),
+    hostMemoryMib: options.hostMemoryMib,
+    ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
+    imageFolder: options.imageFolder,
+    segments: [lanSegment],
+  });
+  return await launch.run();
+}
+
+class Launch {
+  readonly #options: LaunchOptions;
+  readonly #plan: ClusterPlan;
+  readonly #started: StartedProcess[] = [];
+  readonly #startedAtMs = Date.now();
+  #apiUrl: string | null = null;
+
+  constructor(options: LaunchOptions, plan: ClusterPlan) {
+    this.#options = options;
+    this.#plan = plan;
+  }
+
+  async run(): Promise<LaunchedCluster> {
+    try {
+      return await this.#startAll();
+    } catch (error) {
+      await stopProcesses(this.#started);
+      await rm(clusterFilePath(this.#plan.stateFolder), { force: true });
+      throw error;
+    }
+  }
+
+  async #startAll(): Promise<LaunchedCluster> {
+    const plan = this.#plan;
+    await ensureTokenFile(clusterTokenFile(plan.stateFolder));
+    await ensureTokenFile(apiTokenFile(plan.stateFolder));
+    this.#options.onProgress('starting the storage service');
+    const storage = await this.#start('storage', 'storage', storageConfig(plan));
+    const storagePort = readyNumber('storage', await storage.ready(), 'port');
+    this.#options.onProgress('starting the coordinator');
+    const coordinator = await this.#start('coordinator', 'coordinator', coordinatorConfig(plan, storagePort));
+    const ready = await coordinator.ready();
+    const agentPort = readyNumber('coordinator', ready, 'agentPort');
+    this.#options.onProgress(`starting ${plan.hostNames.length} host agents`);
+    const agents: StartedProcess[] = [];
+    for (const [index, name] of plan.hostNames.entries()) {
+      const host = { name, addresses: plan.addresses.hosts[index] ?? {} };
+      agents.push(await this.#start('agent', name, agentConfig(plan, host, { agentPort, storagePort })));
+    }
+    await Promise.all(agents.map((agent) => agent.ready()));
+    this.#refuseIfAborted();
+    const apiUrl = `http://${plan.addresses.coordinator.management}:${readyNumber('coordinator', ready, 'apiPort')}`;
+    this.#apiUrl = apiUrl;
+    await this.#record();
+    return { ...this.#file(), apiUrl };
+  }
+
+  /** Each process is on record before the next one starts: `down` finds it even if we are killed. */
+  async #start(role: ProcessRole, name: string, config: unknown): Promise<StartedProcess> {
+    this.#refuseIfAborted();
+    const place = placeProcess(this.#plan.stateFolder, name);
+    const started = await startProcess({ role, name, place, config, isDetached: this.#options.isDetached });
+    this.#started.push(started);
+    await this.#record();
+    return started;
+  }
+
+  #refuseIfAborted(): void {
+    this.#options.signal?.throwIfAborted();
+  }
+
+  async #record(): Promise<void> {
+    await writeClusterFile(this.#plan.stateFolder, this.#file());
+  }
+
+  #file(): ClusterFile {
+    return {
+      formatVersion,
+      cluster: this.#plan.cluster,
+      apiUrl: this.#apiUrl,
+      apiTokenFile: apiTokenFile(this.#plan.stateFolder),
+      startedAtMs: this.#startedAtMs,
+      processes: this.#started.map(({ role, name, pid, configFile, logFile }) => ({
+        role,
+        name,
+        pid,
+        configFile,
+        logFile,
+      })),
+    };
+  }
+}
+
+async function refuseRunning(stateFolder: string): Promise<void> {
+  const existing = await readClusterFile(stateFolder);
+  if (existing === null) return;
+  for (const one of existing.processes) {
+    if (!(await isRunning(one))) continue;
+    throw new OperationError({
+      code: 'cluster.running',
+      message:
+        `a cluster already runs in ${stateFolder} (${one.name}, pid ${one.pid}); ` +
+        'end it with `skein down`, or give another folder with --state',
+      details: { stateFolder, pid: one.pid },
+    });
+  }
+}
+
+/** Clusters in different folders begin to look for addresses at different numbers. */
+function spread(stateFolder: string): number {
+  return createHash('sha256').update(stateFolder).digest().readUInt16BE(0);
+}

@@ -1,0 +1,141 @@
+/**
+ * Where a cluster's files are on this machine: configurations, tokens, logs, and `cluster.json`, by which later commands
+ * find the cluster. All of it is readable by its owner alone. Source: XDG Base Directory Specification.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Name, OperationError } from '@skein/shared';
+
+/** `$SKEIN_STATE`, else `$XDG_STATE_HOME/skein`, else `~/.local/state/skein`; an empty variable counts as unset. */
+export function defaultStateFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const own = environment.SKEIN_STATE;
+  if (own !== undefined && own !== '') return resolve(own);
+  const xdg = environment.XDG_STATE_HOME;
+  if (xdg !== undefined && xdg !== '') return join(resolve(xdg), 'skein');
+  return join(homedir(), '.local', 'state', 'skein');
+}
+
+export type ProcessRole = 'coordinator' | 'storage' | 'agent';
+
+/** A process that `skein` started. */
+export interface ClusterProcess {
+  readonly role: ProcessRole;
+  /** A host's name; `coordinator`, `storage`. */
+  readonly name: string;
+  readonly pid: number;
+  /** Stands in its command line: tells it from a stranger who got its pid later. */
+  readonly configFile: string;
+  readonly logFile: string;
+}
+
+/** What `cluster.json` holds. */
+export interface ClusterFile {
+  readonly formatVersion: typeof formatVersion;
+  readonly cluster: string;
+  /** Null until the coordinator is ready. */
+  readonly apiUrl: string | null;
+  readonly apiTokenFile: string;
+  readonly startedAtMs: number;
+  readonly processes: readonly ClusterProcess[];
+}
+
+export const formatVersion = 1;
+
+export function clusterFilePath(stateFolder: string): string {
+  return join(stateFolder, 'cluster.json');
+}
+
+/** Null when there is no cluster in this folder. @throws OperationError store.corrupt */
+export async function readClusterFile(stateFolder: string): Promise<ClusterFile | null> {
+  const path = clusterFilePath(stateFolder);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw new OperationError({
+      code: 'config.unreadable',
+      message: `cannot read ${path}: ${(error as Error).message}`,
+      cause: error,
+    });
+  }
+  const parsed = parseClusterFile(text);
+  if (parsed !== null) return parsed;
+  throw new OperationError({
+    code: 'store.corrupt',
+    message: `${path} is damaged; end the processes that it named by hand and remove it`,
+  });
+}
+
+/** As a whole or not at all. */
+export async function writeClusterFile(stateFolder: string, file: ClusterFile): Promise<void> {
+  await writePrivate(clusterFilePath(stateFolder), `${JSON.stringify(file, null, 2)}\n`);
+}
+
+export async function makePrivateFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/** Replaces a file as a whole; mode 0600. */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.${process.pid}.partial`;
+  await writeFile(unfinished, text, { mode: 0o600 });
+  await rename(unfinished, path);
+}
+
+/** A token of 32 random bytes; one that is there already is kept: stopped hosts come back with theirs. */
+export async function ensureTokenFile(path: string): Promise<void> {
+  try {
+    await writeFile(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** All that a cluster of ours keeps in its folder, and nothing else that may be there. */
+export async function removeClusterFiles(stateFolder: string, file: ClusterFile): Promise<void> {
+  for (const { name } of file.processes) {
+    if (Name.safeParse(name).success) await rm(join(stateFolder, name), { recursive: true, force: true });
+  }
+  for (const token of [clusterTokenFile(stateFolder), apiTokenFile(stateFolder)])
+    await rm(token, { force: true });
+}
+
+export function clusterTokenFile(stateFolder: string): string {
+  return join(stateFolder, 'cluster.token');
+}
+
+export function apiTokenFile(stateFolder: string): string {
+  return join(stateFolder, 'api.token');
+}
+
+function parseClusterFile(text: string): ClusterFile | null {
+  try {
+    const value = JSON.parse(text) as ClusterFile;
+    const isSound =
+      value.formatVersion === formatVersion &&
+      typeof value.cluster === 'string' &&
+      (value.apiUrl === null || typeof value.apiUrl === 'string') &&
+      typeof value.apiTokenFile === 'string' &&
+      Array.isArray(value.processes) &&
+      value.processes.every(isProcess);
+    return isSound ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isProcess(value: ClusterProcess): boolean {
+  return (
+    Number.isInteger(value.pid) &&
+    value.pid > 1 &&
+    typeof value.role === 'string' &&
+    typeof value.name === 'string' &&
+    typeof value.configFile === 'string' &&
+    value.configFile.length > 0 &&
+    typeof value.logFile === 'string'
+  );
+}

@@ -1,0 +1,134 @@
+/** `skein describe vm|operation NAME`: one object with its history. */
+import type { ClusterEvent, OperationView, VmView } from '@skein/shared';
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { selectOne } from '../client/selection.ts';
+import { formatDuration, formatTime } from '../output/duration.ts';
+import { formatOne } from '../output/format.ts';
+import { formatMigration } from '../output/migration-report.ts';
+import { operationPresentation, vmPresentation } from '../output/presentations.ts';
+import { clientOf, formatOf } from './shared-options.ts';
+
+const historyMax = 10;
+
+export function addDescribeCommand(program: Command): void {
+  const describe = program.command('describe').description('show one VM or operation with its history');
+  describe
+    .command('vm <name>')
+    .description('its specification, where it runs, its operations and events')
+    .action(describeVm);
+  describe
+    .command('operation <id>')
+    .description("its timeline and, of a migration, the record's figures")
+    .action(describeOperation);
+}
+
+async function describeVm(name: string, _options: unknown, command: Command): Promise<void> {
+  const format = formatOf(command);
+  const client = await clientOf(command);
+  const vm = selectOne({ kind: 'vm', nameOf: vmPresentation.nameOf, items: await client.vms() }, name);
+  if (format !== 'table' && format !== 'wide') {
+    process.stdout.write(formatOne(vmPresentation, vm, format));
+    return;
+  }
+  const [operations, events] = await Promise.all([client.operations(), client.events(0)]);
+  process.stdout.write(
+    [
+      fields(vmFields(vm)),
+      section('specification', stringify(vm.spec.machine)),
+      section('operations', operationLines(operations.filter((operation) => operation.vm === vm.id))),
+      section('events', eventLines(events.filter((event) => event.subject === `vm/${vm.name}`))),
+    ].join(''),
+  );
+}
+
+async function describeOperation(id: string, _options: unknown, command: Command): Promise<void> {
+  const format = formatOf(command);
+  const client = await clientOf(command);
+  const operation = selectOne(
+    { kind: 'operation', nameOf: operationPresentation.nameOf, items: await client.operations() },
+    id,
+  );
+  if (format !== 'table' && format !== 'wide') {
+    process.stdout.write(formatOne(operationPresentation, operation, format));
+    return;
+  }
+  const migration =
+    operation.migration === null ? '' : section('migration', formatMigration(operation.migration));
+  process.stdout.write(
+    [fields(operationFields(operation)), section('timeline', formatTimeline(operation)), migration].join(''),
+  );
+}
+
+function vmFields(vm: VmView): readonly (readonly [string, string | number | null])[] {
+  return [
+    ['name', vm.name],
+    ['id', vm.id],
+    ['state', vm.state],
+    ['reason', vm.reason],
+    ['host', vm.host],
+    ['epoch', vm.epoch],
+    ['kernel', vm.kernel],
+    ['first step after', vm.firstStepMs === null ? null : formatDuration(vm.firstStepMs)],
+    ['ready after', vm.readyMs === null ? null : formatDuration(vm.readyMs)],
+    ['CPU', `${vm.usedMhz.toFixed(1)} MHz`],
+    ['operation', vm.operation],
+  ];
+}
+
+function operationFields(operation: OperationView): readonly (readonly [string, string | number | null])[] {
+  return [
+    ['id', operation.id],
+    ['kind', operation.kind],
+    ['state', operation.state],
+    ['vm', operation.vmName],
+    ['host', operation.host],
+    ['target', operation.targetHost],
+    ['reason', operation.reason],
+    [
+      'problem',
+      operation.problem === null ? null : `${operation.problem.message} (${operation.problem.code})`,
+    ],
+  ];
+}
+
+/** Steps with the time since the first of them. */
+export function formatTimeline(operation: Pick<OperationView, 'createdAtMs' | 'timeline'>): string {
+  const startMs = Math.min(operation.createdAtMs, ...operation.timeline.map(({ atMs }) => atMs));
+  const nameWidth = Math.max(0, ...operation.timeline.map(({ name }) => name.length));
+  return operation.timeline
+    .map(({ name, atMs, detail }) => {
+      const since = `+${Math.round(atMs - startMs)} ms`.padStart(12);
+      return `${since}  ${name.padEnd(nameWidth)}  ${detail}`.trimEnd();
+    })
+    .join('\n');
+}
+
+function operationLines(operations: readonly OperationView[]): string {
+  return operations
+    .slice(-historyMax)
+    .map(
+      ({ id, kind, state, createdAtMs, reason }) =>
+        `${formatTime(createdAtMs)}  ${id}  ${kind} ${state}: ${reason}`,
+    )
+    .join('\n');
+}
+
+function eventLines(events: readonly ClusterEvent[]): string {
+  return events
+    .slice(-historyMax)
+    .map(({ atMs, type, message }) => `${formatTime(atMs)}  ${type}: ${message}`)
+    .join('\n');
+}
+
+function fields(entries: readonly (readonly [string, string | number | null])[]): string {
+  const width = Math.max(...entries.map(([name]) => name.length)) + 1;
+  return entries.map(([name, value]) => `${`${name}:`.padEnd(width)} ${value ?? '-'}\n`).join('');
+}
+
+function section(title: string, text: string): string {
+  const body = text.trimEnd();
+  if (body === '') return '';
+  const indented = body.split('\n').map((line) => `  ${line}`);
+  return `\n${title}:\n${indented.join('\n')}\n`;
+}

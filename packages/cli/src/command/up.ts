@@ -1,0 +1,64 @@
+/** `skein up`: a cluster on this machine, in the background, until `skein down`. */
+import { join } from 'node:path';
+import { defaultCacheFolder } from '@skein/guests';
+import type { Command } from 'commander';
+import { hostsMax } from '../cluster/addresses.ts';
+import { launchCluster } from '../cluster/launch.ts';
+import { defaultStateFolder } from '../cluster/state-folder.ts';
+import { Interrupted } from '../failure.ts';
+import { StatusLine } from '../output/status-line.ts';
+import { countArgument, nameArgument } from './argument.ts';
+import { stateFolderOf } from './shared-options.ts';
+
+interface UpOptions {
+  readonly hosts: number;
+  readonly hostMemory: number;
+  readonly hostMhz?: number;
+  readonly name: string;
+}
+
+export function addUpCommand(program: Command): void {
+  program
+    .command('up')
+    .description(
+      'start a cluster on this machine: storage service, coordinator and host agents, each a process',
+    )
+    .option('--hosts <N>', 'how many hosts', countArgument(1, hostsMax, 'hosts'), 3)
+    .option(
+      '--host-memory <MIB>',
+      'memory of each host for its guests',
+      countArgument(64, 1 << 20, 'MiB'),
+      1024,
+    )
+    .option('--host-mhz <MHZ>', 'CPU of each host (default: measured)', countArgument(10, 1_000_000, 'MHz'))
+    .option('--name <NAME>', 'name of the cluster', nameArgument, 'skein')
+    .action(up);
+}
+
+async function up(options: UpOptions, command: Command): Promise<void> {
+  const stateFolder = stateFolderOf(command);
+  const line = new StatusLine();
+  const abort = new AbortController();
+  const onSignal = (): void => abort.abort(new Interrupted('interrupted; what was started is stopped again'));
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    const launched = await launchCluster({
+      cluster: options.name,
+      stateFolder,
+      hosts: options.hosts,
+      hostMemoryMib: options.hostMemory,
+      ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
+      imageFolder: join(defaultCacheFolder(), 'images'),
+      isDetached: true,
+      onProgress: (phase) => line.show(phase),
+      signal: abort.signal,
+    });
+    line.say(`cluster ${launched.cluster} runs: ${options.hosts} hosts, API at ${launched.apiUrl}`);
+    if (stateFolder !== defaultStateFolder())
+      line.say(`for the commands that follow: export SKEIN_STATE=${stateFolder}`);
+    line.say('try: skein get host; skein vm create web1; end it with: skein down');
+  } finally {
+    line.clear();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}

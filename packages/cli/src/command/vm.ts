@@ -1,0 +1,181 @@
+/** `skein vm create|start|stop|delete|migrate|console`: what changes a VM. Each change is an operation to follow. */
+import { ensureGuestImage, loadGuestImage } from '@skein/guests';
+import { type ChangeReply, Name, type OperationView } from '@skein/shared';
+import type { Command } from 'commander';
+import type { ApiClient, CreateVm } from '../client/api-client.ts';
+import { followOperation } from '../client/follow-operation.ts';
+import { selectOne, withoutKind } from '../client/selection.ts';
+import { usageError } from '../failure.ts';
+import { formatOne } from '../output/format.ts';
+import { imageProgress } from '../output/image-progress.ts';
+import { formatMigration } from '../output/migration-report.ts';
+import { operationPresentation, vmPresentation } from '../output/presentations.ts';
+import { addressArgument, countArgument, memoryArgument, nameArgument } from './argument.ts';
+import { clientOf, formatOf } from './shared-options.ts';
+import { addConsoleCommand } from './vm-console.ts';
+
+interface CreateOptions {
+  readonly memory: number;
+  readonly image?: string;
+  readonly segment: string;
+  readonly address?: string;
+  readonly nic: boolean;
+  readonly host?: string;
+  readonly append?: string;
+  readonly cpuLimit?: number;
+  readonly cpuReservation?: number;
+  readonly start: boolean;
+  readonly wait: boolean;
+}
+
+interface ChangeOptions {
+  readonly host?: string;
+  readonly to?: string;
+  readonly wait: boolean;
+}
+
+export function addVmCommand(program: Command): void {
+  const vm = program.command('vm').description('create and change VMs, and talk to them');
+  addCreate(vm);
+  vm.command('start <name>')
+    .description('power a VM on')
+    .option('--host <HOST>', 'on this host (default: the least loaded one that fits)', nameArgument)
+    .option('--no-wait', 'print the operation and do not wait for it')
+    .action(async (name: string, options: ChangeOptions, command: Command) => {
+      const client = await clientOf(command);
+      const reply = await client.startVm(await fullName(client, name), hostOf(options.host));
+      await finish(client, reply, options, command);
+    });
+  addChange(vm, 'stop', 'power a VM off, as if its plug were pulled', (client, name) => client.stopVm(name));
+  addChange(vm, 'delete', 'power a VM off and forget it', (client, name) => client.deleteVm(name));
+  vm.command('migrate <name>')
+    .description('move a running VM to another host; it does not notice')
+    .option('--to <HOST>', 'to this host (default: the least loaded other one that fits)', nameArgument)
+    .option('--no-wait', 'print the operation and do not wait for it')
+    .action(async (name: string, options: ChangeOptions, command: Command) => {
+      const client = await clientOf(command);
+      const reply = await client.migrateVm(await fullName(client, name), hostOf(options.to));
+      await finish(client, reply, options, command);
+    });
+  addConsoleCommand(vm);
+}
+
+function addCreate(vm: Command): void {
+  vm.command('create <name>')
+    .description('make a VM, and power it on')
+    .option('--memory <MIB>', 'RAM in MiB', memoryArgument, 128)
+    .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option('--segment <NAME>', 'the segment of its vNIC', nameArgument, 'lan')
+    .option('--address <ADDRESS/LENGTH>', "the guest's own address, such as 10.77.0.11/24", addressArgument)
+    .option('--no-nic', 'without any network')
+    .option('--host <HOST>', 'on this host (default: the least loaded one that fits)', nameArgument)
+    .option('--append <ARGUMENTS>', "added to the kernel's command line, e.g. skein.run=ticker")
+    .option('--cpu-limit <MHZ>', 'never more than this', countArgument(1, 1_000_000, 'MHz'))
+    .option('--cpu-reservation <MHZ>', 'never less than this', countArgument(0, 1_000_000, 'MHz'))
+    .option('--no-start', 'leave it powered off')
+    .option('--no-wait', 'print the operation and do not wait for it')
+    .action(create);
+}
+
+function addChange(
+  vm: Command,
+  verb: string,
+  description: string,
+  change: (client: ApiClient, name: string) => Promise<ChangeReply>,
+): void {
+  vm.command(`${verb} <name>`)
+    .description(description)
+    .option('--no-wait', 'print the operation and do not wait for it')
+    .action(async (name: string, options: ChangeOptions, command: Command) => {
+      const client = await clientOf(command);
+      await finish(client, await change(client, await fullName(client, name)), options, command);
+    });
+}
+
+async function create(name: string, options: CreateOptions, command: Command): Promise<void> {
+  const vmName = checkedName(withoutKind('vm', name));
+  const client = await clientOf(command);
+  const request: CreateVm = {
+    name: vmName,
+    image: await imageDigest(options.image),
+    memoryMib: options.memory,
+    nics: options.nic
+      ? [{ segment: options.segment, ...(options.address === undefined ? {} : { address: options.address }) }]
+      : [],
+    bootArguments: options.append ?? '',
+    cpu: {
+      reservationMhz: options.cpuReservation ?? 0,
+      shares: 1000,
+      ...(options.cpuLimit === undefined ? {} : { limitMhz: options.cpuLimit }),
+    },
+    start: options.start,
+    ...hostOf(options.host),
+  };
+  await finish(client, await client.createVm(request), options, command);
+}
+
+function checkedName(text: string): string {
+  const parsed = Name.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw usageError(`${text} cannot be a name: ${parsed.error.issues[0]?.message ?? 'it is no DNS label'}`);
+}
+
+/** The one given, if this machine has it sound; else the image of this checkout. */
+async function imageDigest(given: string | undefined): Promise<string> {
+  if (given !== undefined) return (await loadGuestImage(given)).digest;
+  const progress = imageProgress();
+  try {
+    return (await ensureGuestImage(progress.options)).digest;
+  } finally {
+    progress.close();
+  }
+}
+
+async function fullName(client: ApiClient, text: string): Promise<string> {
+  return selectOne({ kind: 'vm', nameOf: vmPresentation.nameOf, items: await client.vms() }, text).name;
+}
+
+function hostOf(host: string | undefined): { readonly host?: string } {
+  return host === undefined ? {} : { host };
+}
+
+/** Waits for the operation unless told not to, and prints what a person or a program wants to know then. */
+async function finish(
+  client: ApiClient,
+  reply: ChangeReply,
+  options: { readonly wait: boolean },
+  command: Command,
+): Promise<void> {
+  const format = formatOf(command);
+  if (reply.operation === null) {
+    if (format === 'table' || format === 'wide')
+      process.stdout.write(`vm/${reply.vm.name} is ${reply.vm.state}\n`);
+    else process.stdout.write(formatOne(vmPresentation, reply.vm, format));
+    return;
+  }
+  if (!options.wait) {
+    if (format === 'json') process.stdout.write(`${JSON.stringify(reply, null, 2)}\n`);
+    else process.stdout.write(`${format === 'name' ? 'operation/' : ''}${reply.operation}\n`);
+    return;
+  }
+  const operation = await followOperation(client, reply.operation);
+  if (format === 'table' || format === 'wide') process.stdout.write(`${sentenceOf(operation)}\n`);
+  else process.stdout.write(formatOne(operationPresentation, operation, format));
+}
+
+function sentenceOf(operation: OperationView): string {
+  const vm = `vm/${operation.vmName}`;
+  switch (operation.kind) {
+    case 'vm-start':
+    case 'vm-restart':
+      return `${vm} runs on ${operation.targetHost ?? operation.host ?? 'a host'}`;
+    case 'vm-stop':
+      return `${vm} is stopped`;
+    case 'vm-delete':
+      return `${vm} is deleted`;
+    case 'vm-migrate':
+      return operation.migration === null
+        ? `${vm} runs on ${operation.targetHost ?? 'another host'}`
+        : `${vm} moved\n${formatMigration(operation.migration)}`;
+  }
+}

@@ -1,0 +1,42 @@
+/** A table for people: columns padded to their widest cell, two spaces between, no trailing blanks. */
+export interface Column<T> {
+  readonly header: string;
+  readonly value: (row: T) => string | number | null;
+  /** Shown with `--output wide` only. */
+  readonly isWide?: boolean;
+  readonly alignsRight?: boolean;
+}
+
+export function cellsOf<T>(columns: readonly Column<T>[], row: T): readonly string[] {
+  return columns.map((column) => cell(column.value(row)));
+}
+
+export function formatTable<T>(columns: readonly Column<T>[], rows: readonly T[], isWide: boolean): string {
+  const shown = columns.filter((column) => isWide || column.isWide !== true);
+  const lines = [shown.map((column) => column.header), ...rows.map((row) => cellsOf(shown, row))];
+  const widths = shown.map((_, index) => Math.max(...lines.map((line) => (line[index] ?? '').length)));
+  return lines
+    .map((line) =>
+      line
+        .map((text, index) => {
+          const width = widths[index] ?? 0;
+          return shown[index]?.alignsRight === true ? text.padStart(width) : text.padEnd(width);
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** Never a line break or a control character: cells may hold what a guest or a stranger wrote. */
+function cell(value: string | number | null): string {
+  if (value === null || value === '') return '-';
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toFixed(1);
+  return [...value].map((character) => (isControl(character) ? ' ' : character)).join('');
+}
+
+function isControl(character: string): boolean {
+  const code = character.codePointAt(0) ?? 0;
+  return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
