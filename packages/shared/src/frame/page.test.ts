@@ -1,8 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { batchBytesMax, batchRawPagesMax, PageBatchWriter, pageBytes, readPageBatch } from './page.ts';
+import {
+  batchBytesMax,
+  batchEntriesMax,
+  batchRawPagesMax,
+  type PageBatch,
+  PageBatchWriter,
+  pageBytes,
+  readPageBatch,
+} from './page.ts';
 
 const pages = 1000;
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 const entry = fc.record({
   page: fc.integer({ min: 0, max: pages - 1 }),
@@ -39,8 +49,49 @@ describe('page batches', () => {
   it('have this layout', () => {
     const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
     writer.addZero(0x01020304);
-    const golden = '0201010003000000090000000010000004030201000000000000000000000000';
-    expect(Buffer.from(writer.finish(3, 9)).toString('hex')).toBe(golden);
+    const zeroOnly = '02010100030000000900000000000000' + '04030201000000000000000000000000';
+    expect(hex(writer.finish(3, 9))).toBe(zeroOnly);
+
+    writer.clear();
+    for (let index = 0; index < pageBytes; index++)
+      writer.bytes[writer.nextPageOffset + index] = index & 0xff;
+    writer.addRaw(5, 0x1122334455667788n);
+    writer.addZero(6);
+    const frame = writer.finish(0x0a0b0c0d, 0x01000000);
+    expect(hex(frame.subarray(0, 48))).toBe(
+      '020102000d0c0b0a0000000101000000' +
+        '05000000010000008877665544332211' +
+        '06000000000000000000000000000000',
+    );
+    expect(hex(frame.subarray(48, 52))).toBe('00010203');
+    expect(frame.length).toBe(48 + pageBytes);
+  });
+
+  it('are composed where the pages were copied to: the frame is a view, and nothing is moved', () => {
+    const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
+    const offset = writer.nextPageOffset;
+    writer.bytes.fill(0xaa, offset, offset + pageBytes);
+    writer.addRaw(1, 1n);
+    const frame = writer.finish(0, 0);
+    expect(frame.buffer).toBe(writer.bytes.buffer);
+    expect(frame.byteOffset + frame.length).toBe(offset + pageBytes);
+  });
+
+  it('are full when either bound is reached, and take no more', () => {
+    const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
+    for (let page = 0; page < batchEntriesMax; page++) {
+      expect(writer.isFull).toBe(false);
+      writer.addZero(page);
+    }
+    expect(writer.isFull).toBe(true);
+    expect(() => writer.addZero(0)).toThrow('full page batch');
+    const batch = readPageBatch(writer.finish(0, 0), pages);
+    expect(typeof batch === 'string' ? batch : batch.entries.length).toBe(batchEntriesMax);
+
+    writer.clear();
+    for (let page = 0; page < batchRawPagesMax; page++) writer.addRaw(page, 1n);
+    expect(writer.isFull).toBe(true);
+    expect(() => writer.addRaw(0, 1n)).toThrow('full page batch');
   });
 
   it('are refused with a reason when cut anywhere, or made longer', () => {
@@ -54,6 +105,24 @@ describe('page batches', () => {
     const longer = new Uint8Array(whole.length + 1);
     longer.set(whole);
     expect(typeof readPageBatch(longer, pages)).toBe('string');
+  });
+
+  it('are refused when header and entries contradict each other', () => {
+    const zero = compose([{ page: 1, fill: null, hash: 0n }]);
+    const raw = compose([{ page: 1, fill: 1, hash: 1n }]);
+    const changed = (frame: Uint8Array, at: number, byte: number): PageBatch | string => {
+      const copy = Uint8Array.from(frame);
+      copy[at] = byte;
+      return readPageBatch(copy, pages);
+    };
+    expect(changed(zero, 20, 1)).toBe('more raw pages than the batch has data for');
+    expect(changed(zero, 24, 1)).toBe('a zero page with a hash');
+    expect(changed(raw, 20, 2)).toBe('a page of kind 2');
+    expect(changed(raw, 20, 0)).toBe('a zero page with a hash');
+    expect(changed(raw, 12, 17)).toBe('a page batch of 17 raw pages');
+    expect(changed(raw, 2, 0)).toBe('a page batch of 0 entries');
+    expect(changed(raw, 3, 1)).toBe('a page batch of 257 entries');
+    expect(changed(raw, 1, 2)).toBe('a page batch of another layout');
   });
 
   it('never name a page that the guest does not have, and never throw, whatever the bytes', () => {

@@ -1,23 +1,28 @@
 /**
  * Pages of guest RAM on the wire: batches in one fixed layout, made to be composed in place (each page is copied
- * once, straight to where it is sent from) and checked before anything is written. Little endian.
+ * once, straight to where it is sent from) and checked before anything is written. Little endian, our own layout.
  *
  *   0  u8   kind of the WebSocket message: bulk (2)
  *   1  u8   layout version (1)
  *   2  u16  entries
  *   4  u32  round
  *   8  u32  sequence of the batch, from 0
- *  12  u32  offset of the page data: always `pageDataOffset`
+ *  12  u32  raw pages among the entries
  *  16  entries of 16 bytes: u32 page number, u32 kind (0 zero, 1 raw), u64 position-keyed page hash
- *  ..  page data: 4,096 bytes for each raw entry, in order
+ *  ..  page data: 4,096 bytes for each raw entry, in order, to the end
+ *
+ * Omitted: delta pages (kind 2 is free for them) and compression; a page that got dirty again is sent whole.
  */
+
+import { invariant } from '../invariant.ts';
 
 export const pageBytes = 4096;
 export const batchEntriesMax = 255;
 /** Raw pages in one batch: 64 KiB of data, where WebSocket framing stops to cost (design: Moving memory). */
 export const batchRawPagesMax = 16;
 
-export const pageDataOffset = 4096;
+/** Where page data stands in a batch's memory: the header and all entries fit in front of it. */
+const pageDataOffset = 4096;
 export const batchBytesMax = pageDataOffset + batchRawPagesMax * pageBytes;
 
 const bulkKind = 2;
@@ -31,11 +36,15 @@ const rawKind = 1;
 export class PageBatchWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  /** Entries wait here: where the header begins is known when their number is. */
+  readonly #entryBytes = new Uint8Array(batchEntriesMax * entryBytes);
+  readonly #entryView = new DataView(this.#entryBytes.buffer);
   #entries = 0;
   #rawPages = 0;
 
   /** `bytes` are `batchBytesMax` long. */
   constructor(bytes: Uint8Array) {
+    invariant(bytes.length === batchBytesMax, 'a page batch has its memory');
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, batchBytesMax);
   }
@@ -68,24 +77,25 @@ export class PageBatchWriter {
     this.#rawPages += 1;
   }
 
-  /** The frame to send: a view of `bytes`. */
+  /** The frame to send: a view of `bytes`, without gaps. */
   finish(round: number, sequence: number): Uint8Array {
-    this.#view.setUint8(0, bulkKind);
-    this.#view.setUint8(1, layoutVersion);
-    this.#view.setUint16(2, this.#entries, true);
-    this.#view.setUint32(4, round, true);
-    this.#view.setUint32(8, sequence, true);
-    this.#view.setUint32(12, pageDataOffset, true);
-    const isBare = this.#rawPages === 0;
-    const end = isBare ? headerBytes + this.#entries * entryBytes : this.nextPageOffset;
-    return this.bytes.subarray(0, end);
+    const start = pageDataOffset - headerBytes - this.#entries * entryBytes;
+    this.#view.setUint8(start, bulkKind);
+    this.#view.setUint8(start + 1, layoutVersion);
+    this.#view.setUint16(start + 2, this.#entries, true);
+    this.#view.setUint32(start + 4, round, true);
+    this.#view.setUint32(start + 8, sequence, true);
+    this.#view.setUint32(start + 12, this.#rawPages, true);
+    this.bytes.set(this.#entryBytes.subarray(0, this.#entries * entryBytes), start + headerBytes);
+    return this.bytes.subarray(start, this.nextPageOffset);
   }
 
   #add(page: number, kind: number, hash: bigint): void {
-    const at = headerBytes + this.#entries * entryBytes;
-    this.#view.setUint32(at, page, true);
-    this.#view.setUint32(at + 4, kind, true);
-    this.#view.setBigUint64(at + 8, hash, true);
+    invariant(!this.isFull, 'a full page batch is sent before more is added');
+    const at = this.#entries * entryBytes;
+    this.#entryView.setUint32(at, page, true);
+    this.#entryView.setUint32(at + 4, kind, true);
+    this.#entryView.setBigUint64(at + 8, hash, true);
     this.#entries += 1;
   }
 }
@@ -114,10 +124,13 @@ export function readPageBatch(frame: Uint8Array, pages: number): PageBatch | str
     return 'a page batch of another layout';
   const count = view.getUint16(2, true);
   if (count === 0 || count > batchEntriesMax) return `a page batch of ${count} entries`;
-  if (frame.length < headerBytes + count * entryBytes) return 'a page batch shorter than its entries';
-  if (view.getUint32(12, true) !== pageDataOffset) return 'page data at another offset';
+  const rawPages = view.getUint32(12, true);
+  if (rawPages > batchRawPagesMax) return `a page batch of ${rawPages} raw pages`;
+  const dataOffset = headerBytes + count * entryBytes;
+  const bytes = dataOffset + rawPages * pageBytes;
+  if (frame.length !== bytes) return `a page batch of ${frame.length} bytes instead of ${bytes}`;
   const entries: PageEntry[] = [];
-  let offset = pageDataOffset;
+  let offset = dataOffset;
   for (let index = 0; index < count; index++) {
     const at = headerBytes + index * entryBytes;
     const page = view.getUint32(at, true);
@@ -128,15 +141,13 @@ export function readPageBatch(frame: Uint8Array, pages: number): PageBatch | str
       if (hash !== 0n) return 'a zero page with a hash';
       entries.push({ page, bytes: null, hash });
     } else if (kind === rawKind) {
-      if (offset + pageBytes > frame.length) return 'a page batch shorter than its pages';
+      if (offset === bytes) return 'more raw pages than the batch has data for';
       entries.push({ page, bytes: frame.subarray(offset, offset + pageBytes), hash });
       offset += pageBytes;
     } else {
       return `a page of kind ${kind}`;
     }
   }
-  const hasRaw = offset > pageDataOffset;
-  if (frame.length !== (hasRaw ? offset : headerBytes + count * entryBytes))
-    return 'a page batch with bytes to spare';
+  if (offset !== bytes) return 'more page data than raw pages';
   return { round: view.getUint32(4, true), sequence: view.getUint32(8, true), entries };
 }
