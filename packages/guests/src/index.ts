@@ -12,6 +12,7 @@ export {
   buildGuestImage,
   ensureGuestImage,
   type GuestImageOptions,
+  guestMemoryMibMin,
   listGuestImages,
   loadGuestImage,
 } from './image.ts';
