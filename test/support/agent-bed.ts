@@ -51,7 +51,7 @@ export class AgentBed {
   readonly #links = new Map<string, AgentLink>();
   readonly #identities = new Map<string, HostIdentity>();
   readonly #status = new Map<string, AgentStatus>();
-  readonly #consoles = new Map<VmId, string>();
+  readonly #consoles = new Map<VmId, ConsoleText>();
   readonly #tokenFile = join(this.folder, 'token');
   readonly #token = randomBytes(32);
   readonly #vms: BedVm[] = [];
@@ -140,16 +140,17 @@ export class AgentBed {
 
   /** Reads the VM's console from the host where it is now. */
   async attach(vm: BedVm): Promise<void> {
-    const { backlog } = await this.link(vm.host).request(
-      'console.attach',
-      { vm: vm.vm },
-      { deadlineMs: commandDeadlineMs },
-    );
-    this.#consoles.set(vm.vm, Buffer.from(backlog).toString('latin1'));
+    const text = this.#consoles.get(vm.vm) ?? new ConsoleText();
+    this.#consoles.set(vm.vm, text);
+    const request = { vm: vm.vm };
+    const reply = await this.link(vm.host).request('console.attach', request, {
+      deadlineMs: commandDeadlineMs,
+    });
+    text.add(reply.position, reply.backlog);
   }
 
   console(vm: BedVm): string {
-    return this.#consoles.get(vm.vm) ?? '';
+    return this.#consoles.get(vm.vm)?.text ?? '';
   }
 
   type(vm: BedVm, text: string): void {
@@ -255,9 +256,7 @@ export class AgentBed {
         notices: {
           'agent.status': (status, { peer }) => void this.#status.set(peer.name, status),
           'migration.progress': (progress) => void this.progress.push(progress),
-          'console.output': ({ vm, bytes }) => {
-            this.#consoles.set(vm, (this.#consoles.get(vm) ?? '') + Buffer.from(bytes).toString('latin1'));
-          },
+          'console.output': ({ vm, position, bytes }) => this.#consoles.get(vm)?.add(position, bytes),
         },
       },
     });
@@ -285,5 +284,24 @@ export class AgentBed {
       peers,
       owners,
     };
+  }
+}
+
+/** Console bytes put together by their positions: a backlog and what is said meanwhile overlap in any order. */
+class ConsoleText {
+  text = '';
+  #end = 0;
+  #later: { position: number; bytes: Uint8Array }[] = [];
+
+  add(position: number, bytes: Uint8Array): void {
+    if (position > this.#end && this.#end > 0) {
+      this.#later.push({ position, bytes });
+      return;
+    }
+    const known = this.#end === 0 ? 0 : this.#end - position;
+    if (known > bytes.length) return;
+    this.text += Buffer.from(bytes.subarray(known)).toString('latin1');
+    this.#end = position + bytes.length;
+    for (const next of this.#later.splice(0)) this.add(next.position, next.bytes);
   }
 }
