@@ -25,6 +25,12 @@ export interface ClusterPlan {
 /** The one segment that every cluster on a laptop has. */
 export const lanSegment: Segment = { name: 'lan', vni: 77, network: 'guest-a' };
 
+/**
+ * Fixed, for a process that is started again must be found where it was; no two clusters share an address, so no
+ * two share a port.
+ */
+const portNumbers = { api: 7100, agents: 7101, clients: 7102, storage: 7110 } as const;
+
 export interface PlannedProcess {
   readonly folder: string;
   readonly configFile: string;
@@ -47,6 +53,7 @@ export function storageConfig(plan: ClusterPlan): StorageConfig {
     stateDirectory: placeProcess(plan.stateFolder, 'storage').stateDirectory,
     clusterTokenFile: clusterTokenFile(plan.stateFolder),
     address: plan.addresses.storage,
+    port: portNumbers.storage,
   });
 }
 
@@ -57,6 +64,9 @@ export function coordinatorConfig(plan: ClusterPlan, storagePort: number): Coord
     clusterTokenFile: clusterTokenFile(plan.stateFolder),
     apiTokenFile: apiTokenFile(plan.stateFolder),
     managementAddress: plan.addresses.coordinator.management,
+    apiPort: portNumbers.api,
+    agentPort: portNumbers.agents,
+    clientPort: portNumbers.clients,
     storage: {
       localAddress: plan.addresses.coordinator.storage,
       address: plan.addresses.storage,
