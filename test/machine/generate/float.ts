@@ -92,7 +92,7 @@ export function floatBits(random: Random): bigint {
   const isSingle = random.oneIn(2);
   const [exponentBits, fractionBits] = isSingle ? [8, 23] : [11, 52];
   const bias = (1 << (exponentBits - 1)) - 1;
-  const special = random.between(0, 9);
+  const special = random.between(0, 12);
   const all = (1 << exponentBits) - 1;
   const fractionAll = (1n << BigInt(fractionBits)) - 1n;
   let exponent = random.between(0, all);
@@ -107,6 +107,12 @@ export function floatBits(random: Random): bigint {
   else if (special <= 8) {
     exponent = bias + random.pick([-1, 0, 1, 2, 22, 30, 31, 52, 62, 63]);
     if (random.oneIn(2)) fraction = random.pick([0n, 1n, fractionAll, 1n << BigInt(fractionBits - 1)]);
+  }
+  // A few significant bits: sums, products and conversions that lie exactly between two results.
+  else if (special <= 11) {
+    exponent = bias + random.between(-3, 6);
+    fraction = BigInt(random.between(0, 15)) << BigInt(fractionBits - random.pick([1, 2, 3, 4]));
+    fraction &= fractionAll;
   }
   const sign = random.oneIn(2) ? 1n : 0n;
   const bits = (((sign << BigInt(exponentBits)) | BigInt(exponent)) << BigInt(fractionBits)) | fraction;

@@ -26,6 +26,9 @@ const goodWindows = 6;
 const tableWindow = 20;
 /** A superpage of 2 MiB right behind, and one of 1 GiB that shows all RAM, as far as their entries allow. */
 const megaWindowBase = 0x60_0000n;
+/** The windows once more, by pointers that may not be right. */
+const pointerWindowBase = 0x80_0000n;
+const gigaPointerBase = 0x1_0000_0000n;
 const gigaWindowBase = 0x4000_0000n;
 
 const bit = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;
@@ -56,6 +59,13 @@ export function buildPagedSpace(random: Random, mode: Mode, slot: number): Paged
     put(code, megaIndex(address), entryOf(address - (address % 0x20_0000), ownFlags));
   }
   put(mega, Number(windowBase >> 21n), entryOf(base + windows, bit.V));
+  // Pointers to further tables must not have A, D or U.
+  put(
+    mega,
+    Number(pointerWindowBase >> 21n),
+    entryOf(base + windows, bit.V | random.pick([0, bit.A, bit.D, bit.U])),
+  );
+  put(root, 4, entryOf(base + mega, bit.V | random.pick([bit.G, bit.A, bit.D, bit.U])));
   const dataMega = dataAddress(slot) - (dataAddress(slot) % 0x20_0000);
   put(mega, Number(megaWindowBase >> 21n), randomMegaEntry(random, dataMega));
   for (let window = 0; window < windowCount; window++) {
@@ -71,6 +81,8 @@ function entryOf(address: number, flags: number): bigint {
 }
 
 function randomFlags(random: Random): number {
+  // To be executed only, and read where MXR says so.
+  if (random.oneIn(8)) return bit.V | bit.X | bit.A | random.pick([0, bit.U, bit.D, bit.U | bit.D]);
   return random.oneIn(4) ? random.between(0, 255) : random.between(0, 255) | bit.V | bit.R | bit.A;
 }
 
@@ -105,12 +117,15 @@ function randomWindowEntry(random: Random, mode: Mode, slot: number, window: num
 
 /** An address in the window, most of them in pages that can be used. */
 export function windowAddress(random: Random, slot: number, isGood: boolean): bigint {
+  const window = random.between(0, isGood ? goodWindows - 1 : windowCount - 1);
   // Superpages show the data of all programs: stay within the own one.
   const data = dataAddress(slot) + random.between(2048, dataBytes - 2048 - 16);
   if (!isGood && random.oneIn(3)) {
     const elsewhere = [
       megaWindowBase + BigInt(data % 0x20_0000),
       gigaWindowBase + BigInt(data - ramBase),
+      pointerWindowBase + BigInt(window * pageBytes + 256),
+      gigaPointerBase + windowBase + BigInt(window * pageBytes + 256),
       0x1_0000_0000n - BigInt(random.between(1, 64)),
       BigInt.asUintN(64, -BigInt(random.between(1, 4096))),
       0xc000_0000n + (random.bits64() & 0x3fff_ffffn),
@@ -120,7 +135,6 @@ export function windowAddress(random: Random, slot: number, isGood: boolean): bi
     ];
     return random.pick(elsewhere);
   }
-  const window = isGood ? random.between(0, goodWindows - 1) : random.between(0, windowCount - 1);
   return windowBase + BigInt(window * pageBytes + random.between(0, 511) * 8);
 }
 
@@ -185,9 +199,25 @@ export function clearAged(random: Random): Fragment {
   };
 }
 
-/** Jumps into a window. Its pages hold data, so what runs there is a trap - or the fetch is one already. */
+/**
+ * Jumps through some window, or to where none is. Where the fetch succeeds it finds zeroes, which no instruction is;
+ * the program ends there.
+ */
 export function jumpToWindow(random: Random, slot: number): Fragment {
-  const address = windowAddress(random, slot, false);
+  const page = random.between(0, windowCount - 1) * pageBytes;
+  const ownPage = dataAddress(slot) + random.between(0, dataBytes / pageBytes - 1) * pageBytes;
+  const views = [
+    windowBase + BigInt(page),
+    windowBase + BigInt(page),
+    windowBase + BigInt(page),
+    pointerWindowBase + BigInt(page),
+    gigaPointerBase + windowBase + BigInt(page),
+    megaWindowBase + BigInt(ownPage % 0x20_0000),
+    gigaWindowBase + BigInt(ownPage - ramBase),
+    (windowBase + BigInt(page)) | (1n << BigInt(random.between(38, 63))),
+    0xc000_0000n + BigInt(page),
+  ];
+  const address = random.pick(views) + BigInt(zeroesInPage.from + random.between(0, 15) * 2);
   return (a) => {
     a.li('t6', address);
     // QEMU 7.2 lets S mode execute a page of U mode that SUM let it read before, until the next fence.
@@ -195,3 +225,6 @@ export function jumpToWindow(random: Random, slot: number): Fragment {
     a.jalr('zero', 0, 't6');
   };
 }
+
+/** In each page of data, for jumps to end at. */
+export const zeroesInPage = { from: 0xf00, to: 0xf40 } as const;
