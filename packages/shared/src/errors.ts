@@ -39,6 +39,9 @@ export const errorKinds = {
   'lease.recovering': 'refused',
   'lease.lost': 'failed',
   'lease.store-corrupt': 'failed',
+  'lease.store-failed': 'failed',
+  'lease.store-in-use': 'failed',
+  'lease.too-many': 'refused',
   // transport
   'link.closed': 'unreachable',
   'link.refused': 'unreachable',

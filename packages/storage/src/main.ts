@@ -15,6 +15,14 @@ await runProgram(StorageConfig, async (config) => {
     authentication: { kind: 'token', token: await readTokenFile(config.clusterTokenFile) },
     timing: config.timing,
     nowNs: () => process.hrtime.bigint(),
+    // Dying is the answer: no reply leaves, and the next start reads what the disk holds.
+    onFatal: (error) => {
+      log.fatal({ err: error }, 'the lease log failed');
+      process.exit(1);
+    },
+    onLinkEnded: ({ code, message }, { role, name }) => {
+      if (code !== 'closed') log.info({ code, message, role, name }, 'link ended');
+    },
     onRejected: (reason, address) => log.warn({ ...reason, address }, 'peer rejected'),
     onDecision: (request, outcome) => log.info({ ...request, outcome }, 'lease'),
   });

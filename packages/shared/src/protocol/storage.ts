@@ -1,6 +1,7 @@
 /**
  * What agents and the coordinator say to the storage service. An agent's link carries its host's name, and a
  * request speaks for that host only: nobody acquires, renews or passes for another.
+ * Omitted: a standby in the lease; it comes with fault tolerance.
  */
 import { z } from 'zod';
 import { Epoch, HostName, VmId } from '../ids.ts';
@@ -9,10 +10,10 @@ import type { ProtocolDefinition } from './definition.ts';
 /** A lease as others see it. Times are relative: no clock is shared. */
 export const LeaseView = z.strictObject({
   vm: VmId,
-  /** Null: released, or never taken since. */
+  /** Null: released, or fenced. */
   owner: HostName.nullable(),
   epoch: Epoch,
-  /** Counts renewals: grows while the owner lives. */
+  /** Renewals since the grant or since the service's start: changes while the owner lives. */
   counter: z.int().min(0),
   /** Left of it on the service's clock; 0 when it is over. */
   remainingMs: z.number().min(0),
@@ -22,6 +23,9 @@ export type LeaseView = z.infer<typeof LeaseView>;
 /** A grant counts from when the request for it was *sent* (safety: rule 1). */
 export const LeaseGrant = z.strictObject({ epoch: Epoch, ttlMs: z.int().min(1) });
 export type LeaseGrant = z.infer<typeof LeaseGrant>;
+
+/** So that a page of the list stays far below a link's message limit. */
+export const leasesPerPage = 1024;
 
 const VmAndEpoch = z.strictObject({ vm: VmId, epoch: Epoch });
 
@@ -38,11 +42,29 @@ export const storageProtocol = {
         reply: LeaseGrant,
       },
       'lease.release': { request: VmAndEpoch, reply: z.strictObject({}) },
+      /** Waits for what is being decided about this VM. */
       'lease.read': {
         request: z.strictObject({ vm: VmId }),
         reply: z.strictObject({ lease: LeaseView.nullable() }),
       },
-      'lease.list': { request: z.strictObject({}), reply: z.strictObject({ leases: z.array(LeaseView) }) },
+      /** In the order of ids, from the first behind `after`; `next` is what to ask for then, null at the end. */
+      'lease.list': {
+        request: z.strictObject({ after: VmId.nullable().default(null) }),
+        reply: z.strictObject({ leases: z.array(LeaseView).max(leasesPerPage), next: VmId.nullable() }),
+      },
+      /** A coordinator takes over from all before it: from now on only its epoch may fence. */
+      'coordinator.claim': {
+        request: z.strictObject({}),
+        reply: z.strictObject({ coordinatorEpoch: Epoch }),
+      },
+      /**
+       * Takes the lease from its owner before its time is over. For owners that are proven dead: one that still runs
+       * goes on until its own deadline. The reply's epoch is the one that the next owner expects.
+       */
+      'lease.fence': {
+        request: z.strictObject({ vm: VmId, epoch: Epoch, coordinatorEpoch: Epoch }),
+        reply: z.strictObject({ epoch: Epoch }),
+      },
     },
     notices: {},
   },

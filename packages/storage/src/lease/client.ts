@@ -21,13 +21,15 @@ export interface LeaseClientOptions {
   readonly authentication: Authentication;
   readonly timing: Pick<Timing, 'driftRatio' | 'marginMs'>;
   readonly requestDeadlineMs?: number;
+  /** The holder's monotonic clock, in which deadlines are given; process.hrtime unless given. */
+  readonly nowNs?: () => bigint;
   readonly onUp?: () => void;
   readonly onDown?: (reason: CloseReason) => void;
 }
 
 export interface HeldLease {
   readonly epoch: Epoch;
-  /** On this process's monotonic clock (process.hrtime). */
+  /** On the holder's monotonic clock (`nowNs`). */
   readonly deadlineNs: bigint;
 }
 
@@ -57,7 +59,10 @@ export class LeaseClient {
     return this.#link.link !== null;
   }
 
-  /** @throws OperationError lease.held, lease.stale-epoch, link.closed, link.timeout */
+  /**
+   * After `link.*` errors the lease may be ours at the next epoch: a renewal of that tells.
+   * @throws OperationError lease.held, lease.stale-epoch, lease.store-failed, lease.too-many, link.closed, link.timeout
+   */
   acquire(vm: VmId, expectEpoch: Epoch): Promise<HeldLease> {
     return this.#held((deadlineMs) =>
       this.#link.get().request('lease.acquire', { vm, expectEpoch }, { deadlineMs }),
@@ -69,7 +74,10 @@ export class LeaseClient {
     return this.#held((deadlineMs) => this.#link.get().request('lease.renew', { vm, epoch }, { deadlineMs }));
   }
 
-  /** The commit of a migration. `link.*` errors leave the outcome unknown: resolve it by `acquire`, never guess. */
+  /**
+   * The commit of a migration. A `lease.*` error says that it did not happen. `link.*` errors leave the outcome
+   * unknown, and a pass that is still on its way may yet happen: only `acquire` resolves it, for it makes that stale.
+   */
   async pass(vm: VmId, epoch: Epoch, target: HostName): Promise<Epoch> {
     const grant = await this.#link
       .get()
@@ -86,6 +94,36 @@ export class LeaseClient {
     return lease;
   }
 
+  /** All leases, in the order of ids; not at one moment. */
+  async list(): Promise<readonly LeaseView[]> {
+    const all: LeaseView[] = [];
+    let after: VmId | null = null;
+    do {
+      const link = this.#link.get();
+      const page: { leases: LeaseView[]; next: VmId | null } = await link.request(
+        'lease.list',
+        { after },
+        { deadlineMs: this.#deadlineMs },
+      );
+      all.push(...page.leases);
+      after = page.next;
+    } while (after !== null);
+    return all;
+  }
+
+  /** For a coordinator: from now on only the returned epoch may fence. */
+  async claimCoordinator(): Promise<Epoch> {
+    const reply = await this.#link.get().request('coordinator.claim', {}, { deadlineMs: this.#deadlineMs });
+    return reply.coordinatorEpoch;
+  }
+
+  /** For a coordinator, about owners that are proven dead. @throws OperationError epoch.stale, lease.stale-epoch */
+  async fence(vm: VmId, epoch: Epoch, coordinatorEpoch: Epoch): Promise<Epoch> {
+    const request = { vm, epoch, coordinatorEpoch };
+    const reply = await this.#link.get().request('lease.fence', request, { deadlineMs: this.#deadlineMs });
+    return reply.epoch;
+  }
+
   close(): void {
     this.#link.close();
   }
@@ -95,7 +133,7 @@ export class LeaseClient {
   }
 
   async #held(ask: (deadlineMs: number) => Promise<{ epoch: Epoch; ttlMs: number }>): Promise<HeldLease> {
-    const sentNs = process.hrtime.bigint();
+    const sentNs = (this.#options.nowNs ?? process.hrtime.bigint)();
     const grant = await ask(this.#deadlineMs);
     return { epoch: grant.epoch, deadlineNs: grantDeadlineNs(sentNs, grant.ttlMs, this.#options.timing) };
   }

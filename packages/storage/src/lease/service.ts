@@ -1,8 +1,11 @@
-/** The lease service: serves the rules over links. It works on one request after the other; memory follows disk. */
+/**
+ * The lease service: serves the rules over links. About each VM it decides one request after the other, and a
+ * decision waits for the disk before the next one; memory follows disk.
+ */
 import {
-  type HostName,
   type LeaseGrant,
   type LeaseView,
+  leasesPerPage,
   OperationError,
   recoveryMs,
   storageProtocol,
@@ -12,11 +15,12 @@ import {
 import {
   type Authentication,
   type CloseReason,
+  type Handlers,
   type Identity,
   type Listener,
   listen,
 } from '@skein/transport';
-import { decideLease, type Lease, type LeaseRequest } from './rules.ts';
+import { decideLease, type Holder, type Lease, type LeaseRequest } from './rules.ts';
 import { LeaseStore } from './store.ts';
 
 export interface LeaseServiceOptions {
@@ -28,19 +32,25 @@ export interface LeaseServiceOptions {
   readonly timing: Timing;
   /** Monotonic. */
   readonly nowNs: () => bigint;
+  /** The disk does not say what it holds. No answer leaves any more; the process must end. */
+  readonly onFatal: (error: OperationError) => void;
   readonly onRejected?: (reason: CloseReason, address: string) => void;
+  /** A link ended other than by being closed. */
+  readonly onLinkEnded?: (reason: CloseReason, peer: Identity) => void;
   readonly onDecision?: (request: LeaseRequest, outcome: string) => void;
 }
 
-/** Who may have links: agents (for their own host) and the coordinator (to read). */
+/** Who may have links: agents (for their own host) and the coordinator (to read, and to fence the dead). */
 const roles = new Set(['agent', 'transfer', 'coordinator']);
+/** VM ids are never given again, so leases pile up; so many are 15 MB of log, and more are somebody's mistake. */
+const leasesMax = 100_000;
+const maxPayloadBytes = 64 << 10;
 
 export class LeaseService {
   readonly #options: LeaseServiceOptions;
   readonly #store: LeaseStore;
   readonly #leases = new Map<VmId, Lease>();
-  /** Per VM: a decision waits for the disk before the next one is made. */
-  readonly #turns = new Map<VmId, Promise<unknown>>();
+  readonly #turns = new Map<string, Promise<unknown>>();
   #listener: Listener<typeof storageProtocol> | null = null;
 
   private constructor(options: LeaseServiceOptions, store: LeaseStore) {
@@ -48,15 +58,30 @@ export class LeaseService {
     this.#store = store;
     const heldMs = recoveryMs(options.timing.vmLeaseTtlMs, options.timing);
     const untilNs = options.nowNs() + BigInt(Math.ceil(heldMs)) * 1_000_000n;
-    for (const lease of store.all) this.#leases.set(lease.vm, { ...lease, counter: 0, untilNs });
+    for (const lease of store.book.leases.values())
+      this.#leases.set(lease.vm, { ...lease, counter: 0, untilNs });
   }
 
-  /** @throws OperationError lease.store-corrupt, address.in-use, address.unavailable */
+  /**
+   * @throws OperationError lease.store-corrupt, lease.store-in-use, lease.store-failed, address.in-use,
+   * address.unavailable
+   */
   static async start(options: LeaseServiceOptions): Promise<LeaseService> {
-    const store = await LeaseStore.open(options.stateDirectory);
-    const service = new LeaseService(options, store);
-    service.#listener = await service.#listen();
-    return service;
+    let service: LeaseService | null = null;
+    const onFatal = (error: OperationError): void => {
+      // All links are closed before any of the waiting handlers can answer.
+      if (service !== null) void service.#listener?.close();
+      options.onFatal(error);
+    };
+    const store = await LeaseStore.open({ directory: options.stateDirectory, onFatal });
+    try {
+      service = new LeaseService(options, store);
+      service.#listener = await service.#listen();
+      return service;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
   }
 
   get port(): number {
@@ -70,63 +95,104 @@ export class LeaseService {
   }
 
   #listen(): Promise<Listener<typeof storageProtocol>> {
-    const { options } = { options: this.#options };
+    const { address, port, bootId, authentication, onRejected, onLinkEnded } = this.#options;
     return listen({
-      host: options.address,
-      port: options.port,
+      host: address,
+      port,
       protocol: storageProtocol,
-      own: { role: 'storage', name: 'storage', bootId: options.bootId },
-      authentication: options.authentication,
-      maxPayloadBytes: 64 << 10,
+      own: { role: 'storage', name: 'storage', bootId },
+      authentication,
+      maxPayloadBytes,
       admit: refuseOtherRoles,
-      ...(options.onRejected === undefined ? {} : { onRejected: options.onRejected }),
-      handlers: {
-        requests: {
-          'lease.acquire': ({ vm, expectEpoch }, { peer }) =>
-            this.#change({ type: 'acquire', vm, by: hostOf(peer), expectEpoch }),
-          'lease.renew': ({ vm, epoch }, { peer }) =>
-            this.#change({ type: 'renew', vm, by: hostOf(peer), epoch }),
-          'lease.pass': ({ vm, epoch, target }, { peer }) =>
-            this.#change({ type: 'pass', vm, by: hostOf(peer), epoch, target }),
-          'lease.release': async ({ vm, epoch }, { peer }) => {
-            await this.#change({ type: 'release', vm, by: hostOf(peer), epoch });
-            return {};
-          },
-          'lease.read': ({ vm }) => ({ lease: this.#view(this.#leases.get(vm)) }),
-          'lease.list': () => ({
-            leases: [...this.#leases.values()].flatMap((lease) => this.#view(lease) ?? []),
-          }),
-        },
-        notices: {},
-      },
+      onLink: (link) => void link.closed.then((reason) => onLinkEnded?.(reason, link.peer)),
+      ...(onRejected === undefined ? {} : { onRejected }),
+      handlers: this.#handlers(),
     });
   }
 
-  #change(request: LeaseRequest): Promise<LeaseGrant> {
-    const before = this.#turns.get(request.vm) ?? Promise.resolve();
-    const turn = before.then(() => this.#decide(request));
-    const settled = turn.catch(() => {});
-    this.#turns.set(request.vm, settled);
+  #handlers(): Handlers<typeof storageProtocol, 'listener'> {
+    return {
+      requests: {
+        'lease.acquire': ({ vm, expectEpoch }, { peer }) =>
+          this.#change({ type: 'acquire', vm, by: holderOf(peer), expectEpoch }),
+        'lease.renew': ({ vm, epoch }, { peer }) =>
+          this.#change({ type: 'renew', vm, by: holderOf(peer), epoch }),
+        'lease.pass': ({ vm, epoch, target }, { peer }) =>
+          this.#change({ type: 'pass', vm, by: holderOf(peer), epoch, target }),
+        'lease.release': async ({ vm, epoch }, { peer }) => {
+          await this.#change({ type: 'release', vm, by: holderOf(peer), epoch });
+          return {};
+        },
+        'lease.fence': async ({ vm, epoch, coordinatorEpoch }, { peer }) => {
+          requireCoordinator(peer);
+          const lease = await this.#change({ type: 'fence', vm, epoch, coordinatorEpoch });
+          return { epoch: lease.epoch };
+        },
+        'lease.read': ({ vm }) => this.#inTurn(vm, () => ({ lease: this.#view(this.#leases.get(vm)) })),
+        'lease.list': ({ after }) => this.#list(after),
+        'coordinator.claim': (_, { peer }) => {
+          requireCoordinator(peer);
+          return this.#inTurn('coordinator', () => this.#claim());
+        },
+      },
+      notices: {},
+    };
+  }
+
+  /** Waits for all that was asked about `key` before. */
+  #inTurn<T>(key: string, work: () => Promise<T> | T): Promise<T> {
+    const before = this.#turns.get(key) ?? Promise.resolve();
+    const turn = before.then(work);
+    const settled = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#turns.set(key, settled);
     void settled.then(() => {
-      if (this.#turns.get(request.vm) === settled) this.#turns.delete(request.vm);
+      if (this.#turns.get(key) === settled) this.#turns.delete(key);
     });
     return turn;
   }
 
+  #change(request: LeaseRequest): Promise<LeaseGrant> {
+    return this.#inTurn(request.vm, () => this.#decide(request));
+  }
+
   async #decide(request: LeaseRequest): Promise<LeaseGrant> {
-    const ttlMs = this.#options.timing.vmLeaseTtlMs;
-    const decision = decideLease(this.#leases.get(request.vm), request, this.#options.nowNs(), ttlMs);
+    const { nowNs, timing, onDecision } = this.#options;
+    const ttlMs = timing.vmLeaseTtlMs;
+    const before = this.#leases.get(request.vm);
+    if (before === undefined && this.#leases.size >= leasesMax) {
+      const message = `there are ${leasesMax} leases already: this storage service takes no more`;
+      throw new OperationError({ code: 'lease.too-many', message });
+    }
+    const { coordinatorEpoch } = this.#store.book;
+    const decision = decideLease(before, request, { nowNs: nowNs(), ttlMs, coordinatorEpoch });
     if (decision.kind === 'refused') {
-      this.#options.onDecision?.(request, decision.code);
+      onDecision?.(request, decision.code);
       throw new OperationError({ code: decision.code, message: decision.reason });
     }
     const { lease } = decision;
     if (decision.mustPersist) {
-      await this.#store.put({ vm: lease.vm, owner: lease.owner, epoch: lease.epoch });
-      this.#options.onDecision?.(request, 'granted');
+      const { vm, owner, boot, epoch } = lease;
+      await this.#store.put({ vm, owner, boot, epoch });
+      onDecision?.(request, 'granted');
     }
     this.#leases.set(request.vm, lease);
     return { epoch: lease.epoch, ttlMs };
+  }
+
+  async #claim(): Promise<{ coordinatorEpoch: number }> {
+    const coordinatorEpoch = this.#store.book.coordinatorEpoch + 1;
+    await this.#store.put({ coordinatorEpoch });
+    return { coordinatorEpoch };
+  }
+
+  #list(after: VmId | null): { leases: LeaseView[]; next: VmId | null } {
+    const ids = [...this.#leases.keys()].filter((vm) => after === null || vm > after).sort();
+    const page = ids.slice(0, leasesPerPage);
+    const leases = page.flatMap((vm) => this.#view(this.#leases.get(vm)) ?? []);
+    return { leases, next: ids.length > page.length ? (page.at(-1) ?? null) : null };
   }
 
   #view(lease: Lease | undefined): LeaseView | null {
@@ -145,10 +211,18 @@ function refuseOtherRoles(peer: Identity): void {
   });
 }
 
-function hostOf(peer: Identity): HostName {
-  if (peer.role !== 'coordinator') return peer.name;
+function holderOf(peer: Identity): Holder {
+  if (peer.role !== 'coordinator') return { host: peer.name, boot: peer.bootId };
   throw new OperationError({
     code: 'lease.not-owner',
     message: 'the coordinator reads leases, it does not hold them',
+  });
+}
+
+function requireCoordinator(peer: Identity): void {
+  if (peer.role === 'coordinator') return;
+  throw new OperationError({
+    code: 'lease.not-owner',
+    message: `only a coordinator fences, not ${peer.role} ${peer.name}`,
   });
 }
