@@ -1,5 +1,6 @@
 /** The command line as a whole: which commands there are, and how any of them ends. */
 import { Command, CommanderError } from 'commander';
+import { addDemoCommand } from './command/demo.ts';
 import { addDescribeCommand } from './command/describe.ts';
 import { addDoctorCommand } from './command/doctor.ts';
 import { addDownCommand } from './command/down.ts';
@@ -45,6 +46,7 @@ function createProgram(): Command {
     addImageCommand,
     addMachineCommand,
     addDoctorCommand,
+    addDemoCommand,
   ]) {
     add(program);
   }

@@ -9,29 +9,48 @@ const pollMs = 100;
 /** The coordinator may be restarted meanwhile: operations survive that. */
 const unreachableMsMax = 10_000;
 
+export interface AwaitOptions {
+  readonly onProgress?: (operation: OperationView) => void;
+  /** Ends the waiting, not the operation. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * The operation when it has succeeded.
- * @throws OperationError what made it fail, coordinator.unreachable; Interrupted at Ctrl-C
+ * @throws OperationError what made it fail, coordinator.unreachable; Interrupted when the signal ends it
  */
+export async function awaitOperation(
+  client: ApiClient,
+  id: string,
+  options: AwaitOptions = {},
+): Promise<OperationView> {
+  const poll = new OperationPoll(client, id);
+  for (;;) {
+    const operation = await poll.next();
+    if (operation?.state === 'succeeded') return operation;
+    if (operation?.state === 'failed') throw problemOf(operation);
+    if (operation !== null) options.onProgress?.(operation);
+    await sleep(pollMs, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(
+      () => {},
+    );
+    if (options.signal?.aborted === true) {
+      throw new Interrupted(`detached; ${id} goes on: skein get operation ${id}`);
+    }
+  }
+}
+
+/** For a person at a terminal: one line of progress, and Ctrl-C detaches. Errors as for `awaitOperation`. */
 export async function followOperation(client: ApiClient, id: string): Promise<OperationView> {
   const line = new StatusLine();
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const poll = new OperationPoll(client, id);
-    for (;;) {
-      const operation = await poll.next();
-      if (operation !== null) {
-        if (operation.state === 'succeeded') return operation;
-        if (operation.state === 'failed') throw problemOf(operation);
-        line.show(`${operation.kind} ${operation.vmName}: ${phaseOf(operation)}`, figuresOf(operation));
-      }
-      await sleep(pollMs, undefined, { signal: interrupt.signal }).catch(() => {});
-      if (interrupt.signal.aborted) {
-        throw new Interrupted(`detached; ${id} goes on: skein get operation ${id}`);
-      }
-    }
+    return await awaitOperation(client, id, {
+      signal: interrupt.signal,
+      onProgress: (operation) =>
+        line.show(`${operation.kind} ${operation.vmName}: ${phaseOf(operation)}`, figuresOf(operation)),
+    });
   } finally {
     line.clear();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -63,7 +82,7 @@ class OperationPoll {
   }
 }
 
-export function problemOf(operation: OperationView): OperationError {
+function problemOf(operation: OperationView): OperationError {
   if (operation.problem !== null) return fromProblem(operation.problem);
   return new OperationError({
     code: 'operation.failed',
