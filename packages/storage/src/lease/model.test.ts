@@ -42,7 +42,7 @@ const Step = fc.record({
 type Step = typeof Step extends fc.Arbitrary<infer T> ? T : never;
 
 const Scenario = fc.record({
-  steps: fc.array(Step, { minLength: 4, maxLength: 60 }),
+  steps: fc.array(Step, { minLength: 4, maxLength: 60, size: 'max' }),
   /** Rate of each host's clock against the service's. */
   rates: fc.tuple(...hostNames.map(() => fc.constantFrom(1 / 1.01, 1, 1.01))),
 });
@@ -66,8 +66,8 @@ class Cluster {
   readonly #rates: readonly number[];
   readonly #events: Event[] = [];
   readonly #boots = hostNames.map(() => 0);
-  /** The highest epoch that each host's process has passed on or released: answers about it come too late. */
-  readonly #givenUp: number[] = hostNames.map(() => 0);
+  /** The highest epoch that each process has passed on or released: answers about it come too late. */
+  readonly #givenUp = new Map<string, number>();
   /** What each host believes to hold. */
   readonly #believed: ({ epoch: number; run: Run } | null)[] = hostNames.map(() => null);
   #lease: Lease | undefined;
@@ -105,7 +105,6 @@ class Cluster {
     } else if (what === 'restart-host') {
       this.#boots[who] = (this.#boots[who] ?? 0) + 1;
       this.#believed[who] = null; // The old process may run on: somebody started two.
-      this.#givenUp[who] = 0;
     } else {
       this.#ask(step, atMs);
     }
@@ -143,7 +142,7 @@ class Cluster {
     if (request.type !== 'pass' && request.type !== 'release') return;
     for (const run of this.runs) if (run.holder === believed.run.holder) run.toMs = Math.min(run.toMs, atMs);
     this.#believed[who] = null;
-    this.#givenUp[who] = believed.epoch;
+    this.#givenUp.set(believed.run.holder, believed.epoch);
   }
 
   #granted(who: number, boot: number, epoch: number, sentMs: number, receivedMs: number): void {
@@ -152,13 +151,12 @@ class Cluster {
     // On the host's clock, and back to true time.
     const untilMs = Number(grantDeadlineNs(ns(fromMs * rate), ttlMs, timing)) / 1e6 / rate;
     const run: Run = { holder: `${hostNames[who]}/${boot}`, epoch, fromMs: receivedMs, toMs: untilMs };
-    if (untilMs <= receivedMs) return;
+    if (untilMs <= receivedMs || epoch <= (this.#givenUp.get(run.holder) ?? 0)) return;
     if (boot !== this.#boots[who]) {
       this.runs.push(run); // An answer to the process before, which goes on by itself.
       return;
     }
-    const believedEpoch = this.#believed[who]?.epoch ?? 0;
-    if (epoch <= (this.#givenUp[who] ?? 0) || epoch < believedEpoch) return;
+    if (epoch < (this.#believed[who]?.epoch ?? 0)) return;
     this.runs.push(run);
     this.#believed[who] = { epoch, run };
   }
