@@ -25,6 +25,7 @@ import type { LeaseKeeper } from './lease/lease-keeper.ts';
 import type { SwitchHandle } from './network/switch-handle.ts';
 import { GuestConsole } from './vm/guest-console.ts';
 import { HostedVm, type HostedVmOptions } from './vm/hosted-vm.ts';
+import { releaseMemorySoon } from './vm/memory-release.ts';
 import type { VmOrigin } from './vm/vm-channel.ts';
 import { VmRunner } from './vm/vm-runner.ts';
 import { WarmWorkers } from './vm/warm-workers.ts';
@@ -235,6 +236,7 @@ export class Hypervisor {
       );
     });
     this.#options.log.info({ vm: vm.vm, name: vm.name, reason: vm.report().reason }, 'vm ended');
+    releaseMemorySoon();
     setTimeout(() => {
       if (this.#vms.get(vm.vm) === vm) this.#vms.delete(vm.vm);
       if (!this.#isClosed) this.#options.onChange();
