@@ -1,0 +1,277 @@
+/**
+ * Carries out operations: one step of each at a time, everything a step changed persisted before the next one
+ * begins. A step that waits is tried again at each turn of the control loop. Resumed after a restart as they stood.
+ */
+import {
+  invariant,
+  type MigrationProgress,
+  type MigrationRecord,
+  OperationError,
+  type OperationId,
+  type OperationKind,
+  type OperationView,
+  toProblem,
+  type VmId,
+} from '@skein/shared';
+import type { Logger } from 'pino';
+import type { Environment } from '../env.ts';
+import type { World } from '../world.ts';
+import type { Note, StepResult } from './operation.ts';
+import { programs } from './programs.ts';
+import { isEnded, type OperationRecord, toView } from './record.ts';
+
+export interface NewOperation {
+  readonly kind: OperationKind;
+  readonly vm: VmId;
+  readonly reason: string;
+  readonly record?: Partial<OperationRecord>;
+  readonly notes?: readonly (Note & { readonly atMs?: number })[];
+}
+
+interface Turn {
+  isBusy: boolean;
+  readonly sinceMs: number;
+  stepSinceMs: number;
+}
+
+export class Executor {
+  readonly #world: World;
+  readonly #env: Environment;
+  readonly #log: Logger;
+  readonly #turns = new Map<OperationId, Turn>();
+  readonly #progress = new Map<OperationId, MigrationProgress>();
+  /** Called when a guest was powered on: its console begins anew. */
+  onPoweredOn: ((vm: VmId, epoch: number) => void) | null = null;
+
+  constructor(world: World, env: Environment, log: Logger) {
+    this.#world = world;
+    this.#env = env;
+    this.#log = log;
+  }
+
+  /** Within a transaction of the caller's. @throws OperationError vm.busy */
+  create({ kind, vm, reason, record: given, notes }: NewOperation): OperationRecord {
+    const { store } = this.#world;
+    const spec = store.vms.get(vm);
+    invariant(spec !== undefined, `${vm} is in the inventory`);
+    const busy = store.operations.activeOf(vm);
+    if (busy !== undefined) {
+      throw new OperationError({
+        code: 'vm.busy',
+        message: `${spec.name} is busy with ${busy.kind} ${busy.id}: wait for its end`,
+        details: { operation: busy.id, kind: busy.kind },
+      });
+    }
+    const atMs = this.#env.wallMs();
+    const record: OperationRecord = {
+      ...blank,
+      id: `op-${this.#env.randomHex(8)}`,
+      kind,
+      vm,
+      vmName: spec.name,
+      reason: reason.slice(0, 1000),
+      createdAtMs: atMs,
+      step: programs[kind].first,
+      timeline: (notes ?? []).map((note) => ({
+        ...note,
+        atMs: note.atMs ?? atMs,
+        detail: note.detail.slice(0, 500),
+      })),
+      ...given,
+    };
+    store.operations.put(record);
+    store.desired.set(vm, { waitingReason: null });
+    this.#world.event('operation.started', `vm/${spec.name}`, `${kind} of ${spec.name}: ${reason}`, {
+      operation: record.id,
+      kind,
+      host: record.host,
+      targetHost: record.targetHost,
+    });
+    return record;
+  }
+
+  /** One turn for each operation that is not in the middle of a step. */
+  turn(): void {
+    for (const { id } of this.#world.store.operations.active()) {
+      const nowMs = this.#env.nowMs();
+      const turn = this.#turns.get(id) ?? { isBusy: false, sinceMs: nowMs, stepSinceMs: nowMs };
+      this.#turns.set(id, turn);
+      if (turn.isBusy) continue;
+      turn.isBusy = true;
+      void this.#advance(id, turn).finally(() => {
+        turn.isBusy = false;
+      });
+    }
+  }
+
+  view(record: OperationRecord): OperationView {
+    return { ...toView(record), progress: this.#progress.get(record.id) ?? null };
+  }
+
+  /** A restarted guest that runs already is nobody's business any more but a reader's of the timeline. */
+  yieldFor(vm: VmId): void {
+    const record = this.#world.store.operations.activeOf(vm);
+    if (record?.step === 'watch-ready') this.#apply(record, { kind: 'done' });
+  }
+
+  progress(progress: MigrationProgress): void {
+    if (this.#world.store.operations.activeOf(progress.vm)?.id === progress.operation)
+      this.#progress.set(progress.operation, progress);
+  }
+
+  /** Persisted before it is acknowledged: the agent repeats it until then. */
+  migrationEnded(side: 'source' | 'target', migration: MigrationRecord): void {
+    const { store } = this.#world;
+    const record = store.operations.get(migration.operation);
+    if (record === undefined || record.kind !== 'vm-migrate') return;
+    store.transaction(() => {
+      const ended = { ...record.ended, [side]: migration };
+      const isLate = isEnded(record) && record.migration === null;
+      store.operations.put({ ...record, ended, ...(isLate ? { migration } : {}) });
+    });
+    this.#world.changes.notify();
+  }
+
+  async #advance(id: OperationId, turn: Turn): Promise<void> {
+    for (;;) {
+      const record = this.#world.store.operations.get(id);
+      if (record === undefined || isEnded(record)) {
+        this.#forget(id);
+        return;
+      }
+      const result = await this.#step(record, turn);
+      // Records of a migration may have come in meanwhile.
+      const current = this.#world.store.operations.get(id);
+      if (current === undefined || isEnded(current)) return;
+      const isNewStep = 'step' in result && result.step !== undefined && result.step !== current.step;
+      this.#apply(current, result);
+      if (isNewStep) turn.stepSinceMs = this.#env.nowMs();
+      if (result.kind !== 'next') return;
+    }
+  }
+
+  async #step(record: OperationRecord, turn: Turn): Promise<StepResult> {
+    const inventory = this.#world.inventory();
+    const vm = inventory.vms.find(({ spec }) => spec.id === record.vm);
+    const step = programs[record.kind].steps[record.step];
+    try {
+      invariant(vm !== undefined, `${record.vm} is in the inventory`);
+      invariant(step !== undefined, `${record.kind} has a step ${record.step}`);
+      const nowMs = this.#env.nowMs();
+      const elapsedMs = nowMs - turn.sinceMs;
+      return await step({
+        env: this.#env,
+        record,
+        vm,
+        inventory,
+        elapsedMs,
+        inStepMs: nowMs - turn.stepSinceMs,
+      });
+    } catch (error) {
+      this.#log.error({ operation: record.id, step: record.step, err: error }, 'a step failed');
+      return { kind: 'failed', problem: toProblem(error) };
+    }
+  }
+
+  #apply(record: OperationRecord, result: StepResult): void {
+    const { store } = this.#world;
+    const atMs = this.#env.wallMs();
+    const notes = (result.notes ?? []).map((note) => ({ ...note, atMs, detail: note.detail.slice(0, 500) }));
+    const next: OperationRecord = {
+      ...record,
+      ...result.record,
+      state: 'running',
+      timeline: [...record.timeline, ...notes].slice(-200),
+      ...endOf(result, atMs),
+    };
+    if ((result.kind === 'next' || result.kind === 'wait') && result.step !== undefined)
+      next.step = result.step;
+    const waitingReason = result.kind === 'wait' ? result.reason : null;
+    if (!hasChanged(record, next, result) && store.desired.get(record.vm).waitingReason === waitingReason)
+      return;
+    store.transaction(() => {
+      store.operations.put(next);
+      this.#decide(record, result, waitingReason);
+      if (isEnded(next)) this.#tellEnd(next);
+    });
+    if (result.refusal !== undefined) this.#world.refused(record.vm, result.refusal);
+    if (next.state === 'failed') this.#world.startFailed(next);
+    if (record.step === 'start' && result.record?.epoch != null)
+      this.onPoweredOn?.(record.vm, result.record.epoch);
+    if (isEnded(next)) this.#forget(next.id);
+    this.#world.changes.notify();
+  }
+
+  #decide(record: OperationRecord, result: StepResult, waitingReason: string | null): void {
+    const { store } = this.#world;
+    const spec = store.vms.get(record.vm);
+    invariant(spec !== undefined, 'a VM outlives its operation');
+    if (result.deletesVm === true) {
+      store.deletedVms.add(spec.id, spec.name);
+      store.vms.delete(spec.id);
+      store.desired.forget(spec.id);
+      return;
+    }
+    if (result.power !== undefined) store.vms.put({ ...spec, power: result.power });
+    this.#world.decide(record.vm, { ...result.desired, waitingReason });
+  }
+
+  #tellEnd(record: OperationRecord): void {
+    const { kind, vmName, problem, id, host, targetHost } = record;
+    const message =
+      problem === null ? `${kind} of ${vmName} succeeded` : `${kind} of ${vmName}: ${problem.message}`;
+    this.#world.event(`operation.${record.state}`, `vm/${vmName}`, message, {
+      operation: id,
+      kind,
+      host,
+      targetHost,
+      ...(problem === null ? {} : { code: problem.code }),
+    });
+  }
+
+  #forget(id: OperationId): void {
+    this.#turns.delete(id);
+    this.#progress.delete(id);
+  }
+}
+
+function endOf(result: StepResult, atMs: number): Partial<OperationRecord> {
+  if (result.kind === 'done') return { state: 'succeeded', step: 'ended', endedAtMs: atMs };
+  if (result.kind !== 'failed') return {};
+  const { code, message, details } = result.problem;
+  const problem = { code, message: message.slice(0, 4096), details: { ...details } };
+  return { state: 'failed', step: 'ended', endedAtMs: atMs, problem };
+}
+
+function hasChanged(before: OperationRecord, after: OperationRecord, result: StepResult): boolean {
+  return (
+    result.kind !== 'wait' ||
+    before.step !== after.step ||
+    before.state !== after.state ||
+    result.desired !== undefined ||
+    Object.keys(result.record ?? {}).length > 0 ||
+    (result.notes ?? []).length > 0
+  );
+}
+
+const blank: Omit<
+  OperationRecord,
+  'id' | 'kind' | 'vm' | 'vmName' | 'reason' | 'createdAtMs' | 'step' | 'timeline'
+> = {
+  state: 'pending',
+  host: null,
+  targetHost: null,
+  endedAtMs: null,
+  problem: null,
+  migration: null,
+  isPinned: false,
+  expectEpoch: 0,
+  epoch: null,
+  attempts: 0,
+  downtimeBudgetMs: null,
+  deadlineMs: null,
+  source: null,
+  ended: { source: null, target: null },
+  cancelProblem: null,
+  formerHost: null,
+};

@@ -1,0 +1,216 @@
+/**
+ * vm-migrate: intent, source, target, outcome. The coordinator only introduces the two to each other; the commit
+ * is the source's passing of the lease (safety: Commit point of a migration). What neither side tells is read
+ * from the lease, never guessed.
+ */
+import {
+  IpV4Address,
+  invariant,
+  type LeaseView,
+  type MigrationRecord,
+  OperationError,
+  type Problem,
+  toProblem,
+} from '@skein/shared';
+import {
+  isFailed,
+  isOutcomeUnknown,
+  isReachable,
+  liveCopy,
+  type OperationProgram,
+  type StepContext,
+  type StepResult,
+} from './operation.ts';
+
+const commandDeadlineMs = 10_000;
+const cancelDeadlineMs = 3000;
+/** After its deadline a migration has this long to tell its outcome itself. */
+const outcomeGraceMs = 10_000;
+/** After the commit the source re-hashes its frozen memory: that record is worth this wait. */
+const fullRecordWaitMs = 10_000;
+/** One side says that it ended, the other one nothing: then the lease is asked. */
+const otherSideWaitMs = 2000;
+
+export const vmMigrate: OperationProgram = {
+  kind: 'vm-migrate',
+  first: 'source',
+  steps: {
+    source: tellSource,
+    target: tellTarget,
+    'watch-migration': watch,
+    'watch-record': watchRecord,
+    cancel,
+    resolve,
+  },
+};
+
+async function tellSource(context: StepContext): Promise<StepResult> {
+  const { env, vm, record } = context;
+  const { from, to, epoch, downtimeBudgetMs, deadlineMs } = plan(context);
+  if (record.ended.source !== null) return { kind: 'next', step: 'watch-migration' };
+  const body = { operation: record.id, vm: vm.spec.id, epoch, targetHost: to, downtimeBudgetMs, deadlineMs };
+  try {
+    const source = await env.command(from, 'migration.source', body, commandDeadlineMs);
+    return {
+      kind: 'next',
+      step: 'target',
+      record: { source },
+      notes: [{ name: 'source ready', detail: `${from} awaits ${to} on its migration network` }],
+    };
+  } catch (error) {
+    const problem = toProblem(error);
+    // Whether it heard us is unknown: it must not begin behind our back.
+    if (isOutcomeUnknown(problem)) return callOff(problem);
+    return { kind: 'failed', problem };
+  }
+}
+
+async function tellTarget(context: StepContext): Promise<StepResult> {
+  const { env, vm, record } = context;
+  const { from, to, epoch, deadlineMs } = plan(context);
+  const { source } = record;
+  invariant(source !== null, 'the source said where it listens');
+  const { id, name, machine } = vm.spec;
+  const body = {
+    operation: record.id,
+    vm: id,
+    name,
+    machine,
+    epoch,
+    sourceHost: from,
+    sourceAddress: IpV4Address.parse(source.address),
+    sourcePort: source.port,
+    deadlineMs,
+  };
+  try {
+    await env.command(to, 'migration.target', body, commandDeadlineMs);
+    return {
+      kind: 'next',
+      step: 'watch-migration',
+      notes: [{ name: 'target ready', detail: `${to} reserved its memory and dials ${from}` }],
+    };
+  } catch (error) {
+    return callOff(toProblem(error));
+  }
+}
+
+function callOff(problem: Problem): StepResult {
+  return {
+    kind: 'next',
+    step: 'cancel',
+    record: { cancelProblem: problem },
+    notes: [{ name: 'called off', detail: problem.message }],
+  };
+}
+
+/** Before the commit it ends the migration, after it nothing; what it came to shows in the records or the lease. */
+async function cancel(context: StepContext): Promise<StepResult> {
+  const { from, to } = plan(context);
+  const [isSourceTold] = await Promise.all([isCancelled(context, from), isCancelled(context, to)]);
+  return { kind: 'next', step: isSourceTold ? 'watch-migration' : 'resolve' };
+}
+
+function watch(context: StepContext): StepResult {
+  const { record, inventory, inStepMs } = context;
+  const { from, to, epoch, deadlineMs } = plan(context);
+  const { source, target } = record.ended;
+  const committed = [source, target].find((side) => side?.outcome === 'committed');
+  if (committed != null) return commit(to, committed.epochAfter);
+  if (source?.outcome === 'aborted') return aborted(source, record.cancelProblem);
+  const copy = liveCopy(context);
+  if (copy !== null && copy.host === to && copy.report.epoch > epoch) return commit(to, copy.report.epoch);
+  const isOneSided = target !== null || source !== null || record.cancelProblem !== null;
+  const isOver = inStepMs > deadlineMs + outcomeGraceMs || (isOneSided && inStepMs > otherSideWaitMs);
+  if (isOver || isFailed(inventory, from)) return { kind: 'next', step: 'resolve' };
+  return { kind: 'wait', reason: null };
+}
+
+/** It runs on the target; the fuller record is waited for a little. */
+function watchRecord(context: StepContext): StepResult {
+  const { record, inventory, inStepMs } = context;
+  const { from } = plan(context);
+  const { source, target } = record.ended;
+  const records = [source, target].filter((side): side is MigrationRecord => side?.outcome === 'committed');
+  const full = records.find(({ stateHashSourceFull }) => stateHashSourceFull !== null);
+  const isSourceGone = isFailed(inventory, from);
+  if (full === undefined && !isSourceGone && inStepMs < fullRecordWaitMs)
+    return { kind: 'wait', reason: null };
+  const best = full ?? records[0] ?? null;
+  return {
+    kind: 'done',
+    record: { migration: best },
+    notes: [{ name: 'closed', detail: best === null ? 'no side told its record' : 'the record is kept' }],
+  };
+}
+
+async function resolve(context: StepContext): Promise<StepResult> {
+  const { env, vm, record, inventory } = context;
+  const { from, to, epoch } = plan(context);
+  const { source } = record.ended;
+  if (source?.outcome === 'committed') return commit(to, source.epochAfter);
+  if (source?.outcome === 'aborted') return aborted(source, record.cancelProblem);
+  const lease = await env.readLease(vm.spec.id).catch((error: unknown) => toProblem(error));
+  if (lease !== null && 'code' in lease)
+    return {
+      kind: 'wait',
+      reason: `the outcome is unknown until the storage service answers: ${lease.message}`,
+    };
+  if (lease !== null && lease.epoch > epoch) return resolvedByEpoch(lease, to);
+  // The old epoch still stands. That is final only when the source can pass it no more.
+  const mayPass = lease !== null && lease.remainingMs > 0;
+  if (!mayPass) return notPassed(context, `${from} lost the lease before it passed to ${to}`);
+  const copy = liveCopy(context);
+  const isBack = copy?.host === from && copy.report.epoch === epoch && copy.report.state === 'running';
+  if (isBack && (await isCancelled(context, from))) return notPassed(context, `${from} goes on with it`);
+  const state = isReachable(inventory, from) ? 'still at it' : 'not to be reached';
+  return { kind: 'wait', reason: `${from} is ${state} and could still pass the lease` };
+}
+
+function resolvedByEpoch(lease: LeaseView, to: string): StepResult {
+  if (lease.owner === to || lease.owner === null) return commit(to, lease.epoch);
+  // The source took it back: a new epoch, the old owner.
+  const { owner, epoch } = lease;
+  return { ...fail(`${owner} took the lease back at epoch ${epoch}`), desired: { host: owner, epoch } };
+}
+
+function commit(to: string, epoch: number): StepResult {
+  return {
+    kind: 'next',
+    step: 'watch-record',
+    record: { epoch },
+    desired: { host: to, epoch },
+    notes: [{ name: 'committed', detail: `the lease passed to ${to}, epoch ${epoch}` }],
+  };
+}
+
+function aborted(migration: MigrationRecord, cause: Problem | null): StepResult {
+  const why = cause?.message ?? migration.reason ?? 'no reason was given';
+  return {
+    ...fail(`the migration to ${migration.to} was given up, it runs on at ${migration.from}: ${why}`),
+    record: { migration },
+  };
+}
+
+function notPassed({ record }: StepContext, what: string): StepResult {
+  const { cancelProblem } = record;
+  return fail(cancelProblem === null ? what : `${what}: ${cancelProblem.message}`);
+}
+
+async function isCancelled({ env, record }: StepContext, host: string): Promise<boolean> {
+  return env.command(host, 'migration.cancel', { operation: record.id }, cancelDeadlineMs).then(
+    () => true,
+    () => false,
+  );
+}
+
+function plan({ record }: StepContext) {
+  const { host: from, targetHost: to, expectEpoch: epoch, downtimeBudgetMs, deadlineMs } = record;
+  invariant(from !== null && to !== null, 'a migration has a source and a target');
+  invariant(downtimeBudgetMs !== null && deadlineMs !== null, 'a migration has its limits');
+  return { from, to, epoch, downtimeBudgetMs, deadlineMs };
+}
+
+function fail(message: string) {
+  const problem = toProblem(new OperationError({ code: 'migration.aborted', message }));
+  return { kind: 'failed', problem } as const;
+}

@@ -1,0 +1,171 @@
+/**
+ * Consoles of guests for people's programs: who is attached to a VM hears it wherever it runs, across migrations
+ * and restarts, each told by a marker. Positions of the bytes let the streams of two hosts be joined without a gap.
+ */
+import { type ConsoleOutput, type Epoch, type HostName, toProblem, type VmId } from '@skein/shared';
+import type { Environment } from '../env.ts';
+import type { Sighting } from '../policy/inventory.ts';
+
+export interface ConsoleReader {
+  output(bytes: Uint8Array): void;
+  marker(text: string): void;
+}
+
+interface Place {
+  readonly host: HostName;
+  readonly epoch: Epoch;
+}
+
+interface Feed {
+  readonly vm: VmId;
+  readonly name: string;
+  readonly readers: Set<ConsoleReader>;
+  place: Place | null;
+  isAttached: boolean;
+  isAttaching: boolean;
+  /** Position of the next byte to be told. */
+  position: number;
+  backlog: Uint8Array;
+  /** Output that came while the reply with the backlog was still on its way. */
+  early: ConsoleOutput[];
+}
+
+const backlogBytesMax = 64 << 10;
+const earlyMax = 1000;
+const attachDeadlineMs = 3000;
+const powerOnsKept = 10_000;
+
+export class Consoles {
+  readonly #env: Environment;
+  readonly #input: (host: HostName, vm: VmId, bytes: Uint8Array) => void;
+  readonly #feeds = new Map<VmId, Feed>();
+  /** Epochs that began with a power-on, not with a migration. */
+  readonly #poweredOn = new Set<string>();
+
+  constructor(env: Environment, input: (host: HostName, vm: VmId, bytes: Uint8Array) => void) {
+    this.#env = env;
+    this.#input = input;
+  }
+
+  poweredOn(vm: VmId, epoch: Epoch): void {
+    this.#poweredOn.add(`${vm}/${epoch}`);
+    for (const oldest of this.#poweredOn) {
+      if (this.#poweredOn.size <= powerOnsKept) break;
+      this.#poweredOn.delete(oldest);
+    }
+  }
+
+  /** Returns what the reader has missed: at most the last 64 KiB. */
+  async attach(vm: VmId, name: string, copy: Sighting | null, reader: ConsoleReader): Promise<Uint8Array> {
+    let feed = this.#feeds.get(vm);
+    if (feed === undefined) {
+      feed = {
+        vm,
+        name,
+        readers: new Set(),
+        place: null,
+        isAttached: false,
+        isAttaching: false,
+        position: 0,
+        backlog: new Uint8Array(0),
+        early: [],
+      };
+      this.#feeds.set(vm, feed);
+    }
+    if (!feed.isAttached && copy !== null) await this.#attachTo(feed, copy);
+    // Without an await in between: what follows the backlog is told as output.
+    feed.readers.add(reader);
+    return feed.backlog;
+  }
+
+  detach(vm: VmId, reader: ConsoleReader): void {
+    const feed = this.#feeds.get(vm);
+    if (feed === undefined) return;
+    feed.readers.delete(reader);
+    if (feed.readers.size > 0) return;
+    this.#feeds.delete(vm);
+    if (feed.place === null) return;
+    this.#env.command(feed.place.host, 'console.detach', { vm }, attachDeadlineMs).catch(() => {});
+  }
+
+  input(vm: VmId, bytes: Uint8Array): void {
+    const place = this.#feeds.get(vm)?.place;
+    if (place != null) this.#input(place.host, vm, bytes);
+  }
+
+  heard(host: HostName, output: ConsoleOutput): void {
+    const feed = this.#feeds.get(output.vm);
+    if (feed === undefined || feed.place?.host !== host) return;
+    if (feed.isAttaching) {
+      if (feed.early.length < earlyMax) feed.early.push(output);
+    } else this.#tell(feed, output.position, output.bytes);
+  }
+
+  /** An agent's link is new: it has forgotten who was attached. */
+  linkLost(host: HostName): void {
+    for (const feed of this.#feeds.values()) if (feed.place?.host === host) feed.isAttached = false;
+  }
+
+  /** Called at each change: consoles go where their VMs are. */
+  follow(find: (vm: VmId) => Sighting | null): void {
+    for (const feed of this.#feeds.values()) {
+      if (feed.isAttaching) continue;
+      const copy = find(feed.vm);
+      if (copy === null) this.#ended(feed);
+      else if (!feed.isAttached || feed.place?.host !== copy.host || feed.place.epoch !== copy.report.epoch)
+        void this.#attachTo(feed, copy);
+    }
+  }
+
+  #ended(feed: Feed): void {
+    if (feed.place === null) return;
+    this.#mark(feed, `${feed.name} does not run on ${feed.place.host} any more`);
+    feed.place = null;
+    feed.isAttached = false;
+  }
+
+  async #attachTo(feed: Feed, copy: Sighting): Promise<void> {
+    const { host } = copy;
+    const { epoch } = copy.report;
+    const before = feed.place;
+    const isRestarted = this.#poweredOn.has(`${feed.vm}/${epoch}`) && before?.epoch !== epoch;
+    feed.isAttaching = true;
+    feed.early = [];
+    feed.place = { host, epoch };
+    try {
+      const body = { vm: feed.vm };
+      const { position, backlog } = await this.#env.command(host, 'console.attach', body, attachDeadlineMs);
+      if (before !== null && before.epoch !== epoch) {
+        this.#mark(
+          feed,
+          isRestarted ? `${feed.name} was powered on on ${host}` : `${feed.name} moved to ${host}`,
+        );
+      } else if (before === null && feed.position > 0) this.#mark(feed, `${feed.name} runs on ${host}`);
+      if (isRestarted || position < feed.position) feed.position = 0;
+      this.#tell(feed, Math.max(0, position - backlog.length), backlog);
+      for (const output of feed.early) this.#tell(feed, output.position, output.bytes);
+      feed.isAttached = true;
+    } catch (error) {
+      // Tried again at the next change, which a status brings each second.
+      if (toProblem(error).code === 'vm.not-found') feed.place = before;
+    } finally {
+      feed.isAttaching = false;
+      feed.early = [];
+    }
+  }
+
+  /** Bytes that were told already are left out; a gap is the agent's, which keeps 64 KiB only. */
+  #tell(feed: Feed, position: number, bytes: Uint8Array): void {
+    const known = Math.max(0, feed.position - position);
+    if (known >= bytes.length) return;
+    const fresh = bytes.subarray(known);
+    feed.position = position + bytes.length;
+    const joined = Buffer.concat([feed.backlog, fresh]);
+    feed.backlog = new Uint8Array(joined.subarray(Math.max(0, joined.length - backlogBytesMax)));
+    for (const reader of feed.readers) reader.output(fresh);
+  }
+
+  #mark(feed: Feed, text: string): void {
+    for (const reader of feed.readers) reader.marker(text);
+  }
+}
