@@ -10,6 +10,7 @@ import {
   type VirtualSwitch,
 } from '@skein/network';
 import type { ClusterView, MacOwner, Segment, VmId } from '@skein/shared';
+import { releaseMemorySoon } from '../memory-release.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
 import type { PlugNic, SwitchCommand, SwitchEvent } from './switch-channel.ts';
 
@@ -107,6 +108,8 @@ export class SwitchLoop {
     this.#waiting = this.#waiting.filter((nic) => nic.vm !== vm);
     for (const { nic, port } of this.#plugged) if (nic.vm === vm) this.#switch.removePort(port);
     this.#plugged = this.#plugged.filter(({ nic }) => nic.vm !== vm);
+    // A receive ring's doorbell is a word of the machine's memory, and so all of it is held by this thread.
+    releaseMemorySoon();
   }
 
   #obeyView(view: ClusterView): void {
