@@ -3,7 +3,14 @@ import { dataAddress, dataBytes, tableBytes } from '../memory-map.ts';
 import { Random } from '../random.ts';
 import type { Fragment, InitialCsrs, Mode, TestProgram } from '../test-program.ts';
 import { choosePreviousMode, csrAccess, legalValues, statusAccess } from './csr.ts';
-import { floatBits, floatControl, floatOperation, loadFloat, reservedRounding } from './float.ts';
+import {
+  floatBits,
+  floatControl,
+  floatOperation,
+  freshOperation,
+  loadFloat,
+  reservedRounding,
+} from './float.ts';
 import { arithmetic, boundedLoop, forwardJump, loadConstant } from './integer.ts';
 import { atomic, loadOrStore, misalignedReservation, reservation, selfModifying } from './memory.ts';
 import {
@@ -28,6 +35,7 @@ import {
 export const kinds = [
   'integer',
   'memory',
+  'float',
   'float',
   'trap',
   'legal-values',
@@ -74,14 +82,15 @@ const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     loop,
   ],
   float: [
+    ...[plain(freshOperation), plain(freshOperation), plain(freshOperation), plain(freshOperation)],
     ...[
       plain(floatOperation),
-      plain(floatOperation),
-      plain(floatOperation),
       plain(loadFloat),
-      plain(loadFloat),
+      plain(floatControl),
+      anyAccess,
+      loop,
+      plain(reservedRounding),
     ],
-    ...[plain(floatControl), anyAccess, loop, plain(reservedRounding)],
   ],
   trap: [
     rareJump,
@@ -144,7 +153,7 @@ export function generateProgram(seed: bigint, slot: number): TestProgram {
   const interrupt = random.pick([0x2, 0x20, 0x200] as const);
   const context: Context = { random, kind, mode, slot, interrupt };
   const isPaged = kind.endsWith('paging');
-  const fragmentCount = random.between(6, 24);
+  const fragmentCount = kind === 'float' ? random.between(20, 48) : random.between(6, 24);
   const fragments = Array.from({ length: fragmentCount }, () => random.pick(makers[kind])(context));
   // A jump into a window mostly ends the program.
   if (isPaged && mode !== 'M' && random.oneIn(2)) fragments.push(jumpToWindow(random, slot));
