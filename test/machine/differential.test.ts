@@ -3,6 +3,7 @@ import { layOutBatch, type Outcome } from './batch.ts';
 import { describeDifferences, differences } from './compare.ts';
 import { run } from './differential.ts';
 import { generateProgram, kinds } from './generate/generate-program.ts';
+import { slotsMax } from './memory-map.ts';
 import { Random } from './random.ts';
 import { record, trapBytes, trapCsrNames } from './record-layout.ts';
 import { runOnSkein } from './run-on-skein.ts';
@@ -12,7 +13,7 @@ const count = Number(process.env.SKEIN_DIFFERENTIAL_COUNT ?? 3000);
 const firstSeed = BigInt(process.env.SKEIN_DIFFERENTIAL_SEED ?? 20_261);
 
 const someBatch = layOutBatch(
-  Array.from({ length: 200 }, (_, slot) => generateProgram(new Random(BigInt(slot)).bits64(), slot)),
+  Array.from({ length: slotsMax }, (_, slot) => generateProgram(new Random(BigInt(slot)).bits64(), slot)),
 );
 
 function word(bytes: Uint8Array, offset: number): bigint {
