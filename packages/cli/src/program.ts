@@ -70,7 +70,7 @@ function report(error: unknown, args: readonly string[]): number {
   if (wantsJson(args)) {
     process.stderr.write(`${JSON.stringify({ ...problemDetails(failure), exitCode })}\n`);
   } else {
-    process.stderr.write(`skein: ${failure.message}\n`);
+    process.stderr.write(`skein: ${failure.message.replace('\n(', ' (')}\n`);
   }
   return exitCode;
 }

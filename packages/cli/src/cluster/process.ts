@@ -23,7 +23,7 @@ const programs: Readonly<Record<ProcessRole, string>> = {
 const readyDeadlineMs = 30_000;
 const pollMs = 20;
 /** Programs close by themselves within 3 s of SIGTERM; then they are killed. */
-const closeDeadlineMs = 5000;
+const closeDeadlineMsDefault = 5000;
 const killDeadlineMs = 2000;
 const logTailBytes = 2000;
 
@@ -159,6 +159,7 @@ export async function isRunning(process: Pick<ClusterProcess, 'pid' | 'configFil
 /** Ends processes together: SIGTERM, and SIGKILL for those that do not obey. Returns those that had to be killed. */
 export async function stopProcesses(
   processes: readonly ClusterProcess[],
+  closeDeadlineMs = closeDeadlineMsDefault,
 ): Promise<readonly ClusterProcess[]> {
   await signalAll(processes, 'SIGTERM');
   const stubborn = await stillRunningAfter(processes, closeDeadlineMs);

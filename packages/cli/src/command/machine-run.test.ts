@@ -1,0 +1,75 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runSkein } from '../testing/run-skein.ts';
+import { emitExit, tinyImage, uartAddress } from '../testing/tiny-image.ts';
+
+let folder = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-machine-run-'));
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function imageFile(name: string, image: Uint8Array): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, image);
+  return path;
+}
+
+describe('skein machine run', () => {
+  it("exits with the guest's own exit code and prints what the guest printed, and nothing else", async () => {
+    const kernel = await imageFile(
+      'hello',
+      tinyImage((a) => {
+        a.li('t0', uartAddress);
+        for (const character of 'hello\n') {
+          a.li('t1', character.charCodeAt(0));
+          a.sb('t1', 0, 't0');
+        }
+        emitExit(a, 42);
+      }),
+    );
+    expect(await runSkein(['machine', 'run', '--kernel', kernel])).toEqual({
+      exitCode: 42,
+      stdout: 'hello\n',
+      stderr: '',
+    });
+  });
+
+  it('passes typed bytes to the guest, which waits for them without burning time', async () => {
+    const kernel = await imageFile(
+      'echo',
+      tinyImage((a) => {
+        a.li('t0', uartAddress);
+        a.li('t3', '.'.charCodeAt(0));
+        a.label('wait');
+        a.lbu('t1', 5, 't0');
+        a.andi('t1', 't1', 1);
+        a.beqz('t1', 'wait');
+        a.lbu('t2', 0, 't0');
+        a.sb('t2', 0, 't0');
+        a.bne('t2', 't3', 'wait');
+        emitExit(a, 0);
+      }),
+    );
+    const run = await runSkein(['machine', 'run', '--kernel', kernel], { input: 'abc.' });
+    expect(run).toEqual({ exitCode: 0, stdout: 'abc.', stderr: '' });
+  });
+
+  it.each([
+    ['a kernel that is not there', ['--kernel', '/nonexistent/kernel'], /cannot read \/nonexistent\/kernel/],
+    ['a kernel that is none', ['--kernel', process.execPath], /RISC-V|riscv|ELF/i],
+    ['an impossible memory size', ['--memory', '3'], /whole number of MiB from 64 to 3072/],
+    ['an unknown option', ['--memroy', '64'], /unknown option '--memroy'/],
+    ['an initrd without a kernel', ['--initrd', '/dev/null'], /--initrd needs --kernel/],
+    ['an image that is not there', ['--image', '0'.repeat(64)], /no guest image 0{64}/],
+  ])('fails with 125 and one clear message for %s', async (_case, args, message) => {
+    const run = await runSkein(['machine', 'run', ...args]);
+    expect(run.stderr).toMatch(message);
+    expect(run.stderr.trim().split('\n')).toHaveLength(1);
+    expect([run.exitCode, run.stdout]).toEqual([125, '']);
+  });
+});

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  brokenCount,
+  longestGapMs,
+  lostPings,
+  parseEchoReply,
+  parsePingSummary,
+  parseTick,
+} from './readings.ts';
+
+describe('what guests print', () => {
+  it('is read only when a line is whole', () => {
+    expect(parseTick('t 17 123456789')).toEqual({ counter: 17, guestNs: 123_456_789n });
+    expect(parseEchoReply('p 3 512 99')).toEqual({ sequence: 3, roundTripUs: 512, guestNs: 99n });
+    for (const line of ['t 17', 't 17 1x', 'at 1 2', 'g1:~# t 1 2', 'p 1 2', 'p 1 2 3 4', '']) {
+      expect([parseTick(line), parseEchoReply(line)]).toEqual([null, null]);
+    }
+  });
+
+  it("busybox's summary of a ping is found in what it prints", () => {
+    const text =
+      '\n--- 10.77.0.12 ping statistics ---\n5 packets transmitted, 4 packets received, 20% packet loss\n';
+    expect(parsePingSummary(text)).toEqual({ sent: 5, received: 4 });
+    expect(parsePingSummary('ping: bad address')).toBeNull();
+  });
+});
+
+describe('figures from readings', () => {
+  it('the longest gap is the largest difference of neighbours', () => {
+    const at = (...ms: number[]) => ms.map((value) => ({ guestNs: BigInt(value) * 1_000_000n }));
+    expect(longestGapMs(at(0, 10, 95, 105))).toBe(85);
+    expect(longestGapMs(at(5))).toBe(0);
+  });
+
+  it('lost pings are those between the first and the last answer that have none, in whatever order answers come', () => {
+    const replies = fc.uniqueArray(fc.integer({ min: 1, max: 500 }), { minLength: 1 });
+    fc.assert(
+      fc.property(replies, (sequences) => {
+        const lost = lostPings(sequences.map((sequence) => ({ sequence, roundTripUs: 1, guestNs: 1n })));
+        const all = Math.max(...sequences) - Math.min(...sequences) + 1;
+        expect(lost).toBe(all - sequences.length);
+      }),
+    );
+  });
+
+  it('a count that skips, repeats or goes back is told with its place', () => {
+    const counted = (...counters: number[]) => counters.map((counter) => ({ counter, guestNs: 0n }));
+    expect(brokenCount(counted(7, 8, 9))).toBeNull();
+    expect(brokenCount(counted(7, 9))).toBe('after 7 came 9');
+    expect(brokenCount(counted(7, 8, 8))).toBe('after 8 came 8');
+    expect(brokenCount(counted(7, 1))).toBe('after 7 came 1');
+  });
+});
