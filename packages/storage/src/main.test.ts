@@ -1,5 +1,5 @@
 /** The storage service as its own process: what survives its death, and how it refuses to start. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
@@ -53,7 +53,7 @@ async function run({ directory, config }: Cluster, limit?: number): Promise<Runn
       : [
           'bash',
           '-c',
-          'ulimit -f "$0" && exec "$@"',
+          'ulimit -S -f "$0" && exec "$@"',
           String(limit),
           process.execPath,
           main,
@@ -149,7 +149,7 @@ describe('the storage service', () => {
     }
   });
 
-  it('[LEASE-8] refuses changes on a full disk with a stable code, renews on, and loses nothing', async () => {
+  it('[LEASE-8] refuses changes on a full disk with a stable code, renews on, and goes on when there is room', async () => {
     const made = await cluster();
     const { authentication } = made;
     const bootId = freshBoot();
@@ -165,6 +165,12 @@ describe('the storage service', () => {
     expect(granted.length).toBeGreaterThan(5);
     expect(granted.length).toBeLessThan(50);
     for (const vm of granted) expect((await h1.renew(vm, 1)).epoch).toBe(1);
+
+    execFileSync('prlimit', ['--pid', String(running.child.pid), '--fsize=unlimited']);
+    for (const vm of [freshVm(), freshVm()]) {
+      await h1.acquire(vm, 0);
+      granted.push(vm);
+    }
     await kill(running);
 
     const again = await start(made);
