@@ -31,6 +31,7 @@ export type CreateVmRequest = z.infer<typeof CreateVmRequest>;
 
 /** POST /v1/vms/{name}/start */
 export const StartVmRequest = z.strictObject({ host: HostName.optional() });
+export type StartVmRequest = z.infer<typeof StartVmRequest>;
 
 /** POST /v1/vms/{name}/migrate */
 export const MigrateVmRequest = z.strictObject({
