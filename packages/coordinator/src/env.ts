@@ -14,8 +14,6 @@ export interface Environment {
   /** Unix time in ms, for people: orders nothing. */
   wallMs(): number;
   randomHex(bytes: number): string;
-  /** Resolves at the next change of anything, or after the time. */
-  nextChange(timeoutMs: number): Promise<void>;
   /** @throws OperationError link.closed, link.timeout */
   readLease(vm: VmId): Promise<LeaseView | null>;
   /** @throws OperationError link.closed, link.timeout */

@@ -1,1 +1,1 @@
-export {};
+export { type CoordinatorOptions, type RunningCoordinator, startCoordinator } from './coordinator.ts';

@@ -37,6 +37,7 @@ export interface AgentSessionsOptions {
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly view: () => ClusterView;
+  readonly onLinkClosed: (host: HostName) => void;
   readonly onMigrationEnded: (host: HostName, side: 'source' | 'target', record: MigrationRecord) => void;
   readonly onMigrationProgress: (host: HostName, progress: MigrationProgress) => void;
   readonly onConsole: (host: HostName, output: ConsoleOutput) => void;
@@ -133,7 +134,9 @@ export class AgentSessions {
     this.#openedAtMs.set(link, nowMs());
     void link.closed.then(({ code, message }) => {
       log.info({ host: name, role, code, message }, 'agent link ended');
-      if (role === 'agent') world.linkClosed(name, link);
+      if (role !== 'agent') return;
+      world.linkClosed(name, link);
+      this.#options.onLinkClosed(name);
     });
   }
 

@@ -1,0 +1,132 @@
+/** The HTTP application: guards, routes, and what each route answers. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { type ClusterInfo, OperationError } from '@skein/shared';
+import type { Logger } from 'pino';
+import type { Environment } from '../env.ts';
+import type { Executor } from '../operations/executor.ts';
+import type { World } from '../world.ts';
+import type { Commands } from './commands.ts';
+import { eventStream } from './event-stream.ts';
+import { checkHost, checkToken, limitBody } from './guards.ts';
+import { changeOnce } from './once.ts';
+import { invalidRequest, problemResponse } from './problems.ts';
+import { routes } from './routes.ts';
+import { hostView, vmView } from './views.ts';
+
+export interface AppOptions {
+  readonly world: World;
+  readonly env: Environment;
+  readonly executor: Executor;
+  readonly commands: Commands;
+  readonly token: Uint8Array;
+  readonly info: () => ClusterInfo;
+  readonly log: Logger;
+}
+
+export function createApp(options: AppOptions): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook: (result, context) =>
+      result.success ? undefined : problemResponse(context, invalidRequest(result.error)),
+  });
+  app.onError((error, context) => {
+    const known = knownError(error);
+    if (!(known instanceof OperationError)) options.log.error({ err: error }, 'a request failed');
+    return problemResponse(context, known);
+  });
+  app.notFound((context) => {
+    const message = `there is nothing at ${context.req.method} ${context.req.path.slice(0, 200)}`;
+    return problemResponse(context, new OperationError({ code: 'request.invalid', message }), 404);
+  });
+  app.use('*', checkHost(), checkToken(options.token), limitBody());
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  addReading(app, options);
+  addChanges(app, options);
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Skein', version: options.info().version } });
+  return app;
+}
+
+function addReading(app: OpenAPIHono, { world, executor, info }: AppOptions): void {
+  app.openapi(routes.cluster, (context) => context.json(info(), 200));
+  app.openapi(routes.hosts, (context) => {
+    const { vms } = world.inventory();
+    return context.json(
+      world.hostList.map((host) => hostView(host, vms)),
+      200,
+    );
+  });
+  app.openapi(routes.host, (context) => {
+    const host = world.host(context.req.valid('param').name);
+    return context.json(hostView(host, world.inventory().vms), 200);
+  });
+  app.openapi(routes.vms, (context) => {
+    const inventory = world.inventory();
+    const views = inventory.vms.map((vm) => vmView(vm, inventory));
+    return context.json(
+      views.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      200,
+    );
+  });
+  app.openapi(routes.vm, (context) => {
+    const { id } = world.vm(context.req.valid('param').name);
+    const inventory = world.inventory();
+    const vm = inventory.vms.find(({ spec }) => spec.id === id);
+    if (vm === undefined) throw new OperationError({ code: 'vm.not-found', message: `there is no VM ${id}` });
+    return context.json(vmView(vm, inventory), 200);
+  });
+  app.openapi(routes.operations, (context) => {
+    const records = world.store.operations.list(context.req.valid('query').limit);
+    return context.json(
+      records.map((record) => executor.view(record)),
+      200,
+    );
+  });
+  app.openapi(routes.operation, (context) => {
+    const { id } = context.req.valid('param');
+    const record = world.store.operations.get(id);
+    if (record === undefined) {
+      throw new OperationError({ code: 'operation.not-found', message: `there is no operation ${id}` });
+    }
+    return context.json(executor.view(record), 200);
+  });
+  app.openapi(routes.events, (context) => {
+    const { after, limit } = context.req.valid('query');
+    const lastId = Number(context.req.header('last-event-id') ?? Number.NaN);
+    const cursor = Number.isSafeInteger(lastId) && lastId >= 0 ? lastId : (after ?? 0);
+    if (context.req.header('accept')?.includes('text/event-stream') === true) {
+      return eventStream(context, world, cursor) as never;
+    }
+    const events = world.store.events.after(cursor, limit);
+    return context.json({ events, next: events.at(-1)?.sequence ?? cursor }, 200);
+  });
+}
+
+function addChanges(app: OpenAPIHono, { world, commands, env }: AppOptions): void {
+  app.openapi(routes.create, (context) => {
+    const body = context.req.valid('json');
+    return changeOnce(context, world, body, env.wallMs(), () => commands.create(body)) as never;
+  });
+  app.openapi(routes.start, (context) => {
+    const { name } = context.req.valid('param');
+    const body = context.req.valid('json');
+    return changeOnce(context, world, body, env.wallMs(), () => commands.start(name, body)) as never;
+  });
+  app.openapi(routes.stop, (context) => {
+    const { name } = context.req.valid('param');
+    return changeOnce(context, world, null, env.wallMs(), () => commands.stop(name)) as never;
+  });
+  app.openapi(routes.migrate, (context) => {
+    const { name } = context.req.valid('param');
+    const body = context.req.valid('json');
+    return changeOnce(context, world, body, env.wallMs(), () => commands.migrate(name, body)) as never;
+  });
+  app.openapi(routes.remove, (context) => {
+    const { name } = context.req.valid('param');
+    return changeOnce(context, world, null, env.wallMs(), () => commands.delete(name)) as never;
+  });
+}
+
+/** Hono reports a body that is not JSON as an exception of its own, with a status. */
+function knownError(error: Error): Error {
+  if (error instanceof OperationError || (error as { status?: number }).status !== 400) return error;
+  return new OperationError({ code: 'request.invalid', message: error.message, cause: error });
+}

@@ -1,0 +1,131 @@
+/** The REST API's routes with their schemas: requests are validated by them, OpenAPI is generated from them. */
+import { createRoute } from '@hono/zod-openapi';
+import {
+  ChangeReply,
+  ClusterEvent,
+  ClusterInfo,
+  CreateVmRequest,
+  HostName,
+  HostView,
+  MigrateVmRequest,
+  Name,
+  OperationId,
+  OperationView,
+  StartVmRequest,
+  VmView,
+} from '@skein/shared';
+import { z } from 'zod';
+import { ProblemDetails } from './problems.ts';
+
+const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } } });
+
+const answers = <T extends z.ZodType>(schema: T, description: string) => ({
+  200: { ...json(schema), description },
+  default: {
+    content: { 'application/problem+json': { schema: ProblemDetails } },
+    description: 'What went wrong, with a stable code',
+  },
+});
+
+const security = [{ token: [] }];
+const byVm = z.object({ name: Name });
+const change = answers(ChangeReply, 'The VM, and the operation to follow');
+const withBody = <T extends z.ZodType>(schema: T) => ({ ...json(schema), required: true });
+
+export const pageLimitMax = 1000;
+const limit = z.coerce.number().int().min(1).max(pageLimitMax).default(200);
+
+export const EventQuery = z.strictObject({ after: z.coerce.number().int().min(0).optional(), limit });
+export const EventPage = z.strictObject({ events: z.array(ClusterEvent), next: z.int() });
+
+export const routes = {
+  cluster: createRoute({
+    method: 'get',
+    path: '/v1/cluster',
+    security,
+    responses: answers(ClusterInfo, 'The cluster'),
+  }),
+  hosts: createRoute({
+    method: 'get',
+    path: '/v1/hosts',
+    security,
+    responses: answers(z.array(HostView), 'All hosts, by name'),
+  }),
+  host: createRoute({
+    method: 'get',
+    path: '/v1/hosts/{name}',
+    security,
+    request: { params: z.object({ name: HostName }) },
+    responses: answers(HostView, 'One host'),
+  }),
+  vms: createRoute({
+    method: 'get',
+    path: '/v1/vms',
+    security,
+    responses: answers(z.array(VmView), 'All VMs, by name'),
+  }),
+  vm: createRoute({
+    method: 'get',
+    path: '/v1/vms/{name}',
+    security,
+    request: { params: byVm },
+    responses: answers(VmView, 'One VM, by name or id'),
+  }),
+  create: createRoute({
+    method: 'post',
+    path: '/v1/vms',
+    security,
+    request: { body: withBody(CreateVmRequest) },
+    responses: change,
+  }),
+  start: createRoute({
+    method: 'post',
+    path: '/v1/vms/{name}/start',
+    security,
+    request: { params: byVm, body: withBody(StartVmRequest) },
+    responses: change,
+  }),
+  stop: createRoute({
+    method: 'post',
+    path: '/v1/vms/{name}/stop',
+    security,
+    request: { params: byVm },
+    responses: change,
+  }),
+  migrate: createRoute({
+    method: 'post',
+    path: '/v1/vms/{name}/migrate',
+    security,
+    request: { params: byVm, body: withBody(MigrateVmRequest) },
+    responses: change,
+  }),
+  remove: createRoute({
+    method: 'delete',
+    path: '/v1/vms/{name}',
+    security,
+    request: { params: byVm },
+    responses: change,
+  }),
+  operations: createRoute({
+    method: 'get',
+    path: '/v1/operations',
+    security,
+    request: { query: z.strictObject({ limit }) },
+    responses: answers(z.array(OperationView), 'Operations, the newest first'),
+  }),
+  operation: createRoute({
+    method: 'get',
+    path: '/v1/operations/{id}',
+    security,
+    request: { params: z.object({ id: OperationId }) },
+    responses: answers(OperationView, 'One operation'),
+  }),
+  events: createRoute({
+    method: 'get',
+    path: '/v1/events',
+    security,
+    description: 'A page; with `Accept: text/event-stream` the stream, resumable with `Last-Event-ID`.',
+    request: { query: EventQuery },
+    responses: answers(EventPage, 'Events after a position, oldest first'),
+  }),
+};

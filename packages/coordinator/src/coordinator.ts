@@ -1,0 +1,164 @@
+/** The coordinator put together: store, sessions, operations, control loop, API. The real environment is made here. */
+import { randomBytes } from 'node:crypto';
+import {
+  type CoordinatorConfig,
+  type HostName,
+  OperationError,
+  type Timing,
+  timingDefaults,
+  type VmId,
+} from '@skein/shared';
+import type { Authentication, Identity } from '@skein/transport';
+import type { Logger } from 'pino';
+import { createApp } from './api/app.ts';
+import { Commands } from './api/commands.ts';
+import { type ApiServer, serveApi } from './api/server.ts';
+import { ControlLoop } from './control-loop.ts';
+import type { Environment } from './env.ts';
+import { Executor } from './operations/executor.ts';
+import { liveCopy } from './operations/operation.ts';
+import type { Sighting } from './policy/inventory.ts';
+import { AgentSessions } from './sessions/agents.ts';
+import { listenForClients } from './sessions/clients.ts';
+import { Consoles } from './sessions/consoles.ts';
+import { LeaseReader } from './sessions/leases.ts';
+import { Store } from './store/store.ts';
+import { World } from './world.ts';
+
+export interface CoordinatorOptions {
+  readonly config: CoordinatorConfig;
+  readonly clusterToken: Uint8Array;
+  readonly apiToken: Uint8Array;
+  readonly log: Logger;
+  readonly timing?: Timing;
+}
+
+export interface RunningCoordinator {
+  readonly apiPort: number;
+  readonly agentPort: number;
+  readonly clientPort: number;
+  close(): Promise<void>;
+}
+
+const version = '0.1.0';
+
+/** @throws OperationError store.corrupt, cluster.running, config.invalid, address.in-use, address.unavailable */
+export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
+  const { config } = options;
+  const segments = checkSegments(config);
+  const store = Store.open(config.stateDirectory);
+  const closers: (() => Promise<void> | void)[] = [() => store.close()];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+    const wallMs = (): number => Date.now();
+    const timing = options.timing ?? timingDefaults;
+    const world = new World({ store, segments, timing, nowMs, wallMs });
+    const running = await assemble(options, world, { nowMs, wallMs }, closers);
+    world.event(
+      'coordinator.started',
+      `cluster/${config.cluster}`,
+      `the coordinator started, process ${process.pid}`,
+    );
+    return { ...running, close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function assemble(
+  { config, clusterToken, apiToken, log }: CoordinatorOptions,
+  world: World,
+  clock: Pick<Environment, 'nowMs' | 'wallMs'>,
+  closers: (() => Promise<void> | void)[],
+): Promise<Omit<RunningCoordinator, 'close'>> {
+  const own: Identity = { role: 'coordinator', name: 'coordinator', bootId: randomBytes(16).toString('hex') };
+  const cluster: Authentication = { kind: 'token', token: clusterToken };
+  const { localAddress, address: host, port } = config.storage;
+  const leases = new LeaseReader({ host, port, localAddress, own, authentication: cluster });
+  closers.push(() => leases.close());
+  let agents: AgentSessions | null = null;
+  const env: Environment = {
+    ...clock,
+    randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+    readLease: (vm) => leases.read(vm),
+    listLeases: () => leases.list(),
+    command: async (name, command, body, deadlineMs) => {
+      if (agents !== null) return agents.command(name, command, body, deadlineMs);
+      throw new OperationError({ code: 'link.closed', message: 'the coordinator is starting' });
+    },
+  };
+  const executor = new Executor(world, env, log);
+  const consoles = new Consoles(env, (name, vm, bytes) => agents?.sendConsoleInput(name, vm, bytes));
+  executor.onPoweredOn = (vm, epoch) => consoles.poweredOn(vm, epoch);
+  const copyOf = (id: VmId): Sighting | null => copyIn(world, id);
+  const loop = new ControlLoop({
+    world,
+    env,
+    executor,
+    log,
+    sendView: (view) => agents?.sendView(view),
+    afterTurn: () => consoles.follow(copyOf),
+  });
+  const startedAtMs = clock.wallMs();
+  let clientPort = 0;
+  const commands = new Commands(world, executor, env);
+  const info = () => ({ cluster: config.cluster, version, pid: process.pid, clientPort, startedAtMs });
+  const app = createApp({ world, env, executor, commands, token: apiToken, info, log });
+
+  agents = await AgentSessions.start({
+    address: config.managementAddress,
+    port: config.agentPort,
+    own,
+    authentication: cluster,
+    world,
+    nowMs: clock.nowMs,
+    log,
+    view: () => loop.view,
+    onLinkClosed: (name: HostName) => consoles.linkLost(name),
+    onMigrationEnded: (_host, side, record) => executor.migrationEnded(side, record),
+    onMigrationProgress: (_host, progress) => executor.progress(progress),
+    onConsole: (name, output) => consoles.heard(name, output),
+  });
+  const sessions = agents;
+  closers.push(() => sessions.close());
+  const clients = await listenForClients({
+    address: config.managementAddress,
+    port: config.clientPort,
+    own,
+    authentication: { kind: 'token', token: apiToken },
+    world,
+    consoles,
+    copyOf,
+    log,
+  });
+  clientPort = clients.port;
+  closers.push(() => clients.close());
+  const api: ApiServer = await serveApi(app.fetch, config.managementAddress, config.apiPort);
+  closers.push(() => api.close());
+  loop.start();
+  closers.push(() => loop.stop());
+  return { apiPort: api.port, agentPort: agents.port, clientPort };
+}
+
+function copyIn(world: World, id: VmId): Sighting | null {
+  const inventory = world.inventory();
+  const vm = inventory.vms.find(({ spec }) => spec.id === id);
+  return vm === undefined ? null : liveCopy({ vm, inventory });
+}
+
+function checkSegments({ segments }: CoordinatorConfig): CoordinatorConfig['segments'] {
+  const problems: string[] = [];
+  for (const key of ['name', 'vni'] as const) {
+    const seen = new Set<string | number>();
+    for (const segment of segments) {
+      if (seen.has(segment[key])) problems.push(`two segments have the ${key} ${segment[key]}`);
+      seen.add(segment[key]);
+    }
+  }
+  if (problems.length === 0) return segments;
+  throw new OperationError({ code: 'config.invalid', message: problems.join('; ') });
+}

@@ -1,0 +1,19 @@
+/** The coordinator's process: `node main.ts --config FILE`. One JSON line on stdout says that it is ready. */
+import { CoordinatorConfig } from '@skein/shared';
+import { readTokenFile, runProgram } from '@skein/transport';
+import { pino } from 'pino';
+import { startCoordinator } from './coordinator.ts';
+
+await runProgram(CoordinatorConfig, async (config) => {
+  const log = pino({ name: 'coordinator', level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const clusterToken = await readTokenFile(config.clusterTokenFile);
+  const apiToken = await readTokenFile(config.apiTokenFile);
+  const { apiPort, agentPort, clientPort, close } = await startCoordinator({
+    config,
+    clusterToken,
+    apiToken,
+    log,
+  });
+  log.info({ apiPort, agentPort, clientPort }, 'listening');
+  return { ready: { address: config.managementAddress, apiPort, agentPort, clientPort }, close };
+});
