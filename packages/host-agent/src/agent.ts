@@ -20,6 +20,9 @@ import { MigrationService } from './migration/migration-service.ts';
 import { PeerLinks } from './network/peer-links.ts';
 import { SwitchHandle } from './network/switch-handle.ts';
 
+/** The first heartbeat follows the registration at once; without it the coordinator tells why. */
+const firstLeaseWaitMs = 5000;
+
 export interface RunningAgent {
   readonly identity: HostIdentity;
   close(): Promise<void>;
@@ -121,6 +124,8 @@ export async function startAgent(
     },
   });
   await session.registered;
+  // Ready means: something can be placed here.
+  await leases.awaitHostLease(firstLeaseWaitMs);
   return {
     identity,
     close: async () => {
