@@ -1,0 +1,83 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { runSkein, type SkeinRun } from '../testing/run-skein.ts';
+import {
+  answerJson,
+  exampleHost,
+  exampleOperation,
+  exampleVm,
+  ScriptedApi,
+} from '../testing/scripted-api.ts';
+
+let folder = '';
+let api: ScriptedApi;
+const vms = [
+  exampleVm,
+  { ...exampleVm, name: 'web2', state: 'waiting', host: null, reason: '0/3 hosts can run web2' },
+];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-reading-'));
+  await writeFile(join(folder, 'token'), 'ab'.repeat(32), { mode: 0o600 });
+  api = await ScriptedApi.start(({ method, path }, response) => {
+    if (method !== 'GET') answerJson(response, 200, { vm: exampleVm, operation: exampleOperation.id });
+    else if (path === '/v1/vms') answerJson(response, 200, { items: vms });
+    else if (path === '/v1/hosts') answerJson(response, 200, { items: [exampleHost] });
+    else answerJson(response, 200, { ...exampleOperation, state: 'succeeded', endedAtMs: 1_700_000_000_500 });
+  });
+});
+
+afterAll(async () => {
+  await api.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function skein(...args: readonly string[]): Promise<SkeinRun> {
+  return runSkein(args, { environment: { SKEIN_URL: api.url, SKEIN_TOKEN_FILE: join(folder, 'token') } });
+}
+
+describe.concurrent('reading and changing a cluster', () => {
+  it('shows a table with the reason why something waits', async ({ expect }) => {
+    expect((await skein('get', 'vms')).stdout).toBe(
+      [
+        'NAME  STATE    HOST  MIB  MHZ  ADDRESS        READY  REASON',
+        'web1  running  h1    128   20  10.77.0.11/24  4.3 s  -',
+        'web2  waiting  -     128   20  10.77.0.11/24  4.3 s  0/3 hosts can run web2',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it("prints the API's object unchanged as JSON, a list only where a list was asked for", async ({
+    expect,
+  }) => {
+    const [one, all] = await Promise.all([
+      skein('get', 'vm', 'vm/web1', '-o', 'json'),
+      skein('get', 'vm', 'web*', '--output', 'json'),
+    ]);
+    expect(JSON.parse(one.stdout)).toEqual(exampleVm);
+    expect(JSON.parse(all.stdout)).toEqual(vms);
+  });
+
+  it('prints names that other commands take', async ({ expect }) => {
+    expect((await skein('get', 'host', '--output', 'name')).stdout).toBe('host/h1\n');
+  });
+
+  it('is 3 for a name that is not there and 2 for one that is not whole enough', async ({ expect }) => {
+    const [absent, ambiguous] = await Promise.all([skein('get', 'vm', 'db'), skein('vm', 'stop', 'we')]);
+    expect([absent.exitCode, ambiguous.exitCode]).toEqual([3, 2]);
+    expect(absent.stderr).toBe('skein: no vm is named db; there is web1, web2\n');
+    expect(ambiguous.stderr).toContain('give more of it');
+  });
+
+  it('waits for a change, and with --no-wait prints its operation', async ({ expect }) => {
+    const [waited, not] = await Promise.all([
+      skein('vm', 'start', 'web1'),
+      skein('vm', 'stop', 'web1', '--no-wait'),
+    ]);
+    expect([waited.exitCode, waited.stdout]).toEqual([0, 'vm/web1 runs on h1\n']);
+    expect([not.exitCode, not.stdout]).toEqual([0, `${exampleOperation.id}\n`]);
+  });
+});
