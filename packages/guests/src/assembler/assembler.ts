@@ -119,7 +119,10 @@ class AssemblyBuilder {
   /** Any bits as an instruction, for those that no mnemonic stands for. */
   raw(bits: number, size: 2 | 4): void {
     const section = this.#code();
-    this.#lines.push({ offset: section.length, text: `.insn 0x${bits.toString(16).padStart(size * 2, '0')}` });
+    this.#lines.push({
+      offset: section.length,
+      text: `.insn 0x${bits.toString(16).padStart(size * 2, '0')}`,
+    });
     section.appendNumber(BigInt(bits), size);
   }
 
