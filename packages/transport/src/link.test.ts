@@ -1,7 +1,8 @@
 import { OperationError } from '@skein/shared';
 import { describe, expect, it } from 'vitest';
-import { dialing, failures, serve } from './link.fixture.ts';
-import { bulkKind } from './wire.ts';
+import { dialing, failures, own, protocol, serve, stranger } from './link.fixture.ts';
+import { Link } from './link.ts';
+import { bulkKind, encodeControl } from './wire.ts';
 
 const deadlineMs = 5000;
 
@@ -32,7 +33,28 @@ describe('a link', () => {
     link.close();
   });
 
-  it('keeps the order of what is sent before the other end has its link, from the first message on', async () => {
+  it('says what came behind the handshake before what comes later, though that is there first', async () => {
+    const { listener } = await serve();
+    const socket = await stranger(listener.port);
+    const received: number[] = [];
+    const notice = (index: number): Uint8Array =>
+      encodeControl({ type: 'notice', name: 'fill', body: { bytes: new Uint8Array([index]) } });
+    const done = new Promise<void>((resolve) => {
+      const fill = ({ bytes }: { bytes: Uint8Array }): void => {
+        received.push(bytes[0] ?? -1);
+        if (received.length === 4) resolve();
+      };
+      const handlers = { requests: { ask: () => ({ name: 'two' }) }, notices: { fill } };
+      new Link(socket, own('server', 'one'), { protocol, side: 'dialer', handlers }, [notice(1), notice(2)]);
+    });
+    socket.emit('message', Buffer.from(notice(3)), true);
+    socket.emit('message', Buffer.from(notice(4)), true);
+    await done;
+    expect(received).toEqual([1, 2, 3, 4]);
+    socket.terminate();
+  });
+
+  it('hears all that is sent as soon as the other end has its link', async () => {
     const received: number[] = [];
     const { listener } = await serve({
       onLink: (link) => {
