@@ -141,8 +141,8 @@ export class Consoles {
           isRestarted ? `${feed.name} was powered on on ${host}` : `${feed.name} moved to ${host}`,
         );
       } else if (before === null && feed.position > 0) this.#mark(feed, `${feed.name} runs on ${host}`);
-      if (isRestarted || position < feed.position) feed.position = 0;
-      this.#tell(feed, Math.max(0, position - backlog.length), backlog);
+      if (isRestarted || position + backlog.length < feed.position) feed.position = 0;
+      this.#tell(feed, position, backlog);
       for (const output of feed.early) this.#tell(feed, output.position, output.bytes);
       feed.isAttached = true;
     } catch (error) {
