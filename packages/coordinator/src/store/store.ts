@@ -81,13 +81,15 @@ export class Store {
       return result;
     } catch (error) {
       this.#database.exec('ROLLBACK');
-      for (const table of [this.vms, this.deletedVms, this.desired, this.operations, this.hosts]) {
-        table.reload();
-      }
+      for (const table of this.#tablesInMemory) table.reload();
       throw error;
     } finally {
       this.#isInTransaction = false;
     }
+  }
+
+  get #tablesInMemory(): readonly { reload(): void }[] {
+    return [this.vms, this.deletedVms, this.desired, this.operations, this.events, this.hosts];
   }
 
   close(): void {

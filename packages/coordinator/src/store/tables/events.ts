@@ -12,12 +12,11 @@ const StoredDetails = z.record(z.string(), z.unknown());
 
 export class EventTable {
   readonly #database: DatabaseSync;
-  #last: number;
+  #last = 0;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
-    const row = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").get();
-    this.#last = Number(row?.seq ?? 0);
+    this.reload();
   }
 
   /** Position of the newest event; 0: none yet. */
@@ -39,6 +38,11 @@ export class EventTable {
     if (this.#last % pruneEvery === 0) {
       this.#database.prepare('DELETE FROM events WHERE sequence <= ?').run(this.#last - eventsKept);
     }
+  }
+
+  reload(): void {
+    const row = this.#database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").get();
+    this.#last = Number(row?.seq ?? 0);
   }
 
   /** Up to `limit` events after a position, oldest first. */
