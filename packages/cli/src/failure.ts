@@ -76,10 +76,11 @@ function explainInternal(error: unknown): string {
 /** Problem details (RFC 9457) with our stable code, for `--output json`. */
 export function problemDetails(failure: Failure): Readonly<Record<string, unknown>> {
   return {
-    type: 'about:blank',
+    type: `urn:skein:error:${failure.code}`,
     title: failure.code,
     detail: failure.message,
     code: failure.code,
+    message: failure.message,
     exitCode: failure.exitCode,
     details: failure.details,
   };

@@ -57,7 +57,7 @@ describe.concurrent('exit codes and messages of skein', () => {
     expect(run.exitCode).toBe(3);
     expect(JSON.parse(run.stderr)).toMatchObject({
       code: 'cluster.not-running',
-      type: 'about:blank',
+      type: 'urn:skein:error:cluster.not-running',
       exitCode: 3,
     });
   });

@@ -45,7 +45,7 @@ describe('the API client', () => {
     });
   });
 
-  it.each(['', 'null', '{}', '{"items":5}', JSON.stringify({ items: [{ ...exampleHost, state: 'tired' }] })])(
+  it.each(['', 'null', '{}', '{"items":[]}', JSON.stringify([{ ...exampleHost, state: 'tired' }])])(
     'refuses the reply %j, which is not what the schema says',
     async (body) => {
       const client = await clientOf((_, response) => response.writeHead(200).end(body));
@@ -57,7 +57,7 @@ describe('the API client', () => {
 
   it('is told when the connection breaks in the middle of a reply', async () => {
     const client = await clientOf((_, response) => {
-      response.writeHead(200, { 'content-length': '1000' }).write('{"items":', () => response.destroy());
+      response.writeHead(200, { 'content-length': '1000' }).write('[{"name":', () => response.destroy());
     });
     await expect(client.vms()).rejects.toMatchObject({ code: 'coordinator.unreachable' });
   });

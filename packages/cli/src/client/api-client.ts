@@ -31,6 +31,8 @@ export type CreateVm = Partial<CreateVmRequest> & Pick<CreateVmRequest, 'name' |
 
 const requestDeadlineMs = 15_000;
 const replyBytesMax = 64 << 20;
+const eventPage = 500;
+const operationsMax = 1000;
 
 export class ApiClient {
   readonly #access: ClusterAccess;
@@ -59,17 +61,32 @@ export class ApiClient {
     return this.#get(`/v1/vms/${encodeURIComponent(name)}`, VmView);
   }
 
+  /** The newest first. */
   operations(): Promise<readonly OperationView[]> {
-    return this.#list('/v1/operations', OperationView);
+    return this.#list(`/v1/operations?limit=${operationsMax}`, OperationView);
   }
 
   operation(id: string): Promise<OperationView> {
     return this.#get(`/v1/operations/${encodeURIComponent(id)}`, OperationView);
   }
 
-  /** Events after this sequence, oldest first; one page. */
-  events(after: number): Promise<readonly ClusterEvent[]> {
-    return this.#list(`/v1/events?after=${after}`, ClusterEvent);
+  /** Events after this sequence, oldest first, page by page up to the present. */
+  async *events(after: number): AsyncGenerator<ClusterEvent> {
+    for (let cursor = after; ; ) {
+      const path = `/v1/events?after=${cursor}&limit=${eventPage}`;
+      const reply = (await this.#request('GET', path, undefined)) as { readonly events?: unknown } | null;
+      const page = this.#items(path, ClusterEvent, reply?.events);
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined || last.sequence <= cursor) return;
+      cursor = last.sequence;
+    }
+  }
+
+  async allEvents(): Promise<readonly ClusterEvent[]> {
+    const events: ClusterEvent[] = [];
+    for await (const event of this.events(0)) events.push(event);
+    return events;
   }
 
   createVm(request: CreateVm): Promise<ChangeReply> {
@@ -118,9 +135,11 @@ export class ApiClient {
   }
 
   async #list<T>(path: string, schema: Schema<T>): Promise<readonly T[]> {
-    const reply = await this.#request('GET', path, undefined);
-    const items = Array.isArray(reply) ? reply : (reply as { readonly items?: unknown } | null)?.items;
-    if (!Array.isArray(items)) throw this.#unexpected(path, 'it has no items');
+    return this.#items(path, schema, await this.#request('GET', path, undefined));
+  }
+
+  #items<T>(path: string, schema: Schema<T>, items: unknown): readonly T[] {
+    if (!Array.isArray(items)) throw this.#unexpected(path, 'it is no list');
     return items.map((item: unknown) => this.#check(path, schema, item));
   }
 

@@ -98,17 +98,26 @@ class Launch {
     const ready = await coordinator.ready();
     const agentPort = readyNumber('coordinator', ready, 'agentPort');
     this.#options.onProgress(`starting ${plan.hostNames.length} host agents`);
-    const agents: StartedProcess[] = [];
-    for (const [index, name] of plan.hostNames.entries()) {
-      const host = { name, addresses: plan.addresses.hosts[index] ?? {} };
-      agents.push(await this.#start('agent', name, agentConfig(plan, host, { agentPort, storagePort })));
-    }
-    await Promise.all(agents.map((agent) => agent.ready()));
+    await this.#startAgents({ agentPort, storagePort });
     this.#refuseIfAborted();
     const apiUrl = `http://${plan.addresses.coordinator.management}:${readyNumber('coordinator', ready, 'apiPort')}`;
     this.#apiUrl = apiUrl;
     await this.#record();
     return { ...this.#file(), apiUrl };
+  }
+
+  /** All hosts are this machine: the first measures how fast it is, undisturbed, and the others are as fast. */
+  async #startAgents(ports: { readonly agentPort: number; readonly storagePort: number }): Promise<void> {
+    let { hostMhz } = this.#plan;
+    const waiting: Promise<unknown>[] = [];
+    for (const [index, name] of this.#plan.hostNames.entries()) {
+      const plan = hostMhz === undefined ? this.#plan : { ...this.#plan, hostMhz };
+      const host = { name, addresses: plan.addresses.hosts[index] ?? {} };
+      const agent = await this.#start('agent', name, agentConfig(plan, host, ports));
+      if (hostMhz === undefined) hostMhz = measuredMhz(await agent.ready());
+      else waiting.push(agent.ready());
+    }
+    await Promise.all(waiting);
   }
 
   /** Each process is on record before the next one starts: `down` finds it even if we are killed. */
@@ -160,6 +169,11 @@ async function refuseRunning(stateFolder: string): Promise<void> {
       details: { stateFolder, pid: one.pid },
     });
   }
+}
+
+function measuredMhz(ready: Readonly<Record<string, unknown>>): number {
+  const { capacity } = ready as { readonly capacity?: Readonly<Record<string, unknown>> };
+  return readyNumber('the first host', capacity ?? {}, 'cpuMhz');
 }
 
 /** Clusters in different folders begin to look for addresses at different numbers. */

@@ -31,7 +31,7 @@ async function describeVm(name: string, _options: unknown, command: Command): Pr
     process.stdout.write(formatOne(vmPresentation, vm, format));
     return;
   }
-  const [operations, events] = await Promise.all([client.operations(), client.events(0)]);
+  const [operations, events] = await Promise.all([client.operations(), client.allEvents()]);
   process.stdout.write(
     [
       fields(vmFields(vm)),
@@ -106,7 +106,7 @@ export function formatTimeline(operation: Pick<OperationView, 'createdAtMs' | 't
 
 function operationLines(operations: readonly OperationView[]): string {
   return operations
-    .slice(-historyMax)
+    .slice(0, historyMax)
     .map(
       ({ id, kind, state, createdAtMs, reason }) =>
         `${formatTime(createdAtMs)}  ${id}  ${kind} ${state}: ${reason}`,

@@ -31,13 +31,7 @@ async function events(
     await watch(client, options.after, format);
     return;
   }
-  for (let after = options.after; ; ) {
-    const page = await client.events(after);
-    for (const event of page) print(event, format);
-    const last = page.at(-1);
-    if (last === undefined || last.sequence <= after) return;
-    after = last.sequence;
-  }
+  for await (const event of client.events(options.after)) print(event, format);
 }
 
 /** Begins again where it was cut off; gives up when the coordinator stays away. */

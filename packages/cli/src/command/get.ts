@@ -20,7 +20,7 @@ export function addGetCommand(program: Command): void {
   addKind(get, 'host', hostPresentation, (client) => client.hosts());
   addKind(get, 'vm', vmPresentation, (client) => client.vms());
   addKind(get, 'operation', operationPresentation, (client) => client.operations());
-  addKind(get, 'event', eventPresentation, (client) => client.events(0));
+  addKind(get, 'event', eventPresentation, (client) => client.allEvents());
 }
 
 function addKind<T>(

@@ -23,8 +23,8 @@ beforeAll(async () => {
   await writeFile(join(folder, 'token'), 'ab'.repeat(32), { mode: 0o600 });
   api = await ScriptedApi.start(({ method, path }, response) => {
     if (method !== 'GET') answerJson(response, 200, { vm: exampleVm, operation: exampleOperation.id });
-    else if (path === '/v1/vms') answerJson(response, 200, { items: vms });
-    else if (path === '/v1/hosts') answerJson(response, 200, { items: [exampleHost] });
+    else if (path === '/v1/vms') answerJson(response, 200, vms);
+    else if (path === '/v1/hosts') answerJson(response, 200, [exampleHost]);
     else answerJson(response, 200, { ...exampleOperation, state: 'succeeded', endedAtMs: 1_700_000_000_500 });
   });
 });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureGuestImage, type GuestImage } from '@skein/guests';
+import type { HostView } from '@skein/shared';
 import { findCluster } from '../client/access.ts';
 import { ApiClient } from '../client/api-client.ts';
 import { type LaunchedCluster, launchCluster } from '../cluster/launch.ts';
@@ -32,6 +33,8 @@ export interface DemoOptions {
 
 const hostMemoryMib = 512;
 const settleDeadlineMs = 10_000;
+const connectDeadlineMs = 15_000;
+const pollMs = 100;
 
 /** @throws OperationError for the first claim that does not hold */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
@@ -108,15 +111,25 @@ async function launch(
 }
 
 async function describeHosts(client: ApiClient, progress: DemoProgress): Promise<DemoResult['hosts']> {
-  const views = await client.hosts();
-  const connected = views.filter(({ state }) => state === 'connected');
-  claim(connected.length === hosts, `${connected.length} of ${hosts} hosts are connected`);
+  const views = await connectedHosts(client);
   return views.map((host) => {
     claim(host.pid !== null, `${host.name} does not tell its pid`);
     const addresses = Object.entries(host.addresses).map(([kind, address]) => `${kind} ${address}`);
     progress.found(`${host.name}: pid ${host.pid}, ${host.capacity.cpuMhz} MHz, ${addresses.join(', ')}`);
     return { name: host.name, pid: host.pid };
   });
+}
+
+/** Hosts are registered by now; their first heartbeats may still be on their way. */
+async function connectedHosts(client: ApiClient): Promise<readonly HostView[]> {
+  const deadlineMs = performance.now() + connectDeadlineMs;
+  for (;;) {
+    const views = await client.hosts();
+    const connected = views.filter(({ state }) => state === 'connected');
+    if (connected.length === hosts) return views;
+    claim(performance.now() < deadlineMs, `${connected.length} of ${hosts} hosts are connected`);
+    await sleep(pollMs);
+  }
 }
 
 interface Ending extends DemoOptions {
