@@ -201,12 +201,6 @@ describe('the storage service', () => {
     expect(running.output.stdout).toBe('');
   });
 
-  it('refuses timing in which a lease ends between two renewals', async () => {
-    const running = await run(await cluster({ timing: { vmLeaseTtlMs: 1000, vmLeaseRenewMs: 500 } }));
-    expect(await running.exited).toBe(2);
-    expect(running.output.stderr).toContain('two renewals must fit');
-  });
-
   it('says which port is in use and leaves with 1', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
