@@ -158,6 +158,8 @@ export class World {
     for (const [name, verdict] of verdicts) {
       const host = this.host(name);
       const from = host.verdict.state;
+      // How long a silence has lasted changes all the time; why a host failed does not.
+      if (from === verdict.state && verdict.state !== 'suspect') continue;
       host.verdict = verdict;
       if (from === verdict.state) continue;
       hasChanged = true;

@@ -1,6 +1,6 @@
 /** The HTTP application: guards, routes, and what each route answers. */
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { type ClusterInfo, OperationError } from '@skein/shared';
+import { type ClusterInfo, MigrateVmRequest, OperationError, StartVmRequest } from '@skein/shared';
 import type { Logger } from 'pino';
 import type { Environment } from '../env.ts';
 import type { Executor } from '../operations/executor.ts';
@@ -107,7 +107,7 @@ function addChanges(app: OpenAPIHono, { world, commands, env }: AppOptions): voi
   });
   app.openapi(routes.start, (context) => {
     const { name } = context.req.valid('param');
-    const body = context.req.valid('json');
+    const body = StartVmRequest.parse(context.req.valid('json') ?? {});
     return changeOnce(context, world, body, env.wallMs(), () => commands.start(name, body)) as never;
   });
   app.openapi(routes.stop, (context) => {
@@ -116,7 +116,7 @@ function addChanges(app: OpenAPIHono, { world, commands, env }: AppOptions): voi
   });
   app.openapi(routes.migrate, (context) => {
     const { name } = context.req.valid('param');
-    const body = context.req.valid('json');
+    const body = MigrateVmRequest.parse(context.req.valid('json') ?? {});
     return changeOnce(context, world, body, env.wallMs(), () => commands.migrate(name, body)) as never;
   });
   app.openapi(routes.remove, (context) => {

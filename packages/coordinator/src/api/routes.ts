@@ -31,6 +31,8 @@ const security = [{ token: [] }];
 const byVm = z.object({ name: Name });
 const change = answers(ChangeReply, 'The VM, and the operation to follow');
 const withBody = <T extends z.ZodType>(schema: T) => ({ ...json(schema), required: true });
+/** Without a body the defaults count. */
+const maybeBody = <T extends z.ZodType>(schema: T) => ({ ...json(schema), required: false });
 
 export const pageLimitMax = 1000;
 const limit = z.coerce.number().int().min(1).max(pageLimitMax).default(200);
@@ -82,7 +84,7 @@ export const routes = {
     method: 'post',
     path: '/v1/vms/{name}/start',
     security,
-    request: { params: byVm, body: withBody(StartVmRequest) },
+    request: { params: byVm, body: maybeBody(StartVmRequest) },
     responses: change,
   }),
   stop: createRoute({
@@ -96,7 +98,7 @@ export const routes = {
     method: 'post',
     path: '/v1/vms/{name}/migrate',
     security,
-    request: { params: byVm, body: withBody(MigrateVmRequest) },
+    request: { params: byVm, body: maybeBody(MigrateVmRequest) },
     responses: change,
   }),
   remove: createRoute({
