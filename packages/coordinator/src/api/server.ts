@@ -8,6 +8,7 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+const headersDeadlineMs = 3000;
 const requestDeadlineMs = 10_000;
 const connectionsMax = 1024;
 
@@ -17,12 +18,16 @@ export async function serveApi(
   host: string,
   port: number,
 ): Promise<ApiServer> {
-  const server = createAdaptorServer({ fetch });
+  const server = createAdaptorServer({
+    fetch,
+    serverOptions: {
+      headersTimeout: headersDeadlineMs,
+      requestTimeout: requestDeadlineMs,
+      // Node looks for those over their time this often; its own half minute would make the deadlines void.
+      connectionsCheckingInterval: 500,
+    },
+  });
   if ('maxConnections' in server) server.maxConnections = connectionsMax;
-  if ('headersTimeout' in server) {
-    server.headersTimeout = requestDeadlineMs;
-    server.requestTimeout = requestDeadlineMs;
-  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => reject(bindError(cause, host, port)));
     server.listen({ host, port, exclusive: true }, resolve);

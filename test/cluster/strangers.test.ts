@@ -1,0 +1,134 @@
+/** What strangers on its networks can do to a cluster: nothing. Every listener, found through the kernel, is tried. */
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import {
+  agentAgentProtocol,
+  agentCoordinatorProtocol,
+  clientProtocol,
+  type ProtocolDefinition,
+  storageProtocol,
+} from '@skein/shared';
+import { dial } from '@skein/transport';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cluster, type Console } from '../support/cluster.ts';
+import { type ListeningSocket, listeningSockets } from '../support/listeners.ts';
+
+let cluster: Cluster;
+let web1: Console;
+let tcp: ListeningSocket[];
+let udp: ListeningSocket[];
+
+beforeAll(async () => {
+  cluster = await Cluster.start(2);
+  web1 = await cluster.boot('web1', 'h1', '10.77.0.11');
+  const all = cluster.processes.flatMap(({ pid }) => listeningSockets(pid));
+  tcp = all.filter(({ protocol }) => protocol === 'tcp');
+  udp = all.filter(({ protocol }) => protocol === 'udp');
+});
+afterAll(() => cluster.close());
+
+const silenceMsMax = 10_000;
+
+/** Sends bytes and resolves with what came back when the other side closed the connection. */
+function speak({ address, port }: ListeningSocket, bytes: Uint8Array): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const heard: Buffer[] = [];
+    const socket = connect(port, address, () => socket.write(bytes));
+    socket.setTimeout(silenceMsMax, () =>
+      reject(new Error(`${address}:${port} keeps a stranger's connection`)),
+    );
+    socket.on('data', (chunk) => heard.push(chunk));
+    socket.on('error', () => resolve(Buffer.concat(heard)));
+    socket.on('close', () => resolve(Buffer.concat(heard)));
+  });
+}
+
+const protocols: readonly ProtocolDefinition[] = [
+  agentCoordinatorProtocol,
+  agentAgentProtocol,
+  clientProtocol,
+  storageProtocol,
+];
+
+describe('strangers', () => {
+  it('find listeners on loopback networks only, one UDP port a host', () => {
+    for (const { address } of [...tcp, ...udp]) expect(address).toMatch(/^127\./);
+    // The coordinator's three, the storage service's one, an agent's one for its peers.
+    expect(tcp).toHaveLength(3 + 1 + 2);
+    expect(udp).toHaveLength(2);
+  });
+
+  it.each([
+    ['random bytes', () => randomBytes(4096)],
+    ['a request line without end', () => Buffer.from(`GET /${'a'.repeat(200_000)}`)],
+    ['half a request', () => Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n')],
+    [
+      'a WebSocket that says nothing',
+      () =>
+        Buffer.from(
+          'GET / HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n' +
+            'sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+        ),
+    ],
+  ])('are cut off everywhere when they send %s', async (_, bytes) => {
+    await Promise.all(tcp.map((listener) => speak(listener, bytes())));
+    await web1.expectAlive();
+  });
+
+  it('with a token of their own are refused by every listener and every protocol', async () => {
+    const token = new Uint8Array(randomBytes(32));
+    for (const { address, port } of tcp) {
+      for (const protocol of protocols) {
+        for (const role of ['agent', 'coordinator', 'transfer', 'client']) {
+          const attempt = dial({
+            host: address,
+            port,
+            protocol,
+            own: { role, name: 'h1', bootId: randomBytes(16).toString('hex') },
+            authentication: { kind: 'token', token },
+            handlers: { requests: {}, notices: {} } as never,
+          });
+          await expect(attempt, `${address}:${port} ${protocol.name} ${role}`).rejects.toThrow();
+        }
+      }
+    }
+    await web1.expectAlive();
+  });
+
+  it('get no answer from the API without its token, nor with a wrong one', async () => {
+    for (const path of [
+      '/v1/vms',
+      '/v1/hosts',
+      '/v1/cluster',
+      '/v1/events',
+      '/v1/operations',
+      '/openapi.json',
+    ]) {
+      const bare = await fetch(`${cluster.url}${path}`);
+      expect(bare.status, path).toBe(401);
+      const wrong = await fetch(`${cluster.url}${path}`, {
+        headers: { authorization: `Bearer ${'0'.repeat(64)}` },
+      });
+      expect(wrong.status, path).toBe(401);
+    }
+  });
+
+  it('reach no guest by frames from outside the cluster', async () => {
+    const frame = Buffer.concat([Buffer.from('080000000004d000', 'hex'), randomBytes(64)]);
+    const socket = createSocket('udp4');
+    for (const { address, port } of udp) {
+      for (let index = 0; index < 200; index++) {
+        const datagram = index % 2 === 0 ? randomBytes(1 + (index % 80)) : frame;
+        await new Promise((done) => socket.send(datagram, port, address, done));
+      }
+    }
+    socket.close();
+    await web1.expectAlive();
+    const from = web1.text.length;
+    web1.type('cat /proc/net/dev | grep eth0; echo counted\n');
+    await web1.until(/^counted/m, 10_000, from);
+    // Not one frame was received: nobody in its segment speaks.
+    expect(web1.text.slice(from)).toMatch(/eth0:\s+0\s+0\s/);
+  });
+});
