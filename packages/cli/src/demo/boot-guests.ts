@@ -21,7 +21,7 @@ export async function bootGuests(run: Omit<DemoRun, 'consoles'>, image: string):
   const replies = await Promise.all(guests.map((guest) => create(run, guest, image)));
   const operations = replies.flatMap(({ operation }) => operation ?? []);
   claim(operations.length === guests.length, 'a guest was created and not powered on');
-  await Promise.all(operations.map((id) => awaitOperation(run.client, id)));
+  await Promise.all(operations.map((id) => awaitOperation(run.client, id, { signal: run.signal })));
   const consoles = new Map<string, GuestConsole>();
   for (const { name } of guests) consoles.set(name, await GuestConsole.attach(run.access, run.info, name));
   let ready = 0;

@@ -41,6 +41,8 @@ export interface DemoRun {
   readonly access: ClusterAccess;
   readonly info: ClusterInfo;
   readonly client: ApiClient;
+  /** The demo was interrupted. */
+  readonly signal: AbortSignal;
   readonly consoles: ReadonlyMap<string, GuestConsole>;
 }
 

@@ -66,7 +66,15 @@ async function runSteps(options: DemoOptions, stateFolder: string): Promise<Demo
   const hostResults = await describeHosts(client, progress);
 
   progress.step(`2/6  three guests boot from image ${image.digest.slice(0, 12)}`);
-  const run = { clock, progress, cluster, access, client, info: await client.cluster() };
+  const run = {
+    clock,
+    progress,
+    signal: options.signal,
+    cluster,
+    access,
+    client,
+    info: await client.cluster(),
+  };
   const { results: guestResults, consoles } = await bootGuests(run, image.digest);
   const running: DemoRun = { ...run, consoles };
   try {

@@ -33,7 +33,7 @@ export async function loseHost(run: DemoRun): Promise<FailoverResult> {
     `${doomed.host} is declared failed after ${Math.round(declaredFailedMs - killedAtMs)} ms`,
   );
   const operation = await awaitRestart(run, killedAtMs);
-  await awaitOperation(run.client, operation.id);
+  await awaitOperation(run.client, operation.id, { signal: run.signal });
   const isAnswer = (atMs: number): boolean => atMs > declaredFailedMs;
   await pinger.waitUntil(`get an answer from ${doomed.name}`, failoverDeadlineMs, () =>
     answers.some(isAnswer),
@@ -107,17 +107,19 @@ async function describeFailover(run: DemoRun, before: VmView, times: Times): Pro
     `the record of the restart lacks its first step:\n${formatTimeline(operation)}`,
   );
   const restartedMs = run.clock.ofUnix(firstStep.atMs);
+  const declared = operation.timeline.find(({ name }) => name === 'declared failed');
+  const declaredFailedMs = declared === undefined ? times.declaredFailedMs : run.clock.ofUnix(declared.atMs);
   run.progress.found(`the coordinator's record of the restart:\n${formatTimeline(operation)}`);
   const since = (atMs: number): string => `+${Math.round(atMs - times.killedAtMs)} ms`;
   run.progress.found(
-    `${doomed.host} killed; declared failed ${since(times.declaredFailedMs)}; ${doomed.name} runs on ${after.host} ` +
+    `${doomed.host} killed; declared failed ${since(declaredFailedMs)}; ${doomed.name} runs on ${after.host} ` +
       `${since(restartedMs)}; answers pings ${since(times.answeredMs)}`,
   );
   return {
     from: doomed.host,
     to: after.host,
     killedAtMs: rounded(times.killedAtMs),
-    declaredFailedMs: rounded(times.declaredFailedMs),
+    declaredFailedMs: rounded(declaredFailedMs),
     restartedMs: rounded(restartedMs),
     answeredMs: rounded(times.answeredMs),
   };

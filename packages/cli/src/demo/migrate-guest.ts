@@ -87,7 +87,7 @@ async function migrate(run: DemoRun): Promise<MigrationRecord> {
   const before = await run.client.vm(counting.name);
   const reply = await run.client.migrateVm(counting.name, { host: migrationTarget });
   claim(reply.operation !== null, 'the coordinator sees nothing to migrate');
-  await awaitOperation(run.client, reply.operation);
+  await awaitOperation(run.client, reply.operation, { signal: run.signal });
   const record = await awaitFullHash(run, reply.operation);
   const after = await run.client.vm(counting.name);
   claim(record.outcome === 'committed', `the migration was ${record.outcome}: ${record.reason}`);

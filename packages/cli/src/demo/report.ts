@@ -31,7 +31,7 @@ export function formatReport(result: DemoResult): string {
           found: `${migration.from} -> ${migration.to} in ${migration.totalMs.toFixed(0)} ms`,
         },
         {
-          claim: 'nobody notices',
+          claim: 'others see a short pause',
           found: `down ${migration.downtimeMs.toFixed(2)} ms, ${migration.lostPings} pings lost, gap ${migration.pingGapMs.toFixed(1)} ms`,
         },
         {
