@@ -1,4 +1,5 @@
 /** `skein demo`: shows on a cluster of its own that it all truly works; exit code 0 only then. */
+import { OperationError } from '@skein/shared';
 import type { Command } from 'commander';
 import { runDemo } from '../demo/demo.ts';
 import { DemoClock, type DemoProgress } from '../demo/demo-run.ts';
@@ -38,10 +39,23 @@ async function demo(options: DemoCommandOptions): Promise<void> {
     });
     line.clear();
     process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : formatReport(result));
+  } catch (error) {
+    throw demoFailure(error);
   } finally {
     line.clear();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
   }
+}
+
+/** Whatever did not hold, the demo has failed (1); what exactly it was stands in the message and the details. */
+function demoFailure(error: unknown): unknown {
+  if (!(error instanceof OperationError)) return error;
+  return new OperationError({
+    code: 'operation.failed',
+    message: `the demo failed: ${error.message}`,
+    details: { ...error.details, code: error.code },
+    cause: error,
+  });
 }
 
 function progressOn(line: StatusLine, clock: DemoClock): DemoProgress {

@@ -54,8 +54,7 @@ export function consoleOf(run: Pick<DemoRun, 'consoles'>, guest: string): GuestC
 
 /** A claim of the demo that must hold. @throws OperationError operation.failed */
 export function claim(isTrue: boolean, otherwise: string): asserts isTrue {
-  if (!isTrue)
-    throw new OperationError({ code: 'operation.failed', message: `the demo failed: ${otherwise}` });
+  if (!isTrue) throw new OperationError({ code: 'operation.failed', message: otherwise });
 }
 
 /** Rounded for people and programs: microseconds say nothing here. */

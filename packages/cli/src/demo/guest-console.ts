@@ -1,8 +1,8 @@
 /** A guest's console as a program sees it: lines with the time of their arrival, and a shell to type commands into. */
-import { stripVTControlCharacters } from 'node:util';
 import { type ClusterInfo, OperationError } from '@skein/shared';
 import type { ClusterAccess } from '../client/access.ts';
 import { ConsoleLink } from '../client/console-link.ts';
+import { PlainText } from './plain-text.ts';
 
 export type LineListener = (line: string, atMs: number) => void;
 
@@ -15,7 +15,7 @@ interface Waiting {
 
 export class GuestConsole {
   readonly name: string;
-  readonly #decoder = new TextDecoder();
+  readonly #plain = new PlainText();
   readonly #listeners = new Set<LineListener>();
   readonly #waiting = new Set<Waiting>();
   #link: ConsoleLink | null = null;
@@ -34,7 +34,7 @@ export class GuestConsole {
   static async attach(access: ClusterAccess, cluster: ClusterInfo, name: string): Promise<GuestConsole> {
     const console = new GuestConsole(name);
     console.#link = await ConsoleLink.attach(access, cluster, name, {
-      onOutput: (bytes) => console.#take(console.#decoder.decode(bytes, { stream: true })),
+      onOutput: (bytes) => console.#take(bytes),
       onMarker: () => {},
     });
     void console.#link.closed.then(({ message }) => {
@@ -125,9 +125,9 @@ export class GuestConsole {
     return new RegExp(`\\n${this.name}:[^\\n]*# $`);
   }
 
-  #take(raw: string): void {
+  #take(bytes: Uint8Array): void {
     const atMs = performance.now();
-    const text = stripVTControlCharacters(raw).replaceAll('\r', '');
+    const text = this.#plain.push(bytes);
     this.#text += text;
     if (this.#text.length > 2 * textMax) {
       this.#dropped += this.#text.length - textMax;
