@@ -150,6 +150,13 @@ export class ScriptedAgent {
     this.#renews = false;
   }
 
+  /** It goes on as if nothing had happened. */
+  wake(): void {
+    this.#beats = true;
+    this.#renews = true;
+    this.changed();
+  }
+
   /** Heartbeats get lost; leases are renewed: as if cut off from the coordinator alone. */
   cutFromCoordinator(): void {
     this.#beats = false;
