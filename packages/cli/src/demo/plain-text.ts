@@ -4,7 +4,7 @@
  */
 import { stripVTControlCharacters } from 'node:util';
 
-const escape = '\x1b';
+const escapeCharacter = '\x1b';
 /** No sequence that a shell sends is longer; an escape without an end is text after so many characters. */
 const sequenceMax = 32;
 
@@ -22,7 +22,7 @@ export class PlainText {
 }
 
 function endOfWhole(raw: string): number {
-  const start = raw.lastIndexOf(escape);
+  const start = raw.lastIndexOf(escapeCharacter);
   if (start < 0 || raw.length - start > sequenceMax) return raw.length;
   const isUnfinished = /^(?:\[[0-9;?]*)?$/.test(raw.slice(start + 1));
   return isUnfinished ? start : raw.length;
