@@ -44,7 +44,10 @@ describe('a cluster', () => {
   });
 
   it('goes on for 30 seconds without a coordinator while guests ping each other, and is as before when it is back', async () => {
+    const typedAt = web2.text.length;
     web2.type('ping -c 60 -i 0.5 -W 1 10.77.0.11 > /tmp/pings; tail -2 /tmp/pings\n');
+    // What the coordinator has not passed on dies with it.
+    await web2.until(/tail -2 \/tmp\/pings\s/, 10_000, typedAt);
     await cluster.kill('coordinator');
     await new Promise((done) => setTimeout(done, 31_000));
     await cluster.restart('coordinator');

@@ -28,10 +28,14 @@ interface Feed {
   backlog: Uint8Array;
   /** Output that came while the reply with the backlog was still on its way. */
   early: ConsoleOutput[];
+  /** Typed while the VM's host is not known or not reached: told when it is. */
+  held: Uint8Array[];
 }
 
 const backlogBytesMax = 64 << 10;
 const earlyMax = 1000;
+/** What is typed beyond this while nobody hears it is lost, as on a real line. */
+const heldBytesMax = 4096;
 const attachDeadlineMs = 3000;
 const powerOnsKept = 10_000;
 
@@ -69,6 +73,7 @@ export class Consoles {
         position: 0,
         backlog: new Uint8Array(0),
         early: [],
+        held: [],
       };
       this.#feeds.set(vm, feed);
     }
@@ -89,8 +94,11 @@ export class Consoles {
   }
 
   input(vm: VmId, bytes: Uint8Array): void {
-    const place = this.#feeds.get(vm)?.place;
-    if (place != null) this.#input(place.host, vm, bytes);
+    const feed = this.#feeds.get(vm);
+    if (feed === undefined) return;
+    if (feed.place !== null && feed.isAttached) this.#input(feed.place.host, vm, bytes);
+    else if (feed.held.reduce((sum, held) => sum + held.length, bytes.length) <= heldBytesMax)
+      feed.held.push(bytes);
   }
 
   heard(host: HostName, output: ConsoleOutput): void {
@@ -107,12 +115,14 @@ export class Consoles {
   }
 
   /** Called at each change: consoles go where their VMs are. */
-  follow(find: (vm: VmId) => Sighting | null): void {
+  follow(find: (vm: VmId) => Sighting | null, isUncertain: (vm: VmId) => boolean): void {
     for (const feed of this.#feeds.values()) {
       if (feed.isAttaching) continue;
       const copy = find(feed.vm);
-      if (copy === null) this.#ended(feed);
-      else if (!feed.isAttached || feed.place?.host !== copy.host || feed.place.epoch !== copy.report.epoch)
+      if (copy === null) {
+        // Its host cannot be heard for a moment: that is no news.
+        if (!isUncertain(feed.vm)) this.#ended(feed);
+      } else if (!feed.isAttached || feed.place?.host !== copy.host || feed.place.epoch !== copy.report.epoch)
         void this.#attachTo(feed, copy);
     }
   }
@@ -145,6 +155,7 @@ export class Consoles {
       this.#tell(feed, position, backlog);
       for (const output of feed.early) this.#tell(feed, output.position, output.bytes);
       feed.isAttached = true;
+      for (const bytes of feed.held.splice(0)) this.#input(host, feed.vm, bytes);
     } catch (error) {
       // Tried again at the next change, which a status brings each second.
       if (toProblem(error).code === 'vm.not-found') feed.place = before;
