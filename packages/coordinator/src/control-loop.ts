@@ -102,21 +102,21 @@ export class ControlLoop {
     const spec = world.store.vms.get(vm);
     switch (decision.kind) {
       case 'adopt':
-        world.store.transaction(() => {
+        world.atomically(() => {
           const { host, epoch } = decision;
           world.decide(vm, { host, epoch, halt: null, waitingReason: null });
           world.event('vm.adopted', `vm/${spec?.name ?? vm}`, reason, { host, epoch });
         });
         break;
       case 'stop':
-        world.store.transaction(() => executor.create({ kind: 'vm-stop', vm, reason }));
+        world.atomically(() => executor.create({ kind: 'vm-stop', vm, reason }));
         break;
       case 'fence':
         this.#fence(vm, decision.host, decision.epoch, reason);
         break;
       case 'halt': {
         const name = inventory.vms.find((candidate) => candidate.spec.id === vm)?.spec.name ?? vm;
-        world.store.transaction(() => {
+        world.atomically(() => {
           if (spec !== undefined) world.store.vms.put({ ...spec, power: 'off' });
           world.decide(vm, { host: null, waitingReason: null });
           world.event('vm.powered-off', `vm/${name}`, `${name}: ${reason}`, { host: decision.host });
@@ -141,7 +141,7 @@ export class ControlLoop {
     // A guest that reboots itself may do so as often as it likes.
     if (isHostWell && !reason.includes('the guest: power reboot')) world.restarted(vm);
     const notes: (Note & { atMs?: number })[] = isHostWell || from === null ? [] : this.#lossOf(from);
-    world.store.transaction(() => {
+    world.atomically(() => {
       executor.create({
         kind: 'vm-restart',
         vm,
@@ -169,7 +169,7 @@ export class ControlLoop {
     const { world } = this.#options;
     if (world.store.desired.get(vm).waitingReason === reason) return;
     const name = world.store.vms.get(vm)?.name ?? vm;
-    world.store.transaction(() => {
+    world.atomically(() => {
       world.decide(vm, { waitingReason: reason });
       world.event('vm.waiting', `vm/${name}`, `${name} waits: ${reason}`);
     });

@@ -101,7 +101,7 @@ async function assemble(
     executor,
     log,
     sendView: (view) => agents?.sendView(view),
-    afterTurn: () => consoles.follow(copyOf),
+    afterTurn: () => consoles.follow(copyOf, (id) => isUncertain(world, id)),
   });
   const startedAtMs = clock.wallMs();
   let clientPort = 0;
@@ -142,6 +142,12 @@ async function assemble(
   loop.start();
   closers.push(() => loop.stop());
   return { apiPort: api.port, agentPort: agents.port, clientPort };
+}
+
+/** It was decided for a host that cannot be asked now and has not failed. */
+function isUncertain(world: World, id: VmId): boolean {
+  const host = world.hosts.get(world.store.desired.get(id).host ?? '');
+  return host !== undefined && host.link === null && host.verdict.state !== 'failed';
 }
 
 function copyIn(world: World, id: VmId): Sighting | null {

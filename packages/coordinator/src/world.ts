@@ -49,13 +49,14 @@ const noStatus: AgentStatus = { vms: [], usedMhz: 0, usedMemoryMib: 0 };
 const refusalMs = 5000;
 const failedStartPauseMs = 2000;
 const hourMs = 3_600_000;
+/** This process stood still for so long: what the hosts sent meanwhile is unread, and no fault of theirs. */
+const stallMs = 750;
 
 export class World {
   readonly store: Store;
   readonly segments: readonly Segment[];
   readonly timing: Timing;
   readonly changes = new Changes();
-  readonly watchSinceMs: number;
   readonly hosts = new Map<HostName, Host>();
   readonly #options: WorldOptions;
   readonly #sights = new Map<VmId, LeaseSight>();
@@ -63,13 +64,17 @@ export class World {
   readonly #refusals = new Map<VmId, { host: HostName; reason: string; untilMs: number }[]>();
   readonly #restartsAtMs = new Map<VmId, number[]>();
   readonly #notBeforeMs = new Map<VmId, number>();
+  #watchSinceMs: number;
+  #judgedAtMs: number;
+  #isAtomic = false;
 
   constructor(options: WorldOptions) {
     this.#options = options;
     this.store = options.store;
     this.segments = options.segments;
     this.timing = options.timing;
-    this.watchSinceMs = options.nowMs();
+    this.#watchSinceMs = options.nowMs();
+    this.#judgedAtMs = this.#watchSinceMs;
     for (const identity of this.store.hosts.all()) this.#track(identity);
   }
 
@@ -147,13 +152,15 @@ export class World {
   /** Draws the verdicts on all hosts anew; returns whether one changed. */
   judge(): boolean {
     const nowMs = this.#options.nowMs();
+    if (nowMs - this.#judgedAtMs > stallMs) this.#watchSinceMs = nowMs;
+    this.#judgedAtMs = nowMs;
     const evidence = this.hostList.map((host) => ({
       name: host.identity.name,
       isLinked: host.link?.isOpen === true,
       grantedAtMs: host.lease.grantedAtMs,
       leases: this.#leasesOf(host),
     }));
-    const verdicts = judgeHosts(evidence, nowMs, this.watchSinceMs, this.timing);
+    const verdicts = judgeHosts(evidence, nowMs, this.#watchSinceMs, this.timing);
     let hasChanged = false;
     for (const [name, verdict] of verdicts) {
       const host = this.host(name);
@@ -174,7 +181,7 @@ export class World {
       recoveryMs(this.timing.hostLeaseTtlMs, this.timing),
       recoveryMs(this.timing.vmLeaseTtlMs, this.timing),
     );
-    return this.#options.nowMs() >= this.watchSinceMs + waitMs;
+    return this.#options.nowMs() >= this.#watchSinceMs + waitMs;
   }
 
   inventory(): Inventory {
@@ -194,6 +201,17 @@ export class World {
         sightings.map((sighting) => ({ ...sighting, isDeleted: this.store.deletedVms.has(vm) })),
       );
     return { nowMs, hosts: this.hostList.map(toInventory), vms, segments: this.segments, strangers };
+  }
+
+  /** All of it or nothing, durable when it returns; an inner call joins the outer one. */
+  atomically<T>(change: () => T): T {
+    if (this.#isAtomic) return change();
+    this.#isAtomic = true;
+    try {
+      return this.store.transaction(change);
+    } finally {
+      this.#isAtomic = false;
+    }
   }
 
   decide(vm: VmId, change: Partial<Omit<Desired, 'vm'>>): void {
@@ -239,7 +257,7 @@ export class World {
 
   #vm(spec: VmSpec, sightings: readonly Sighting[], nowMs: number): VmInventory {
     const { host, epoch, halt, waitingReason } = this.store.desired.get(spec.id);
-    const decidedAtMs = this.#decidedAtMs.get(spec.id) ?? this.watchSinceMs;
+    const decidedAtMs = this.#decidedAtMs.get(spec.id) ?? this.#watchSinceMs;
     const operation = this.store.operations.activeOf(spec.id);
     const restarts = (this.#restartsAtMs.get(spec.id) ?? []).filter((time) => nowMs - time < hourMs).length;
     return {
@@ -266,7 +284,7 @@ export class World {
     const vms = new Set(host.status.vms.filter(({ state }) => state !== 'stopped').map(({ vm }) => vm));
     for (const { id } of this.store.vms.all()) if (this.store.desired.get(id).host === name) vms.add(id);
     const sights = [...vms].map((vm) => this.#sights.get(vm) ?? null);
-    return leaseEvidence(name, sights, hostLeaseOverMs(host.lease, this.watchSinceMs, this.timing));
+    return leaseEvidence(name, sights, hostLeaseOverMs(host.lease, this.#watchSinceMs, this.timing));
   }
 
   #verdictChanged(host: Host, from: string): void {

@@ -61,7 +61,7 @@ export class Commands {
     };
     const inventory = withVm(this.#world.inventory(), spec);
     const placement = request.start ? this.#place(inventory, spec, request.host ?? null, null) : null;
-    return this.#world.store.transaction(() => {
+    return this.#world.atomically(() => {
       store.vms.put(spec);
       this.#world.event('vm.created', `vm/${name}`, `${name} was created`, { id: spec.id });
       return this.#reply(
@@ -85,7 +85,7 @@ export class Commands {
     this.#refuseBusy(vm);
     const placement = this.#place(inventory, spec, request.host ?? null, null);
     this.#world.forgive(spec.id);
-    return this.#world.store.transaction(() =>
+    return this.#world.atomically(() =>
       this.#reply(spec.id, this.#start(spec, placement, request.host ?? null)),
     );
   }
@@ -98,7 +98,7 @@ export class Commands {
     const vm = vmIn(inventory, spec);
     this.#refuseBusy(vm);
     const isNowhere = vm.desired.host === null && liveCopy({ vm, inventory }) === null;
-    return this.#world.store.transaction(() => {
+    return this.#world.atomically(() => {
       this.#world.store.vms.put({ ...spec, power: 'off' });
       this.#world.decide(spec.id, { waitingReason: null });
       if (isNowhere) return this.#reply(spec.id, null);
@@ -122,7 +122,7 @@ export class Commands {
     if (spec.power === 'on' || liveCopy({ vm, inventory }) !== null) {
       throw wrongState(`${name} is on: stop it before it is deleted`);
     }
-    return this.#world.store.transaction(() => {
+    return this.#world.atomically(() => {
       const { id } = this.#executor.create({ kind: 'vm-delete', vm: spec.id, reason: 'asked for' });
       return this.#reply(spec.id, id);
     });
@@ -154,7 +154,7 @@ export class Commands {
       });
     }
     const placement = this.#place(inventory, spec, request.host ?? null, from);
-    return this.#world.store.transaction(() => {
+    return this.#world.atomically(() => {
       const { id } = this.#executor.create({
         kind: 'vm-migrate',
         vm: spec.id,

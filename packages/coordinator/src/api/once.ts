@@ -1,7 +1,6 @@
 /**
  * Idempotency-Key: the same request under the same key has one effect and one answer, also across a restart of the
- * coordinator, for effect and answer are stored in one go of this single thread (and each is durable before it is
- * told). Source: IETF draft "The Idempotency-Key HTTP Header Field".
+ * coordinator, for effect and answer are stored in one transaction. Source: IETF draft "The Idempotency-Key HTTP Header Field".
  */
 import { createHash } from 'node:crypto';
 import { OperationError } from '@skein/shared';
@@ -36,20 +35,20 @@ export function changeOnce(
     const message = 'this Idempotency-Key was used for another request: take a new one';
     throw new OperationError({ code: 'request.invalid', message });
   }
-  const { status, body } = outcome(change);
-  idempotency.put(key, { requestHash, status, body }, atMs);
-  return answer(context, status, body);
-}
-
-/** A refusal is an answer too; what failed on our side is not, and may be tried again under the same key. */
-function outcome(change: () => unknown): { status: number; body: string } {
   try {
-    return { status: 200, body: JSON.stringify(change()) };
+    const body = world.atomically(() => {
+      const text = JSON.stringify(change());
+      idempotency.put(key, { requestHash, status: 200, body: text }, atMs);
+      return text;
+    });
+    return answer(context, 200, body);
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    const status = statusOf(error.code);
+    // A refusal is an answer too; what failed on our side is not, and may be tried again under the same key.
+    const status = error instanceof OperationError ? statusOf(error.code) : 500;
     if (status >= 500) throw error;
-    return { status, body: JSON.stringify(problemBody(error, status)) };
+    const body = JSON.stringify(problemBody(error, status));
+    idempotency.put(key, { requestHash, status, body }, atMs);
+    return answer(context, status, body);
   }
 }
 

@@ -32,7 +32,11 @@ interface Turn {
   isBusy: boolean;
   readonly sinceMs: number;
   stepSinceMs: number;
+  /** A step that is to be done again is not done at once. */
+  notBeforeMs: number;
 }
+
+const retryPauseMs = 100;
 
 export class Executor {
   readonly #world: World;
@@ -94,13 +98,24 @@ export class Executor {
   turn(): void {
     for (const { id } of this.#world.store.operations.active()) {
       const nowMs = this.#env.nowMs();
-      const turn = this.#turns.get(id) ?? { isBusy: false, sinceMs: nowMs, stepSinceMs: nowMs };
+      const turn = this.#turns.get(id) ?? {
+        isBusy: false,
+        sinceMs: nowMs,
+        stepSinceMs: nowMs,
+        notBeforeMs: 0,
+      };
       this.#turns.set(id, turn);
-      if (turn.isBusy) continue;
+      if (turn.isBusy || nowMs < turn.notBeforeMs) continue;
       turn.isBusy = true;
-      void this.#advance(id, turn).finally(() => {
-        turn.isBusy = false;
-      });
+      this.#advance(id, turn)
+        .catch((error: unknown) => {
+          // The store refused: what the step did is done again, with one effect.
+          this.#log.error({ operation: id, err: error }, 'an operation could not be persisted');
+          turn.notBeforeMs = this.#env.nowMs() + retryPauseMs;
+        })
+        .finally(() => {
+          turn.isBusy = false;
+        });
     }
   }
 
@@ -124,9 +139,10 @@ export class Executor {
     const { store } = this.#world;
     const record = store.operations.get(migration.operation);
     if (record === undefined || record.kind !== 'vm-migrate') return;
-    store.transaction(() => {
+    this.#world.atomically(() => {
       const ended = { ...record.ended, [side]: migration };
-      const isLate = isEnded(record) && record.migration === null;
+      const isFuller = record.migration?.stateHashSourceFull == null && migration.outcome !== 'unknown';
+      const isLate = isEnded(record) && isFuller;
       store.operations.put({ ...record, ended, ...(isLate ? { migration } : {}) });
     });
     this.#world.changes.notify();
@@ -146,6 +162,7 @@ export class Executor {
       const isNewStep = 'step' in result && result.step !== undefined && result.step !== current.step;
       this.#apply(current, result);
       if (isNewStep) turn.stepSinceMs = this.#env.nowMs();
+      if (isNewStep && result.kind === 'wait') turn.notBeforeMs = this.#env.nowMs() + retryPauseMs;
       if (result.kind !== 'next') return;
     }
   }
@@ -189,7 +206,7 @@ export class Executor {
     const waitingReason = result.kind === 'wait' ? result.reason : null;
     if (!hasChanged(record, next, result) && store.desired.get(record.vm).waitingReason === waitingReason)
       return;
-    store.transaction(() => {
+    this.#world.atomically(() => {
       store.operations.put(next);
       this.#decide(record, result, waitingReason);
       if (isEnded(next)) this.#tellEnd(next);

@@ -14,10 +14,11 @@ import {
   type StepContext,
   type StepResult,
 } from './operation.ts';
-import type { OperationRecord } from './record.ts';
 
 /** Loading an image from a slow disk included. */
 const startDeadlineMs = 30_000;
+/** A start that comes to nothing is given up after this time. */
+const giveUpMs = 60_000;
 /** A guest that says that it is ready does so within this time; others are not waited for any longer. */
 const readyWaitMs = 60_000;
 /** The report that follows a power-on comes at once. */
@@ -38,6 +39,10 @@ async function readLease(context: StepContext): Promise<StepResult> {
   const { env, vm, record } = context;
   const copy = liveCopy(context);
   if (copy !== null && copy.report.epoch >= vm.desired.epoch) return found(copy.host, copy.report.epoch);
+  if (record.kind === 'vm-start' && context.elapsedMs > giveUpMs) {
+    const message = `${vm.spec.name} was not started within ${giveUpMs / 1000} s: ${vm.desired.waitingReason ?? ''}`;
+    return refuse(toProblem(new OperationError({ code: 'timeout', message })));
+  }
   const lease = await env.readLease(vm.spec.id).catch((error: unknown) => toProblem(error));
   if (lease !== null && 'code' in lease) {
     return { kind: 'wait', reason: `the storage service cannot be asked for its lease: ${lease.message}` };
@@ -47,9 +52,13 @@ async function readLease(context: StepContext): Promise<StepResult> {
   }
   const expectEpoch = lease?.epoch ?? 0;
   const isKnown = record.timeline.some(({ name }) => name === 'lease over');
+  const host = context.inventory.hosts.find(({ name }) => name === record.host);
+  const isUsable = host?.state === 'connected' && host.isReachable;
+  if (!isUsable && record.isPinned)
+    return { kind: 'wait', reason: `${record.host} is ${host?.state ?? 'gone'}` };
   return {
     kind: 'next',
-    step: record.host === null ? 'place' : 'start',
+    step: isUsable ? 'start' : 'place',
     record: { expectEpoch },
     ...(isKnown
       ? {}
@@ -105,13 +114,11 @@ async function start(context: StepContext): Promise<StepResult> {
   }
 }
 
-function notStarted({ record, inventory }: StepContext, host: string, problem: Problem): StepResult {
+function notStarted({ record }: StepContext, host: string, problem: Problem): StepResult {
   const mayRun = ['lease.held', 'lease.stale-epoch', 'vm.wrong-state'].includes(problem.code);
   if (mayRun || isOutcomeUnknown(problem)) {
-    // The lease and the reports tell whether it runs; if not, a host that cannot be reached is of no use.
-    const isGone = problem.code === 'link.closed' && !isReachable(inventory, host);
-    const chooseAgain: Partial<OperationRecord> = isGone && !record.isPinned ? { host: null } : {};
-    return { kind: 'wait', step: 'lease', reason: problem.message, record: chooseAgain };
+    // The lease and the reports tell whether it runs.
+    return { kind: 'wait', step: 'lease', reason: problem.message };
   }
   const refusal = { host, reason: problem.message.slice(0, 300) };
   const mayGoElsewhere = problem.code === 'host.out-of-memory' || problem.code === 'host.wrong-state';
