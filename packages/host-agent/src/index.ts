@@ -1,1 +1,3 @@
 export { type RunningAgent, startAgent } from './agent.ts';
+export { PageReceiver } from './migration/page-receiver.ts';
+export { PageSender } from './migration/page-sender.ts';

@@ -1,0 +1,149 @@
+/** Pages over a real link between two machine memories, as the two transfer workers of a migration do it. */
+import { randomBytes } from 'node:crypto';
+import { type CoreModules, createMachineMemory, loadCore, MachineMemory } from '@skein/machine';
+import { migrationProtocol } from '@skein/shared';
+import { type Authentication, dial, type Link, type Listener, listen } from '@skein/transport';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PageReceiver } from './page-receiver.ts';
+import { PageSender } from './page-sender.ts';
+
+const memoryMib = 64;
+const token: Authentication = { kind: 'token', token: new Uint8Array(randomBytes(32)) };
+const own = (name: string) => ({ role: 'transfer', name, bootId: randomBytes(16).toString('hex') });
+const never = () => Promise.reject(new Error('not part of this test'));
+
+let core: CoreModules;
+let source: MachineMemory;
+let targetWasm: WebAssembly.Memory;
+let target: MachineMemory;
+let listener: Listener<typeof migrationProtocol>;
+let dialed: Link<typeof migrationProtocol, 'dialer'>;
+let sender: PageSender;
+let receiver: PageReceiver;
+let refused: string | null;
+
+beforeAll(async () => {
+  core = await loadCore();
+});
+
+beforeEach(async () => {
+  source = new MachineMemory(core, createMachineMemory(core, memoryMib), memoryMib);
+  targetWasm = createMachineMemory(core, memoryMib);
+  target = new MachineMemory(core, targetWasm, memoryMib);
+  receiver = new PageReceiver(core, targetWasm, target);
+  refused = null;
+  const accepted = Promise.withResolvers<Link<typeof migrationProtocol, 'listener'>>();
+  listener = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    protocol: migrationProtocol,
+    own: own('h1'),
+    authentication: token,
+    handlers: {
+      requests: {
+        'migration.hello': never,
+        'migration.clock': never,
+        'migration.begin': never,
+        'migration.resumed': never,
+      },
+      notices: { 'pages.applied': ({ bytes }) => sender.acknowledged(bytes) },
+    },
+    onLink: (link) => accepted.resolve(link),
+  });
+  dialed = await dial({
+    host: '127.0.0.1',
+    port: listener.port,
+    protocol: migrationProtocol,
+    own: own('h2'),
+    authentication: token,
+    handlers: {
+      requests: { 'migration.final': never },
+      notices: { 'migration.granted': () => {}, 'migration.aborted': () => {} },
+    },
+  });
+  dialed.onBulk = apply;
+  sender = new PageSender(core, source, await accepted.promise);
+});
+
+afterEach(async () => {
+  dialed.close();
+  await listener.close();
+});
+
+let tamper: ((frame: Uint8Array) => void) | null = null;
+
+function apply(frame: Uint8Array): void {
+  tamper?.(frame);
+  const applied = receiver.apply(frame);
+  if (applied.kind === 'refused') {
+    refused = applied.reason;
+    dialed.close(applied.reason);
+    return;
+  }
+  const bytes = applied.acknowledgeBytes;
+  if (bytes > 0) dialed.notify('pages.applied', { bytes });
+  else
+    setImmediate(() => {
+      const rest = receiver.flush();
+      if (rest > 0) dialed.notify('pages.applied', { bytes: rest });
+    });
+}
+
+function write(page: number, fill: (bytes: Uint8Array) => void): void {
+  fill(source.page(page));
+  source.markTouched(page);
+}
+
+describe('pages between two hosts', () => {
+  it('arrive as they are, with equal sums of hashes; zero pages travel as numbers', async () => {
+    for (let page = 0; page < 3000; page++) {
+      write(page * 3, (bytes) => {
+        if (page % 4 !== 0) bytes.set(randomBytes(4096));
+      });
+    }
+    const sent = await sender.send(source.touchedBitmap(), 1);
+    await sender.drained();
+    expect(sent.pages).toBe(3000);
+    expect(sent.zeroPages).toBe(750);
+    expect(sent.bytes).toBeLessThan(2250 * 4096 * 1.02);
+    expect(Buffer.compare(Buffer.from(target.ram), Buffer.from(source.ram))).toBe(0);
+    expect(receiver.hashes.sum).toBe(sender.hashes.sum);
+    expect(sender.hashes.sum).not.toBe(0n);
+    // What was never written stays unallocated at the target.
+    expect(target.isTouched(0)).toBe(false);
+    expect(target.isTouched(3)).toBe(true);
+  });
+
+  it('replace what was sent before, also by zeros, and the sums follow', async () => {
+    write(7, (bytes) => bytes.fill(1));
+    write(8, (bytes) => bytes.fill(2));
+    await sender.send(source.touchedBitmap(), 1);
+    write(7, (bytes) => bytes.fill(0));
+    write(8, (bytes) => bytes.fill(3));
+    await sender.send(source.touchedBitmap(), 2);
+    await sender.drained();
+    expect(target.page(7).every((byte) => byte === 0)).toBe(true);
+    expect(target.page(8).every((byte) => byte === 3)).toBe(true);
+    expect(receiver.hashes.sum).toBe(sender.hashes.sum);
+  });
+
+  it('are refused when a byte changed on the way, and the sender hears of it', async () => {
+    write(5, (bytes) => bytes.fill(9));
+    tamper = (frame) => {
+      const at = frame.length - 100;
+      frame[at] = (frame[at] ?? 0) ^ 1;
+    };
+    await sender.send(source.touchedBitmap(), 1);
+    await expect(sender.drained()).rejects.toMatchObject({ code: 'link.closed' });
+    tamper = null;
+    expect(refused).toBe('page 5 is not what the source sent');
+  });
+
+  it('are refused out of order', () => {
+    const other = new PageReceiver(core, targetWasm, target);
+    const frame = new Uint8Array(
+      Buffer.from('02010100010000000100000000000000000000000000000000000000', 'hex'),
+    );
+    expect(other.apply(frame)).toMatchObject({ kind: 'refused' });
+  });
+});

@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { GuestConsole } from './guest-console.ts';
+
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
+
+describe('a guest’s console', () => {
+  it('keeps the last 64 KiB and counts every byte, however they come', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 50_000 }), { maxLength: 8 }), (chunks) => {
+        const console = new GuestConsole();
+        for (const chunk of chunks) console.append(new Uint8Array(chunk));
+        const whole = Buffer.concat(chunks);
+        expect(console.position).toBe(whole.length);
+        expect(Buffer.from(console.backlog).equals(whole.subarray(-65_536))).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('finds the kernel’s version and the ready line, also when they come in pieces, and tells once', () => {
+    const text =
+      '\r\n[    0.000000] Linux version 7.2.12+deb14-riscv64 (debian)\r\nskein-guest: ready web1\r\nskein-guest: ready web1\r\n';
+    for (let cut = 1; cut < text.length; cut++) {
+      const console = new GuestConsole();
+      let times = 0;
+      console.onReady = () => {
+        times += 1;
+      };
+      console.append(bytes(text.slice(0, cut)));
+      console.append(bytes(text.slice(cut)));
+      expect(console.kernel).toBe('7.2.12+deb14-riscv64');
+      expect(times).toBe(1);
+    }
+  });
+
+  it('does not take a line for the ready line that only contains it', () => {
+    const console = new GuestConsole();
+    let isReady = false;
+    console.onReady = () => {
+      isReady = true;
+    };
+    console.append(bytes('echo skein-guest: ready web1\n'));
+    expect(isReady).toBe(false);
+  });
+
+  it('goes on from where the source of a migration was', () => {
+    const console = new GuestConsole();
+    console.adopt({
+      consolePosition: 1_000_000,
+      consoleBacklog: bytes('old '),
+      kernel: '7.2',
+      firstStepMs: 1,
+      readyMs: 2,
+    });
+    console.append(bytes('new'));
+    expect(console.position).toBe(1_000_003);
+    expect(Buffer.from(console.backlog).toString()).toBe('old new');
+    expect(console.kernel).toBe('7.2');
+  });
+});
