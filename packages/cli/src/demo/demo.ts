@@ -81,11 +81,11 @@ async function runSteps(options: DemoOptions, stateFolder: string): Promise<Demo
     progress.step('3/6  guests on different hosts ping each other');
     const ping = await pingGuests(running);
     progress.step('4/6  a guest that counts each ms moves to another host while it is pinged every 10 ms');
-    const migration = await migrateGuest(running);
+    const { migration, guest } = await migrateGuest(running);
     progress.step('5/6  the host of another guest is killed');
     const failover = await loseHost(running);
     progress.step('6/6  every step held');
-    return { hosts: hostResults, guests: guestResults, ping, migration, failover };
+    return { hosts: hostResults, guests: guestResults, ping, migration, guest, failover };
   } finally {
     for (const console of consoles.values()) console.close();
   }

@@ -17,7 +17,7 @@ import {
   parseTick,
   type Tick,
 } from './readings.ts';
-import type { MigrationResult } from './result.ts';
+import type { CountingResult, DemoResult, MigrationResult } from './result.ts';
 
 const pingPeriodMs = 10;
 /** Before and after the migration so much is watched, by the guests' own counts. */
@@ -31,7 +31,7 @@ const endDeadlineMs = 15_000;
 const hashDeadlineMs = 15_000;
 const ctrlC = '\x03';
 
-export async function migrateGuest(run: DemoRun): Promise<MigrationResult> {
+export async function migrateGuest(run: DemoRun): Promise<Pick<DemoResult, 'migration' | 'guest'>> {
   const ticker = consoleOf(run, counting.name);
   const pinger = consoleOf(run, doomed.name);
   const ticks: Tick[] = [];
@@ -67,13 +67,18 @@ export async function migrateGuest(run: DemoRun): Promise<MigrationResult> {
   const broken = brokenCount(during);
   claim(broken === null, `${counting.name} did not count without a break: ${broken}`);
   const answers = replies.slice(firstReply);
-  const result = toResult(record, during, answers);
+  const migration = toResult(record, answers);
+  const guest: CountingResult = {
+    counterBefore: during[0]?.counter ?? 0,
+    counterAfter: during.at(-1)?.counter ?? 0,
+    tickGapMs: rounded(longestGapMs(during)),
+  };
   run.progress.found(formatMigration(record));
   run.progress.found(
-    `seen from outside: ${result.pingGapMs} ms between two answers at most, ${result.lostPings} pings lost; ` +
-      `by the guest: ${result.guest.tickGapMs} ms between two ticks at most`,
+    `seen from outside: ${migration.pingGapMs} ms between two answers at most, ${migration.lostPings} pings lost; ` +
+      `by the guest: ${guest.tickGapMs} ms between two ticks at most`,
   );
-  return result;
+  return { migration, guest };
 }
 
 function collect<T>(console: GuestConsole, into: T[], parse: (line: string) => T | null): () => void {
@@ -121,11 +126,7 @@ async function endWorkloads(ticker: GuestConsole, pinger: GuestConsole): Promise
   await pinger.waitFor(pinger.prompt, pingerAt, endDeadlineMs);
 }
 
-function toResult(
-  record: MigrationRecord,
-  ticks: readonly Tick[],
-  replies: readonly EchoReply[],
-): MigrationResult {
+function toResult(record: MigrationRecord, replies: readonly EchoReply[]): MigrationResult {
   return {
     from: record.from,
     to: record.to,
@@ -142,10 +143,5 @@ function toResult(
     stateHashSource: record.stateHashSource,
     stateHashTarget: record.stateHashTarget,
     stateHashSourceFull: record.stateHashSourceFull ?? '',
-    guest: {
-      counterBefore: ticks[0]?.counter ?? 0,
-      counterAfter: ticks.at(-1)?.counter ?? 0,
-      tickGapMs: rounded(longestGapMs(ticks)),
-    },
   };
 }

@@ -3,7 +3,7 @@ import { formatTable } from '../output/table.ts';
 import type { DemoResult } from './result.ts';
 
 export function formatReport(result: DemoResult): string {
-  const { ping, migration, failover } = result;
+  const { ping, migration, guest, failover } = result;
   const since = (atMs: number): string => `${Math.round(atMs - failover.killedAtMs)} ms`;
   return [
     formatTable(
@@ -36,7 +36,7 @@ export function formatReport(result: DemoResult): string {
         },
         {
           claim: 'it goes on where it was',
-          found: `counted from ${migration.guest.counterBefore} to ${migration.guest.counterAfter} without a break`,
+          found: `counted from ${guest.counterBefore} to ${guest.counterAfter} without a break`,
         },
         { claim: 'what arrives is what left', found: `state hashes equal: ${migration.stateHashTarget}` },
         {

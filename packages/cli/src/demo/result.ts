@@ -32,13 +32,14 @@ export interface MigrationResult {
   readonly stateHashSource: string;
   readonly stateHashTarget: string;
   readonly stateHashSourceFull: string;
-  /** What the migrated guest itself noticed. */
-  readonly guest: {
-    readonly counterBefore: number;
-    readonly counterAfter: number;
-    /** The longest time between two ticks, on the migrated guest's clock. */
-    readonly tickGapMs: number;
-  };
+}
+
+/** What the migrated guest itself noticed. */
+export interface CountingResult {
+  readonly counterBefore: number;
+  readonly counterAfter: number;
+  /** The longest time between two ticks, on the migrated guest's clock. */
+  readonly tickGapMs: number;
 }
 
 export interface FailoverResult {
@@ -57,5 +58,6 @@ export interface DemoResult {
   readonly guests: readonly GuestResult[];
   readonly ping: PingResult;
   readonly migration: MigrationResult;
+  readonly guest: CountingResult;
   readonly failover: FailoverResult;
 }
