@@ -12,8 +12,8 @@ export interface LeaseReaderOptions {
 }
 
 const readDeadlineMs = 1000;
-/** A list of all leases may be long. */
-const maxPayloadBytes = 16 << 20;
+/** A page of leases is some hundred KiB. */
+const maxPayloadBytes = 4 << 20;
 
 export class LeaseReader {
   readonly #link: KeptLink<typeof storageProtocol>;
@@ -39,9 +39,19 @@ export class LeaseReader {
     return lease;
   }
 
-  /** @throws OperationError link.closed, link.timeout */
+  /** All leases, page by page. @throws OperationError link.closed, link.timeout */
   async list(): Promise<readonly LeaseView[]> {
-    const { leases } = await this.#link.get().request('lease.list', {}, { deadlineMs: readDeadlineMs });
+    const leases: LeaseView[] = [];
+    let after: VmId | null = null;
+    do {
+      const page: { leases: LeaseView[]; next: VmId | null } = await this.#link
+        .get()
+        .request('lease.list', { after }, { deadlineMs: readDeadlineMs });
+      leases.push(...page.leases);
+      // Only forward: a peer that goes round in circles ends this.
+      if (page.next !== null && after !== null && page.next <= after) break;
+      after = page.next;
+    } while (after !== null);
     return leases;
   }
 

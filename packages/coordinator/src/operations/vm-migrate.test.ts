@@ -1,0 +1,152 @@
+import type { MigrationRecord, OperationView } from '@skein/shared';
+import { OperationError } from '@skein/shared';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { migrationRecord } from '../testing/migration-record.ts';
+import { TestCluster } from '../testing/test-cluster.ts';
+
+let cluster: TestCluster;
+let vm: string;
+
+beforeEach(async () => {
+  cluster = await TestCluster.start(2);
+  ({ id: vm } = await cluster.boot('web1', 'h1'));
+});
+afterEach(() => cluster.close());
+
+async function begin(): Promise<string> {
+  const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
+  await cluster.eventually(
+    'the target was told',
+    () => cluster.agent('h2').commands('migration.target').length > 0,
+  );
+  return operation ?? '';
+}
+
+/** The lease passes and the guest runs on the target: what the two agents do at the commit. */
+function commit(): void {
+  cluster.storage.pass(vm, 'h2');
+  cluster.agent('h2').put(vm, 'web1', 2, 'running');
+  cluster.agent('h1').set(vm, { state: 'stopped', reason: 'migrated away' });
+}
+
+function record(operation: string, outcome: MigrationRecord['outcome'], reason: string | null = null) {
+  const epochAfter = outcome === 'committed' ? 2 : 1;
+  return migrationRecord({
+    operation,
+    vm,
+    from: 'h1',
+    to: 'h2',
+    outcome,
+    reason,
+    epochBefore: 1,
+    epochAfter,
+  });
+}
+
+const stepsOf = (operation: OperationView): string[] => operation.timeline.map(({ name }) => name);
+
+describe('a migration', () => {
+  it('introduces source and target to each other and keeps the record', async () => {
+    const id = await begin();
+    const target = cluster.agent('h2').commands('migration.target')[0]?.body;
+    expect(target).toMatchObject({
+      sourceHost: 'h1',
+      sourceAddress: '127.0.2.1',
+      sourcePort: 5000,
+      epoch: 1,
+    });
+    expect(await cluster.vm('web1')).toMatchObject({ state: 'migrating', operation: id });
+    commit();
+    await cluster.agent('h1').migrationEnded('source', record(id, 'committed'));
+    const ended = await cluster.ended(id);
+    expect(ended).toMatchObject({ state: 'succeeded', host: 'h1', targetHost: 'h2' });
+    expect(ended.migration).toEqual(record(id, 'committed'));
+    expect(stepsOf(ended)).toEqual(['intent', 'source ready', 'target ready', 'committed', 'closed']);
+    expect(await cluster.running('web1', 'h2')).toMatchObject({ epoch: 2 });
+    expect(cluster.agent('h1').commands('vm.start')).toHaveLength(1);
+    expect(cluster.agent('h2').commands('vm.start')).toHaveLength(0);
+  });
+
+  it('that the source gave up fails with its reason; the guest runs on', async () => {
+    const id = await begin();
+    await cluster.agent('h1').migrationEnded('source', record(id, 'aborted', 'the rounds do not converge'));
+    const ended = await cluster.ended(id);
+    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'migration.aborted' } });
+    expect(ended.problem?.message).toContain('the rounds do not converge');
+    expect(ended.migration?.outcome).toBe('aborted');
+    expect(await cluster.running('web1', 'h1')).toMatchObject({ epoch: 1 });
+  });
+
+  it('is called off at the source when the target refuses', async () => {
+    cluster.agent('h2').before = () => {
+      throw new OperationError({ code: 'host.out-of-memory', message: 'no room left' });
+    };
+    cluster.agent('h1').before = (command, body) => {
+      const { operation } = body as { operation: string };
+      if (command === 'migration.cancel')
+        void cluster.agent('h1').migrationEnded('source', record(operation, 'aborted', 'cancelled'));
+    };
+    const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
+    const ended = await cluster.ended(operation);
+    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'migration.aborted' } });
+    expect(ended.problem?.message).toContain('no room left');
+    expect(cluster.agent('h1').commands('migration.cancel').length).toBeGreaterThan(0);
+    expect(await cluster.running('web1', 'h1')).toMatchObject({ epoch: 1 });
+  });
+
+  it('whose source died after the commit is found on the target', async () => {
+    const id = await begin();
+    commit();
+    cluster.agent('h1').kill();
+    const ended = await cluster.ended(id);
+    expect(ended).toMatchObject({ state: 'succeeded' });
+    expect(await cluster.running('web1', 'h2')).toMatchObject({ epoch: 2 });
+    expect(cluster.agent('h2').commands('vm.start')).toHaveLength(0);
+  });
+
+  it('whose source died before the commit fails, and the guest is restarted once', async () => {
+    const id = await begin();
+    cluster.agent('h1').kill();
+    expect(await cluster.ended(id)).toMatchObject({
+      state: 'failed',
+      problem: { code: 'migration.aborted' },
+    });
+    expect(await cluster.running('web1', 'h2')).toMatchObject({ epoch: 2 });
+    expect(cluster.agent('h2').commands('vm.start')).toHaveLength(1);
+  });
+
+  it('goes on over a restart of the coordinator; what ended meanwhile is told again', async () => {
+    const id = await begin();
+    await cluster.stopCoordinator();
+    commit();
+    await cluster.startCoordinator();
+    await cluster.eventually('the source is back', async () =>
+      cluster
+        .agent('h1')
+        .migrationEnded('source', record(id, 'committed'))
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+    expect(await cluster.ended(id)).toMatchObject({
+      state: 'succeeded',
+      migration: { outcome: 'committed' },
+    });
+    expect(await cluster.running('web1', 'h2')).toMatchObject({ epoch: 2 });
+    expect(cluster.agent('h2').commands('migration.target')).toHaveLength(1);
+  });
+
+  it('is refused to the host it runs on, to a full one, and for a VM that is off', async () => {
+    await expect(cluster.post('/vms/web1/migrate', { host: 'h1' })).rejects.toThrow(
+      /409.*migration\.same-host/,
+    );
+    await expect(cluster.post('/vms/web1/migrate', { host: 'h7' })).rejects.toThrow(/404.*host\.not-found/);
+    await cluster.boot('big', 'h2', { memoryMib: 960 });
+    await expect(cluster.post('/vms/web1/migrate', {})).rejects.toThrow(
+      /409.*h2 has 64 MiB free of 128 needed/,
+    );
+    await cluster.create('off', { start: false });
+    await expect(cluster.post('/vms/off/migrate', {})).rejects.toThrow(/409.*vm\.wrong-state/);
+  });
+});
