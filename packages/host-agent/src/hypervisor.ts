@@ -44,6 +44,7 @@ export interface HypervisorOptions {
 /** How long a VM that ended stays in the reports, so that its end and the reason are seen. */
 const endedReportMs = 10_000;
 const operationsKept = 1000;
+const closeDeadlineMs = 1500;
 const hostLeaseWaitMs = 1000;
 
 export class Hypervisor {
@@ -52,6 +53,7 @@ export class Hypervisor {
   readonly #operations = new Map<OperationId, Promise<unknown>>();
   readonly #workers = new WarmWorkers('vm.worker', 1);
   readonly #divider: CpuDivider;
+  readonly #releases = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(options: HypervisorOptions) {
@@ -150,10 +152,17 @@ export class Hypervisor {
     this.#options.onChange();
   }
 
+  /** Ends all VMs and gives their leases back, so that others need not wait until they run out. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#divider.close();
-    for (const vm of this.present()) vm.stop('the agent is stopping');
+    const gone = this.present().map((vm) => {
+      const stopped = new Promise<void>((resolve) => vm.whenState('stopped', resolve));
+      vm.stop('the agent is stopping');
+      return stopped;
+    });
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, closeDeadlineMs).unref());
+    await Promise.race([Promise.all(gone).then(() => Promise.all(this.#releases)), deadline]);
     await this.#workers.close();
   }
 
@@ -229,12 +238,14 @@ export class Hypervisor {
 
   #ended(vm: HostedVm): void {
     this.#options.network.unplug(vm);
-    this.#options.leases.release(vm.vm).catch((error: unknown) => {
+    const release = this.#options.leases.release(vm.vm).catch((error: unknown) => {
       this.#options.log.warn(
         { vm: vm.vm, error: String(error) },
         'lease could not be released; it will run out',
       );
     });
+    this.#releases.add(release);
+    void release.finally(() => this.#releases.delete(release));
     this.#options.log.info({ vm: vm.vm, name: vm.name, reason: vm.report().reason }, 'vm ended');
     releaseMemorySoon();
     setTimeout(() => {
