@@ -117,6 +117,20 @@ describe('the store', () => {
     expect(store.events.after(0, 10).map(({ sequence }) => sequence)).toEqual([store.events.last]);
   });
 
+  it('does not write what it could not read back', () => {
+    const store = open();
+    const vm = someVm(1);
+    const odd = { ...vm, machine: { ...vm.machine, bootArguments: 'a\u0000b' } };
+    expect(problemOf(() => store.transaction(() => store.vms.put(odd)))).toMatchObject({
+      code: 'request.invalid',
+    });
+    store.vms.put(vm);
+    const long = someOperation(1, vm);
+    const tooLong = { ...long, timeline: [{ name: 'x', atMs: 1, detail: 'x'.repeat(501) }] };
+    expect(problemOf(() => store.operations.put(tooLong)).message).toContain('timeline');
+    expect([...reopen(store).vms.all()]).toEqual([vm]);
+  });
+
   it('allows one active operation for each VM', () => {
     const store = open();
     const vm = someVm(1);

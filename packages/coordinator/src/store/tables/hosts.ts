@@ -1,7 +1,7 @@
 /** Hosts that ever registered, with what their agents last said of themselves. */
 import type { DatabaseSync } from 'node:sqlite';
 import { HostIdentity, type HostName } from '@skein/shared';
-import { readStored } from '../stored-json.ts';
+import { readStored, toStored } from '../stored-json.ts';
 
 export class HostTable {
   readonly #database: DatabaseSync;
@@ -24,7 +24,7 @@ export class HostTable {
   put(identity: HostIdentity): void {
     this.#database
       .prepare('INSERT OR REPLACE INTO hosts (name, identity) VALUES (?, ?)')
-      .run(identity.name, JSON.stringify(identity));
+      .run(identity.name, toStored(HostIdentity, identity, `host ${identity.name}`));
     this.#byName.set(identity.name, identity);
   }
 

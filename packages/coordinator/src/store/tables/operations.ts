@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { invariant, type OperationId, type VmId } from '@skein/shared';
 import { isEnded, OperationRecord } from '../../operations/record.ts';
-import { readStored } from '../stored-json.ts';
+import { readStored, toStored } from '../stored-json.ts';
 
 /** Ended operations beyond this number go, the oldest first. */
 const endedKept = 10_000;
@@ -48,7 +48,13 @@ export class OperationTable {
       .prepare(
         'INSERT INTO operations (id, vm, is_active, created_at_ms, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET is_active = excluded.is_active, record = excluded.record',
       )
-      .run(record.id, record.vm, isActive ? 1 : 0, record.createdAtMs, JSON.stringify(record));
+      .run(
+        record.id,
+        record.vm,
+        isActive ? 1 : 0,
+        record.createdAtMs,
+        toStored(OperationRecord, record, `operation ${record.id}`),
+      );
     this.#active.delete(record.id);
     if (known?.id === record.id) this.#activeByVm.delete(record.vm);
     if (isActive) this.#keep(record);

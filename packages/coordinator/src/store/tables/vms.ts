@@ -1,7 +1,7 @@
 /** Specs: what people asked for. */
 import type { DatabaseSync } from 'node:sqlite';
 import { type VmId, VmSpec } from '@skein/shared';
-import { readStored } from '../stored-json.ts';
+import { readStored, toStored } from '../stored-json.ts';
 
 export class VmTable {
   readonly #database: DatabaseSync;
@@ -35,7 +35,7 @@ export class VmTable {
       .prepare(
         'INSERT INTO vms (id, name, spec) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, spec = excluded.spec',
       )
-      .run(spec.id, spec.name, JSON.stringify(spec));
+      .run(spec.id, spec.name, toStored(VmSpec, spec, `VM ${spec.name}`));
     this.#forget(spec.id);
     this.#keep(spec);
   }
