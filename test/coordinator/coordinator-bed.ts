@@ -51,6 +51,7 @@ export class CoordinatorBed {
     await bed.startCoordinator();
     for (const host of hosts) bed.addAgent(host);
     await Promise.all(hosts.map((host) => bed.hostIs(host, 'connected')));
+    await bed.until('all are granted', () => bed.#agents.every(({ isGranted }) => isGranted));
     return bed;
   }
 

@@ -8,6 +8,7 @@ import {
   agentCoordinatorProtocol,
   type ClusterView,
   type Epoch,
+  grantDeadlineNs,
   type HostIdentity,
   type HostName,
   type MachineSpec,
@@ -73,7 +74,6 @@ export class ScriptedAgent {
   /** Called after the effect, before the answer. */
   after: (name: CommandName) => Promise<void> | void = () => {};
   view: ClusterView | null = null;
-  isGranted = false;
   registrations = 0;
   lastRefusal: OperationError | null = null;
   /** Started guests run at once; false leaves them `starting`. */
@@ -89,6 +89,7 @@ export class ScriptedAgent {
   #beats = true;
   #renews = true;
   #isRegistered = false;
+  #grantedUntilNs = 0n;
 
   constructor(options: ScriptedAgentOptions) {
     this.options = options;
@@ -126,6 +127,11 @@ export class ScriptedAgent {
       peerPort: 7000,
       vxlanPort: 4789,
     };
+  }
+
+  /** Counted from when the heartbeat was sent, as every agent must (safety: rule 1). */
+  get isGranted(): boolean {
+    return process.hrtime.bigint() < this.#grantedUntilNs;
   }
 
   vmNamed(name: string): ScriptedVm | undefined {
@@ -335,10 +341,12 @@ export class ScriptedAgent {
       sequence: ++this.#sequence,
       echo: this.#echo,
     };
+    const sentNs = process.hrtime.bigint();
     const reply = await link.request('heartbeat', body, { deadlineMs: 1500 }).catch(() => null);
     if (reply === null) return;
     this.#echo = Math.max(this.#echo, reply.sequence);
-    this.isGranted = reply.granted;
+    if (!reply.granted) return;
+    this.#grantedUntilNs = grantDeadlineNs(sentNs, reply.ttlMs, timingDefaults);
   }
 
   /** A lost lease stops the VM, as an agent must. */
