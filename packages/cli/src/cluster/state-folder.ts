@@ -75,8 +75,14 @@ export async function writeClusterFile(stateFolder: string, file: ClusterFile): 
   await writePrivate(clusterFilePath(stateFolder), `${JSON.stringify(file, null, 2)}\n`);
 }
 
+/** @throws OperationError config.unreadable */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const message = `cannot make the folder ${path} (${(cause as NodeJS.ErrnoException).code ?? cause}); name another one with --state or SKEIN_STATE`;
+    throw new OperationError({ code: 'config.unreadable', message, cause });
+  }
 }
 
 /** Replaces a file as a whole; mode 0600. */

@@ -63,7 +63,7 @@ function print(event: ClusterEvent, format: OutputFormat): void {
   else {
     const details = format === 'wide' ? ` ${JSON.stringify(event.details)}` : '';
     process.stdout.write(
-      `${formatTime(event.atMs)}  ${event.subject.padEnd(24)}  ${event.type.padEnd(18)}  ${event.message}${details}\n`,
+      `${formatTime(event.atMs)}  ${event.subject.padEnd(24)}  ${event.type.padEnd(19)}  ${event.message}${details}\n`,
     );
   }
 }
