@@ -77,14 +77,16 @@ describe('placement', () => {
   it('[PL-4] counts a VM where it is decided, present, and on its way, and not against itself', () => {
     const moving = vm('a', {
       desired: { host: 'h1', epoch: 1 },
-      sightings: [sighting('h1', 'a'), sighting('h2', 'a', { state: 'incoming' })],
+      sightings: [sighting('h1', 'a')],
       operation: { id: 'op-0000000000000001', kind: 'vm-migrate', host: 'h1', targetHost: 'h2' },
     });
+    const arriving = vm('d', { sightings: [sighting('h3', 'd', { state: 'incoming' })] });
     const decided = vm('b', { desired: { host: 'h1' } });
     const off = vm('c', { shape: { power: 'off' }, desired: { host: 'h1' } });
-    const reservations = new Reservations(inventory([], [moving, decided, off]));
+    const reservations = new Reservations(inventory([], [moving, arriving, decided, off]));
     expect(reservations.on('h1').memoryMib).toBe(256);
     expect(reservations.on('h2').memoryMib).toBe(128);
+    expect(reservations.on('h3').memoryMib).toBe(128);
     expect(reservations.on('h1', moving.spec.id).memoryMib).toBe(128);
   });
 
