@@ -24,6 +24,8 @@ import {
 
 const commandDeadlineMs = 10_000;
 const cancelDeadlineMs = 3000;
+/** A host whose link is down is waited for so long: after a restart of ours all of them are. */
+const comeBackMs = 10_000;
 /** After its deadline a migration has this long to tell its outcome itself. */
 const outcomeGraceMs = 10_000;
 /** After the commit the source re-hashes its frozen memory: that record is worth this wait. */
@@ -48,6 +50,7 @@ async function tellSource(context: StepContext): Promise<StepResult> {
   const { env, vm, record } = context;
   const { from, to, epoch, downtimeBudgetMs, deadlineMs } = plan(context);
   if (record.ended.source !== null) return { kind: 'next', step: 'watch-migration' };
+  if (mayComeBack(context, from)) return { kind: 'wait', reason: `${from} cannot be reached at present` };
   const body = { operation: record.id, vm: vm.spec.id, epoch, targetHost: to, downtimeBudgetMs, deadlineMs };
   try {
     const source = await env.command(from, 'migration.source', body, commandDeadlineMs);
@@ -70,6 +73,7 @@ async function tellTarget(context: StepContext): Promise<StepResult> {
   const { from, to, epoch, deadlineMs } = plan(context);
   const { source } = record;
   invariant(source !== null, 'the source said where it listens');
+  if (mayComeBack(context, to)) return { kind: 'wait', reason: `${to} cannot be reached at present` };
   const { id, name, machine } = vm.spec;
   const body = {
     operation: record.id,
@@ -92,6 +96,10 @@ async function tellTarget(context: StepContext): Promise<StepResult> {
   } catch (error) {
     return callOff(toProblem(error));
   }
+}
+
+function mayComeBack({ inventory, inStepMs }: StepContext, host: string): boolean {
+  return !isReachable(inventory, host) && !isFailed(inventory, host) && inStepMs < comeBackMs;
 }
 
 function callOff(problem: Problem): StepResult {

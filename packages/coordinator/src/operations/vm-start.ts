@@ -54,7 +54,9 @@ async function readLease(context: StepContext): Promise<StepResult> {
   const isKnown = record.timeline.some(({ name }) => name === 'lease over');
   const host = context.inventory.hosts.find(({ name }) => name === record.host);
   const isUsable = host?.state === 'connected' && host.isReachable;
-  if (!isUsable && record.isPinned)
+  // A suspect comes back or fails within seconds; after a restart of ours all are, until they have registered.
+  const mayComeBack = host?.state === 'suspect' || host?.state === 'connected';
+  if (!isUsable && record.host !== null && (record.isPinned || mayComeBack))
     return { kind: 'wait', reason: `${record.host} is ${host?.state ?? 'gone'}` };
   return {
     kind: 'next',
@@ -82,6 +84,8 @@ function choose({ vm, record, inventory }: StepContext): StepResult {
   const placement = place(inventory, { spec, leaves: null, refusals });
   if (placement.kind === 'rejected') {
     const message = explain(spec.name, placement.reasons);
+    if (inventory.hosts.some(({ state }) => state === 'suspect'))
+      return { kind: 'wait', step: 'lease', reason: message };
     const problem = toProblem(new OperationError({ code: 'placement.no-host', message }));
     return record.kind === 'vm-start' ? refuse(problem) : { kind: 'failed', problem };
   }
