@@ -31,5 +31,7 @@ const result = await bench({
   say: (line) => console.error(line),
 });
 if (flags.includes('--json')) console.log(JSON.stringify(result));
-else for (const [key, value] of Object.entries(result)) console.log(`${key.padEnd(20)} ${JSON.stringify(value)}`);
+else
+  for (const [key, value] of Object.entries(result))
+    console.log(`${key.padEnd(20)} ${JSON.stringify(value)}`);
 process.exit(0);

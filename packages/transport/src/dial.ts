@@ -1,4 +1,5 @@
 /** Opens a link from an address of our own: each traffic type leaves through its own network. */
+import type { Socket } from 'node:net';
 import { OperationError, type ProtocolDefinition } from '@skein/shared';
 import { WebSocket } from 'ws';
 import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
@@ -45,14 +46,14 @@ export async function dial<P extends ProtocolDefinition>(
     socket.terminate();
   }, deadlineMs);
   try {
-    await opened(socket, options);
+    const connection = await opened(socket, options);
     const peer = await greetAsDialer(socket, messages, {
       protocol: options.protocol.name,
       own: options.own,
       authentication: options.authentication,
       ...(options.admit === undefined ? {} : { admit: options.admit }),
     });
-    return new Link(socket, peer, { ...options, side: 'dialer' }, messages.release());
+    return new Link(socket, peer, { ...options, side: 'dialer', connection }, messages.release());
   } catch (error) {
     messages.release();
     socket.on('error', () => {});
@@ -71,10 +72,13 @@ interface Ends {
   readonly localAddress?: string;
 }
 
-function opened(socket: WebSocket, ends: Ends): Promise<void> {
+function opened(socket: WebSocket, ends: Ends): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    socket.once('upgrade', (response) => response.socket.setNoDelay(true));
-    socket.once('open', resolve);
+    // 'upgrade' comes right before 'open'.
+    socket.once('upgrade', ({ socket: connection }) => {
+      connection.setNoDelay(true);
+      socket.once('open', () => resolve(connection));
+    });
     socket.once('error', (cause: NodeJS.ErrnoException) => reject(describeDialError(cause, ends)));
   });
 }

@@ -45,7 +45,8 @@ describe('a link', () => {
         if (received.length === 4) resolve();
       };
       const handlers = { requests: { ask: () => ({ name: 'two' }) }, notices: { fill } };
-      new Link(socket, own('server', 'one'), { protocol, side: 'dialer', handlers }, [notice(1), notice(2)]);
+      const options = { protocol, side: 'dialer', handlers, connection: { bytesWritten: 0 } } as const;
+      new Link(socket, own('server', 'one'), options, [notice(1), notice(2)]);
     });
     socket.emit('message', Buffer.from(notice(3)), true);
     socket.emit('message', Buffer.from(notice(4)), true);

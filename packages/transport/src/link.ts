@@ -52,6 +52,8 @@ export interface LinkOptions<P extends ProtocolDefinition, S extends Side> {
   readonly protocol: P;
   readonly side: S;
   readonly handlers: Handlers<P, S>;
+  /** The TCP connection below, for counting only. */
+  readonly connection: { readonly bytesWritten: number };
   /** Requests that may be unanswered at once, in each direction. */
   readonly requestsInFlightMax?: number;
   /** Bytes that may wait in our socket before the peer counts as one that never reads. */
@@ -129,6 +131,11 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
   /** Bytes accepted for sending that the system has not taken yet. */
   get unsentBytes(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  /** Bytes on the wire since the connection began, HTTP and WebSocket framing included. */
+  get bytesWritten(): number {
+    return this.#options.connection.bytesWritten;
   }
 
   /** @throws OperationError what the peer answered, or link.closed, link.timeout, link.overflow */

@@ -84,7 +84,7 @@ async function welcome<P extends ProtocolDefinition>(
       ...(options.admit === undefined ? {} : { admit: options.admit }),
     });
     unlimit();
-    const link = new Link(socket, peer, { ...options, side: 'listener' }, messages.release());
+    const link = new Link(socket, peer, { ...options, side: 'listener', connection }, messages.release());
     links.add(link);
     void link.closed.then(() => links.delete(link));
     options.onLink?.(link);

@@ -18,11 +18,12 @@ import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import { WarmWorkers } from '../vm/warm-workers.ts';
-import type {
-  SourceAssignment,
-  TargetAssignment,
-  TransferEvent,
-  TransferInstruction,
+import {
+  type SourceAssignment,
+  type TargetAssignment,
+  type TransferEvent,
+  type TransferInstruction,
+  transferWorkerLimits,
 } from './transfer-channel.ts';
 
 export interface MigrationServiceOptions {
@@ -56,7 +57,7 @@ export class MigrationService {
   readonly #options: MigrationServiceOptions;
   readonly #running = new Map<OperationId, Running>();
   readonly #sources = new Map<OperationId, Promise<Listening>>();
-  readonly #workers = new WarmWorkers('transfer.worker', 1);
+  readonly #workers = new WarmWorkers('transfer.worker', 1, transferWorkerLimits);
 
   constructor(options: MigrationServiceOptions) {
     this.#options = options;

@@ -2,18 +2,20 @@
  * Worker threads that are started before they are needed: a thread takes some 30 ms to start, which would be
  * downtime of a migration or delay of a restart.
  */
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 
 export class WarmWorkers {
   readonly #entry: URL;
   readonly #spare: Worker[] = [];
   readonly #spareCount: number;
+  readonly #limits: ResourceLimits;
   #isClosed = false;
 
   /** `entry` names a bundle in build/, see scripts/ensure-core.ts. */
-  constructor(entry: string, spareCount: number) {
+  constructor(entry: string, spareCount: number, limits: ResourceLimits = {}) {
     this.#entry = new URL(`../../build/${entry}.js`, import.meta.url);
     this.#spareCount = spareCount;
+    this.#limits = limits;
     this.#refill();
   }
 
@@ -46,6 +48,6 @@ export class WarmWorkers {
   }
 
   #start(): Worker {
-    return new Worker(this.#entry);
+    return new Worker(this.#entry, { resourceLimits: this.#limits });
   }
 }
