@@ -51,6 +51,7 @@ describe('a cluster', () => {
     await cluster.kill('coordinator');
     await new Promise((done) => setTimeout(done, 31_000));
     await cluster.restart('coordinator');
+    await cluster.connected('h1', 'h2', 'h3');
     web2 = await cluster.console('web2');
     web1 = await cluster.console('web1');
     const summary = await web2.until(/60 packets transmitted, (\d+) packets received/, 60_000);
@@ -99,7 +100,7 @@ describe('a cluster', () => {
     expect((await cluster.host(from)).state).toBe('failed');
     await cluster.eventually('web1 answers', async () => (await ping(1)) === 1);
     await cluster.restart(from);
-    await cluster.eventually(`${from} is back`, async () => (await cluster.host(from)).state === 'connected');
+    await cluster.connected('h1', 'h2', 'h3');
     expect((await cluster.vm('web1')).host).toBe(restarted.host);
   });
 

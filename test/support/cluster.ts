@@ -104,6 +104,16 @@ export class Cluster {
     return readFileSync(this.process(name).logFile, 'utf8');
   }
 
+  /** A coordinator that has just started knows its hosts again after their first heartbeats. */
+  async connected(...hosts: string[]): Promise<void> {
+    for (const name of hosts) {
+      await this.eventually(
+        `${name} is connected`,
+        async () => (await this.host(name)).state === 'connected',
+      );
+    }
+  }
+
   async api<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
     const response = await fetch(`${this.#url}/v1${path}`, {
       method,

@@ -13,7 +13,7 @@ const layout = {
   /** Ready time: wanted to run and was not allowed to by its budget. */
   readyNs: 3,
   budgetStepsPerMs: 4,
-  framesDropped: 5,
+  executedSteps: 5,
 } as const;
 
 const words = 8;
@@ -48,6 +48,15 @@ export class VmControlBlock {
 
   set steps(value: bigint) {
     Atomics.store(this.#words, layout.steps, value);
+  }
+
+  /** Executed on this host, unlike `steps`, which counts since power-on. */
+  get executedSteps(): bigint {
+    return Atomics.load(this.#words, layout.executedSteps);
+  }
+
+  addExecutedSteps(value: number): void {
+    Atomics.add(this.#words, layout.executedSteps, BigInt(value));
   }
 
   get busyNs(): bigint {

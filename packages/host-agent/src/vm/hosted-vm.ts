@@ -147,7 +147,7 @@ export class HostedVm {
 
   /** Steps since the last call, as MHz; called by the agent once a period. */
   sampleUsage(nowNs: bigint): number {
-    const steps = this.control.steps;
+    const steps = this.control.executedSteps;
     const elapsedUs = Number(nowNs - this.#usage.atNs) / 1000;
     if (elapsedUs > 0) this.#usage.mhz = Math.max(0, Number(steps - this.#usage.steps) / elapsedUs);
     this.#usage.steps = steps;

@@ -119,6 +119,7 @@ export class VmLoop {
     }
     this.#budget.spend(steps);
     this.#control.steps = this.#machine.steps;
+    this.#control.addExecutedSteps(steps);
     this.#control.addBusyNs(endedNs - startedNs);
     if (!this.#hasRun && steps > 0) {
       this.#hasRun = true;
