@@ -5,6 +5,7 @@
  */
 import { addHashes, LivePages, MachineMemory } from '@skein/machine';
 import {
+  type Epoch,
   type GuestHistory,
   type MigrationRecord,
   migrationProtocol,
@@ -26,6 +27,7 @@ import {
 } from '../core/migration-source.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import { Deadlines } from './deadlines.ts';
+import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
@@ -38,7 +40,6 @@ const connectDeadlineMs = 10_000;
 const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
 const historyDeadlineMs = 100;
-const retryMs = 100;
 const roundsMax = 30;
 /** Downtime that is not last pages: verification, state, lease pass. From records on two cores. */
 const fixedDowntimeMs = 4;
@@ -50,6 +51,7 @@ export class SourceTransfer {
   readonly #vm: VmLink;
   readonly #log: MigrationLog;
   readonly #leases: LeaseClient;
+  readonly #pass: LeasePass;
   readonly #authentication: Authentication;
   readonly #deadlines = new Deadlines();
   readonly #history = Promise.withResolvers<GuestHistory | null>();
@@ -79,6 +81,7 @@ export class SourceTransfer {
       authentication: this.#authentication,
       timing: timingDefaults,
     });
+    this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
   }
 
   async start(): Promise<void> {
@@ -312,54 +315,27 @@ export class SourceTransfer {
   }
 
   async #passLease(): Promise<void> {
-    const { vm, epoch, targetHost } = this.#assignment.command;
-    try {
-      this.#log.epochAfter = await this.#leases.pass(vm, epoch, targetHost);
-      this.#committed();
+    const outcome = await this.#pass.pass();
+    if (outcome.kind === 'granted') {
+      this.#committed(outcome.epoch);
       this.#feed({ type: 'pass-granted' });
-    } catch (error) {
-      const { code, message } = toProblem(error);
-      if (code.startsWith('lease.')) this.#feed({ type: 'pass-refused', reason: message });
-      else this.#feed({ type: 'pass-unanswered' });
-    }
+    } else if (outcome.kind === 'refused') this.#feed({ type: 'pass-refused', reason: outcome.reason });
+    else this.#feed({ type: 'pass-unanswered' });
   }
 
-  /** Until the lease service answers, both sides stay frozen: at most one runs. */
   async #reassertLease(): Promise<void> {
-    const { vm, epoch, targetHost } = this.#assignment.command;
-    for (;;) {
-      try {
-        const held = await this.#leases.acquire(vm, epoch);
-        this.#tell({ type: 'reasserted', epoch: held.epoch });
-        this.#feed({ type: 'lease-reasserted' });
-        return;
-      } catch (error) {
-        if (!toProblem(error).code.startsWith('lease.')) {
-          await new Promise((resolve) => setTimeout(resolve, retryMs));
-          continue;
-        }
-      }
-      const lease = await this.#leases.read(vm).catch(() => null);
-      if (lease === null) continue;
-      if (lease.owner === targetHost && lease.epoch === epoch + 1) {
-        this.#log.epochAfter = lease.epoch;
-        this.#committed();
-        this.#feed({ type: 'lease-is-targets' });
-      } else if (lease.owner === this.#assignment.host && lease.epoch === epoch + 1) {
-        // Our own acquire went through although its answer was lost.
-        this.#tell({ type: 'reasserted', epoch: lease.epoch });
-        this.#feed({ type: 'lease-reasserted' });
-      } else {
-        this.#feed({
-          type: 'lease-lost',
-          reason: `the lease is ${lease.owner ?? 'nobody'}'s at epoch ${lease.epoch}`,
-        });
-      }
-      return;
-    }
+    const settled = await this.#pass.settle();
+    if (settled.kind === 'targets') {
+      this.#committed(settled.epoch);
+      this.#feed({ type: 'lease-is-targets' });
+    } else if (settled.kind === 'reasserted') {
+      this.#tell({ type: 'reasserted', epoch: settled.epoch });
+      this.#feed({ type: 'lease-reasserted' });
+    } else this.#feed({ type: 'lease-lost', reason: settled.reason });
   }
 
-  #committed(): void {
+  #committed(epoch: Epoch): void {
+    this.#log.epochAfter = epoch;
     this.#log.mark('passedNs');
     this.#log.outcome = 'committed';
     this.#deadlines.clear();
