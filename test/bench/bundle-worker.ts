@@ -4,7 +4,7 @@
  */
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 
 const buildFolder = resolve(import.meta.dirname, '../build');
 
@@ -25,5 +25,6 @@ export async function bundleWorker(name: string): Promise<URL> {
     external: ['msgpackr-extract', 'bufferutil', 'utf-8-validate'],
     logLevel: 'error',
   });
+  await stop();
   return pathToFileURL(outfile);
 }

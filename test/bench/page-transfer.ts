@@ -101,11 +101,11 @@ export class PageTarget {
   private constructor(link: Link<typeof migrationProtocol, 'dialer'>, receiver: PageReceiver) {
     this.#link = link;
     this.#receiver = receiver;
-    let isAcknowledging = false;
-    // As TargetTransfer does it: each quarter of the window, and when nothing more is there.
+    // As TargetTransfer does it: each quarter of the window, and when nothing more comes.
     const acknowledge = (bytes: number): void => {
       if (bytes > 0) link.notify('pages.applied', { bytes });
     };
+    const rest = setTimeout(() => acknowledge(receiver.flush()), 0);
     link.onBulk = (frame) => {
       const applied = receiver.apply(frame);
       if (applied.kind === 'refused') {
@@ -113,12 +113,8 @@ export class PageTarget {
         link.close(applied.reason);
       } else if (applied.acknowledgeBytes > 0) {
         acknowledge(applied.acknowledgeBytes);
-      } else if (!isAcknowledging) {
-        isAcknowledging = true;
-        setTimeout(() => {
-          isAcknowledging = false;
-          acknowledge(receiver.flush());
-        }, 0);
+      } else {
+        rest.refresh();
       }
     };
   }
