@@ -15,6 +15,10 @@ const run = promisify(execFile);
 
 interface WasmModule {
   readonly folder: string;
+  /** What the module follows from: globs in the folder. */
+  readonly sources: readonly string[];
+  /** Writes sources that follow from others, before the compiler runs. */
+  readonly generate?: () => Promise<void>;
   readonly entry: string;
   readonly output: string;
   readonly flags: readonly string[];
@@ -23,6 +27,11 @@ interface WasmModule {
 const wasmModules: readonly WasmModule[] = [
   {
     folder: 'packages/machine',
+    sources: ['assembly/**/*.ts', 'generator/*.ts', 'src/operations/*.ts'],
+    generate: async () => {
+      const { generateCore } = await import('../packages/machine/generator/generate-core.ts');
+      generateCore();
+    },
     entry: 'assembly/index.ts',
     output: 'build/core.wasm',
     flags: [
@@ -40,6 +49,7 @@ const wasmModules: readonly WasmModule[] = [
   },
   {
     folder: 'packages/machine',
+    sources: ['assembly/page-kernel/*.ts'],
     entry: 'assembly/page-kernel/index.ts',
     output: 'build/page-kernel.wasm',
     flags: ['--importMemory', '--initialMemory', '1', '--maximumMemory', '65536', '--enable', 'simd'],
@@ -60,7 +70,9 @@ async function ensureWasm(module: WasmModule, say: (line: string) => void): Prom
   const folder = join(root, module.folder);
   const entry = join(folder, module.entry);
   if (!existsSync(entry)) return;
-  const sources = globSync('assembly/**/*.ts', { cwd: folder }).sort();
+  const sources = globSync([...module.sources], { cwd: folder })
+    .filter(isHandWritten)
+    .sort();
   const key = digest([
     toolVersion('assemblyscript'),
     ...commonFlags,
@@ -70,6 +82,7 @@ async function ensureWasm(module: WasmModule, say: (line: string) => void): Prom
   const output = join(folder, module.output);
   if (isCurrent(output, key)) return;
   say(`compiling ${module.folder}/${module.entry}`);
+  await module.generate?.();
   mkdirSync(dirname(output), { recursive: true });
   const unfinished = `${output}.${process.pid}.wasm`;
   const compiler = join(root, 'node_modules/assemblyscript/bin/asc.js');
@@ -115,6 +128,11 @@ async function ensureWorkerBundles(say: (line: string) => void): Promise<void> {
     });
     finish(unfinished, output, key);
   }
+}
+
+/** Generated sources follow from the others, and tests change nothing that is built. */
+function isHandWritten(file: string): boolean {
+  return !file.includes('/generated/') && !file.endsWith('.test.ts');
 }
 
 function isCurrent(output: string, key: string): boolean {

@@ -6,7 +6,7 @@ import { busRead, busValue, busWrite } from './bus';
 import { isCodePage } from './code-cache';
 import { ramAddress, storePrepare } from './dirty';
 import { FAST_LOAD, FAST_STORE, PAGE_MASK, RAM } from './layout';
-import { ACCESS_LOAD, ACCESS_STORE, faultCause, mmuIndex, NO_ADDRESS, setFault, translate } from './mmu';
+import { ACCESS_LOAD, ACCESS_STORE, mmuIndex, NO_ADDRESS, setFault, translate } from './mmu';
 import { fillFast } from './tlb';
 
 /** What the last load read, zero-extended. */
@@ -119,8 +119,4 @@ function crossingHost(virtual: u64, access: u32): u32 {
   const host = ramAddress(physical, 1);
   if (host === 0) setFault(access === ACCESS_LOAD ? 5 : 7);
   return host;
-}
-
-export function lastFault(): u32 {
-  return faultCause;
 }

@@ -1,10 +1,10 @@
 /**
- * The pool of decoded pages: which RAM page has which slot. Slots are given out in turn, the least recently entered
- * half of the pool being preferred as a victim. The guest cannot see any of it: what is dropped is decoded again.
+ * The pool of decoded pages: which RAM page has which slot. Slots are given out in turn, and the oldest is the
+ * victim. The guest cannot see any of it: what is dropped is decoded again.
  * Source: design, "Interpreter".
  */
+import { PAGE_END } from './generated/operation-numbers';
 import { CODE_PAGE, CODE_POOL, CODE_SLOT, CODE_SLOTS, CODE_STORES, CODE_STRIDE } from './layout';
-import { PAGE_END } from './operation';
 import { dropFastFetches, dropStoreAliases } from './tlb';
 
 /** A page that takes this many slow stores without being entered is data now and gives its slot back. */

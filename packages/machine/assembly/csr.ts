@@ -194,7 +194,6 @@ function readCounter(csr: u32, privilege: u32): bool {
 /** Writes a CSR that readCsr has found; `mask` says which bits the instruction writes. */
 export function writeCsr(csr: u32, value: u64, mask: u64): bool {
   if (csr >> 10 === 3) return false;
-  if (csr >= 0x3b0 && csr < 0x3c0) return stored(PMPADDR + ((csr - 0x3b0) << 3), value & 0x003fffffffffffff);
   switch (csr) {
     case 0x001:
       return writeFloat((load<u32>(FCSR) & ~31) | ((value as u32) & 31));
@@ -252,18 +251,21 @@ export function writeCsr(csr: u32, value: u64, mask: u64): bool {
       return stored(MCAUSE, value);
     case 0x343:
       return stored(MTVAL, value);
-    case 0x3a0:
-      return stored(PMPCFG, value & 0x9f9f9f9f9f9f9f9f);
-    case 0x3a2:
-      return stored(PMPCFG + 8, value & 0x9f9f9f9f9f9f9f9f);
     case 0xb00:
       return stored(CYCLE_OFFSET, currentSteps() + 1 - value);
     case 0xb02:
       return stored(RETIRED_OFFSET, currentSteps() + 1 - value);
     default:
-      // misa and the hpm registers: writes change nothing.
-      return true;
+      return writeProtection(csr, value);
   }
+}
+
+function writeProtection(csr: u32, value: u64): bool {
+  if (csr >= 0x3b0 && csr < 0x3c0) return stored(PMPADDR + ((csr - 0x3b0) << 3), value & 0x003fffffffffffff);
+  if (csr === 0x3a0) return stored(PMPCFG, value & 0x9f9f9f9f9f9f9f9f);
+  if (csr === 0x3a2) return stored(PMPCFG + 8, value & 0x9f9f9f9f9f9f9f9f);
+  // misa and the hpm registers: writes change nothing.
+  return true;
 }
 
 function stored(field: u32, value: u64): bool {

@@ -6,7 +6,7 @@ import { disturb, takeDisturbance, takeKick } from './bus';
 import { isDeviceDue, nextTimer, refreshTimers, setBudgetEnd, setStepsNow, stepsToTimer } from './clock';
 import { codeBase, dropAllCode } from './code-cache';
 import { ramAddress } from './dirty';
-import { interpret } from './interpreter';
+import { interpret } from './generated/interpreter';
 import {
   ATTENTION,
   CLINT_MTIMECMP,

@@ -4,8 +4,8 @@
  * Source: RISC-V privileged manual, "Sv39: Page-Based 39-bit Virtual-Memory System".
  * Omitted: enforcement of PMP (the registers are stored; no entry ever denies an access); Svpbmt, Svnapot.
  */
-import { markDirty, ramAddress, storePrepare } from './dirty';
-import { MSTATUS, PAGE_MASK, PRIVILEGE, RAM, SATP } from './layout';
+import { ramAddress, storePrepare } from './dirty';
+import { MSTATUS, PRIVILEGE, SATP } from './layout';
 import {
   INDEX_BARE,
   INDEX_NONE,
@@ -80,14 +80,6 @@ export function peekFetch(virtual: u64): u64 {
   return known !== 0 && isAllowed(known, ACCESS_FETCH, privilege) ? compose(known, virtual) : NO_ADDRESS;
 }
 
-/** True if the architectural entry lets a store through without a walk. */
-export function isStorable(virtual: u64): bool {
-  const privilege = dataPrivilege();
-  if (privilege === 3 || load<u64>(SATP) >> 60 === 0) return true;
-  const known = tlbLookup(virtual);
-  return known !== 0 && isAllowed(known, ACCESS_STORE, privilege) && isMarked(known, ACCESS_STORE);
-}
-
 function compose(pte: u64, virtual: u64): u64 {
   const span = ((1 as u64) << (12 + 9 * ((pte >> 54) & 3))) - 1;
   return ((pte << 2) & 0x00fffffffffff000 & ~span) | (virtual & span);
@@ -132,13 +124,4 @@ function walk(virtual: u64, access: u32, privilege: u32): u64 {
     return updated | ((level as u64) << 54);
   }
   return 0;
-}
-
-/** Marks the page of a RAM host address dirty, so that fast stores to it may be allowed. */
-export function markHostDirty(host: u32): void {
-  markDirty((host - RAM) >> 12);
-}
-
-export function samePage(a: u64, b: u64): bool {
-  return ((a ^ b) & PAGE_MASK) === 0;
 }

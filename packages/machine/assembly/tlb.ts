@@ -5,7 +5,6 @@
  * Source: design, "TLB". Omitted: ASIDs; a write of satp that changes it empties the TLB.
  */
 import {
-  CODE_POOL,
   FAST,
   FAST_INDICES,
   FAST_LOAD,
@@ -19,7 +18,7 @@ import {
   TLB_USED_COUNT,
 } from './layout';
 
-/** Mmu indices; FAST_NONE is never filled. */
+/** Mmu indices; INDEX_NONE is never filled. */
 export const INDEX_USER: u32 = 0;
 export const INDEX_SUPERVISOR: u32 = 1;
 export const INDEX_SUPERVISOR_SUM: u32 = 2;
@@ -135,9 +134,4 @@ export function fillFast(index: u32, table: u32, virtual: u64, value: u32): void
   const slot = FAST + index * FAST_STRIDE + table + fastSlot(virtual);
   store<u64>(slot, virtual & PAGE_MASK);
   store<u32>(slot, value, 8);
-}
-
-/** True if the decoded pool holds `base`. */
-export function isPoolBase(base: u32): bool {
-  return base >= CODE_POOL && base < RAM;
 }

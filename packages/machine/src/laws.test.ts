@@ -4,6 +4,7 @@ import { InputRecorder, replay } from './input-log.ts';
 import type { Machine } from './machine.ts';
 import { dirtyConsumers, pageBytes } from './machine-memory.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot.ts';
+import { createHoppingGuest, hopSteps } from './test-support/hopping-guest.ts';
 import { createRestlessGuest, seededRandom } from './test-support/restless-guest.ts';
 
 const steps = 60_000;
@@ -109,6 +110,34 @@ describe('a machine is a function of its steps and inputs', () => {
     replay(second, recorder.log, recorded.steps);
     expect(recorded.stateHash()).not.toBe(hashesOfPlainRun(seed).at(-1));
     expect(second.stateHash()).toBe(recorded.stateHash());
+  });
+});
+
+describe('the page that instructions come from', () => {
+  const stops = Array.from({ length: 4 * hopSteps }, (_, steps) => steps);
+
+  it('is looked up anew when it was left and its TLB entry is gone, in one run as in single steps', () => {
+    const inSteps = createHoppingGuest(core);
+    for (const stop of stops) {
+      const inOneRun = createHoppingGuest(core);
+      inOneRun.run(stop);
+      expect(inSteps.stateHash(), `after ${stop} steps`).toBe(inOneRun.stateHash());
+      inSteps.run(1);
+    }
+  });
+
+  it('is the same at the end of a run, whether a fast entry led there or a lookup', () => {
+    const plain = createHoppingGuest(core);
+    const forgetful = createHoppingGuest(core);
+    for (const stop of stops) {
+      expect(forgetful.stateHash(), `after ${stop} steps`).toBe(plain.stateHash());
+      forgetful.dropDerivedCaches();
+      plain.run(1);
+      forgetful.run(1);
+    }
+    // The guest does what it is for: it is in S mode, and its TLB holds the second page and one of the two rivals.
+    expect(plain.stateWord('PRIVILEGE')).toBe(1n);
+    expect(plain.stateWord('TLB_USED_COUNT')).toBe(2n);
   });
 });
 

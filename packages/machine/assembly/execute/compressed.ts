@@ -35,7 +35,7 @@ import {
   SUBW2,
   SW2,
   XOR2,
-} from '../operation';
+} from '../generated/operation-numbers';
 
 /** `offset` is the instruction's place in its page. */
 export function decodeCompressed(entry: u32, instruction: u32, offset: u32): void {

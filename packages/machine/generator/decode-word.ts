@@ -1,0 +1,114 @@
+/**
+ * assembly/generated/decode-word.ts: which operation a 32-bit instruction is, as switches over its opcode, funct3 and
+ * funct7 or funct6, and which reader of assembly/decode.ts takes its operands.
+ * Source: RISC-V ISA manual, "RV32/64G Instruction Set Listings".
+ */
+import type { Format, WordEncoding } from '../src/operations/encoding.ts';
+import { type Instruction, operationName } from '../src/operations/instruction.ts';
+import type { OperationTable } from '../src/operations/table.ts';
+import { importOperations, indented, nest } from './text.ts';
+
+interface Encoded {
+  readonly encoding: WordEncoding;
+  readonly instruction: Instruction;
+}
+
+export function decodeWordSource(table: OperationTable): string {
+  const encoded = table.instructions.flatMap((instruction): Encoded[] =>
+    instruction.encoding === undefined ? [] : [{ encoding: instruction.encoding, instruction }],
+  );
+  const body = indented(1, opcodeSwitch(encoded));
+  return `import {
+${indented(
+  1,
+  [...new Set(Object.values(readers)), 'setEntry'].map((name) => `${name},`),
+)}
+} from '../decode';
+${importOperations(`${body} ILLEGAL4`, table)}
+/** Writes the entry of one 32-bit instruction. \`offset\` is the instruction's place in its page. */
+export function decodeWord(entry: u32, instruction: u32, offset: u32): void {
+${body}
+  // The trap value of an illegal instruction is its bits.
+  setEntry(entry, ILLEGAL4, 0, 0, 0, instruction as i32);
+}
+`;
+}
+
+const readers: Readonly<Record<Format, string>> = {
+  immediate: 'readImmediate',
+  shift: 'readShift',
+  'shift-word': 'readShiftWord',
+  register: 'readRegisters',
+  upper: 'readUpper',
+  'load-float': 'readLoadFloat',
+  store: 'readStore',
+  branch: 'readBranch',
+  jump: 'readJump',
+  none: 'readNothing',
+  whole: 'readWhole',
+  'whole-float': 'readWholeFloat',
+};
+
+function opcodeSwitch(encoded: readonly Encoded[]): string[] {
+  const byOpcode = new Map<number, Encoded[]>();
+  for (const one of encoded) {
+    for (const opcode of one.encoding.opcodes) byOpcode.set(opcode, [...(byOpcode.get(opcode) ?? []), one]);
+  }
+  return choice('(instruction >> 2) & 31', byOpcode, (group) => choiceByFunct3(group));
+}
+
+function choiceByFunct3(group: readonly Encoded[]): string[] {
+  if (group.every(({ encoding }) => encoding.funct3 === undefined)) return readSole(group);
+  const byFunct3 = Map.groupBy(group, ({ encoding }) => requireField(encoding.funct3));
+  return choice('(instruction >> 12) & 7', byFunct3, (those) => choiceByHighBits(those));
+}
+
+function choiceByHighBits(group: readonly Encoded[]): string[] {
+  if (group.every(({ encoding }) => encoding.funct7 !== undefined)) {
+    const byFunct7 = Map.groupBy(group, ({ encoding }) => requireField(encoding.funct7));
+    return choice('instruction >> 25', byFunct7, readSole);
+  }
+  if (group.every(({ encoding }) => encoding.funct6 !== undefined)) {
+    const byFunct6 = Map.groupBy(group, ({ encoding }) => requireField(encoding.funct6));
+    return choice('instruction >> 26', byFunct6, readSole);
+  }
+  return readSole(group);
+}
+
+/** What no case takes leaves every switch and is illegal. */
+function choice(
+  subject: string,
+  groups: ReadonlyMap<number, readonly Encoded[]>,
+  inside: (group: readonly Encoded[]) => string[],
+): string[] {
+  const cases = [...groups]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([value, group]) => {
+      const lines = inside(group);
+      const end = lines.at(-1) === 'return;' ? [] : ['break;'];
+      return [`case 0x${value.toString(16)}:`, ...[...lines, ...end].map(nest)];
+    });
+  return [`switch (${subject}) {`, ...[...cases, 'default:'].map(nest), '}'];
+}
+
+function readSole(group: readonly Encoded[]): string[] {
+  const [one, another] = group;
+  if (one === undefined || another !== undefined) {
+    throw new Error(`not told apart: ${group.map(({ instruction }) => instruction.name).join(', ')}`);
+  }
+  const { encoding, instruction } = one;
+  const reader = readers[encoding.format];
+  const { kind } = instruction.effect;
+  if (kind === 'branch' || kind === 'jump') {
+    const local = operationName(instruction.name, 4, 'local');
+    const far = operationName(instruction.name, 4, 'far');
+    return [`${reader}(entry, ${local}, ${far}, instruction, offset);`, 'return;'];
+  }
+  return [`${reader}(entry, ${operationName(instruction.name, 4)}, instruction);`, 'return;'];
+}
+
+function requireField(value: number | undefined): number {
+  if (value === undefined)
+    throw new Error('an opcode is told apart by the same fields for all its instructions');
+  return value;
+}
