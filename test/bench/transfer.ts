@@ -10,7 +10,7 @@ import type { Bench } from './main.ts';
 import { median, percentile } from './statistics.ts';
 import type { PeerCommand, PeerReply, PeerRole, SentReply, TransferKind } from './transfer-channel.ts';
 
-const extent = { full: { memoryMib: 1024, pairs: 7 }, quick: { memoryMib: 256, pairs: 3 } } as const;
+const extent = { full: { memoryMib: 512, pairs: 9 }, quick: { memoryMib: 256, pairs: 3 } } as const;
 const answerDeadlineMs = 60_000;
 
 export const benchTransfer: Bench = async ({ quick, say }) => {
