@@ -9,6 +9,7 @@ import {
   type HostIdentity,
   type MigrationProgress,
   type MigrationRecord,
+  OperationError,
   toProblem,
   type VmId,
 } from '@skein/shared';
@@ -154,7 +155,13 @@ export class CoordinatorSession {
   }
 
   #attach(vm: VmId): { position: number; backlog: Uint8Array } {
-    const { console } = this.#options.hypervisor.get(vm);
+    const { console, control, name } = this.#options.hypervisor.get(vm);
+    if (!control.isAllowed(process.hrtime.bigint())) {
+      throw new OperationError({
+        code: 'vm.wrong-state',
+        message: `${name} holds no lease here: its console stays shut`,
+      });
+    }
     this.#attached.add(vm);
     return { position: console.position - console.backlog.length, backlog: console.backlog };
   }

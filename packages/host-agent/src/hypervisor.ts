@@ -14,6 +14,7 @@ import {
   type MigrationTargetCommand,
   OperationError,
   type OperationId,
+  toProblem,
   type VmId,
   type VmStartCommand,
   type VmStopCommand,
@@ -45,6 +46,8 @@ export interface HypervisorOptions {
 const endedReportMs = 10_000;
 const operationsKept = 1000;
 const closeDeadlineMs = 1500;
+const reclaimRetryMs = 100;
+const reclaimRefusals: ReadonlySet<string> = new Set(['lease.held', 'lease.stale-epoch', 'lease.not-owner']);
 const hostLeaseWaitMs = 1000;
 
 export class Hypervisor {
@@ -105,7 +108,9 @@ export class Hypervisor {
           message: `${vm.name} has epoch ${vm.epoch} here, the command was for ${command.epoch}`,
         });
       }
-      vm.stop('powered off on request');
+      // A copy whose lease is over is not powered off, it is discarded.
+      const hasLease = vm.control.isAllowed(process.hrtime.bigint());
+      vm.stop(hasLease ? 'powered off on request' : 'fenced: its lease is over');
       return {};
     });
   }
@@ -119,7 +124,12 @@ export class Hypervisor {
       state: 'incoming',
       console: new GuestConsole(),
     });
-    this.#run(vm, { kind: 'incoming' });
+    try {
+      this.#run(vm, { kind: 'incoming' });
+    } catch (error) {
+      vm.stop('its machine could not be made');
+      throw error;
+    }
     return vm;
   }
 
@@ -140,13 +150,38 @@ export class Hypervisor {
   /** After the commit at the source: the lease is not ours to touch any more; the VM's memory stays for the re-hash. */
   leaveBehind(vm: HostedVm): void {
     this.#options.leases.drop(vm.vm);
-    vm.control.deadlineNs = 0n;
+    vm.control.revoke();
     this.#options.network.unplug(vm);
+  }
+
+  /**
+   * A migration ended without telling how: the lease is taken anew by compare-and-set, which is decisive, and the
+   * suspended guest goes on here, or it is another's and stops. While nobody answers it stays frozen.
+   */
+  async reclaim(vm: HostedVm): Promise<void> {
+    vm.control.deadlineNs = 0n;
+    while (vm.state === 'suspended') {
+      try {
+        this.raiseEpoch(vm, await this.#options.leases.acquire(vm.vm, vm.epoch, vm.control));
+        vm.runner?.resume();
+        return;
+      } catch (error) {
+        const { code, message } = toProblem(error);
+        if (reclaimRefusals.has(code)) {
+          this.#options.leases.drop(vm.vm);
+          vm.stop(`fenced: ${message}`);
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, reclaimRetryMs));
+      }
+    }
   }
 
   /** The lease was taken anew by this host: everything that carries the epoch follows. */
   raiseEpoch(vm: HostedVm, epoch: Epoch): void {
     vm.epoch = epoch;
+    vm.lostLeaseReason = null;
+    vm.control.restore();
     this.#options.leases.adopt(vm.vm, epoch, vm.control);
     this.#options.network.plug(vm);
     this.#options.onChange();
@@ -167,7 +202,6 @@ export class Hypervisor {
   }
 
   async #start(command: VmStartCommand): Promise<{ epoch: Epoch }> {
-    this.#refuseUnlessRoom(command.vm, command.name, command.machine);
     // A command can overtake the first heartbeat after a reconnect.
     if (!(await this.#options.leases.awaitHostLease(hostLeaseWaitMs))) {
       throw new OperationError({
@@ -175,15 +209,19 @@ export class Hypervisor {
         message: 'this host lost its host lease: nothing new is placed here until the coordinator renews it',
       });
     }
+    // Nothing is awaited between the check and the reservation (safety: invariant 9).
+    this.#refuseUnlessRoom(command.vm, command.name, command.machine);
     const vm = this.#add({
       ...command,
       epoch: command.expectEpoch + 1,
       state: 'starting',
       console: new GuestConsole(),
     });
+    let isAcquired = false;
     try {
       const image = await this.#options.images.load(command.machine.image);
       vm.epoch = await this.#options.leases.acquire(command.vm, command.expectEpoch, vm.control);
+      isAcquired = true;
       invariant(vm.state === 'starting', 'nothing moves a VM that is being started');
       this.#run(vm, {
         kind: 'boot',
@@ -194,7 +232,9 @@ export class Hypervisor {
         epochSeconds: Math.floor(Date.now() / 1000),
       });
     } catch (error) {
-      this.#vms.delete(vm.vm);
+      if (this.#vms.get(vm.vm) === vm) this.#vms.delete(vm.vm);
+      // A lease that nobody runs under would keep the VM from running anywhere.
+      if (isAcquired) await this.#options.leases.release(vm.vm).catch(() => {});
       throw error;
     }
     this.#options.network.plug(vm);

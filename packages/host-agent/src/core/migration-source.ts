@@ -38,8 +38,10 @@ export type SourceEvent =
   /** Outcome of taking the lease back by compare-and-set: decisive, for a pass still in flight is then stale. */
   | { readonly type: 'lease-reasserted' }
   | { readonly type: 'lease-is-targets' }
+  /** Settling found that a third host has it. */
+  | { readonly type: 'lease-is-anothers'; readonly reason: string }
+  /** A renewal of the migration's epoch was refused. While the pass is out that is no news: its outcome decides. */
   | { readonly type: 'lease-lost'; readonly reason: string }
-  | { readonly type: 'target-resumed' }
   | { readonly type: 'memory-rehashed' }
   | { readonly type: 'link-lost'; readonly reason: string }
   | { readonly type: 'cancelled'; readonly reason: string };
@@ -73,7 +75,10 @@ export function stepSource(state: SourceState, event: SourceEvent): SourceStep {
     case 'cancelled':
       return cancelled(state, event.reason);
     case 'lease-lost':
-      return leaseLost(state, event.reason);
+      return isBeforePass(state) ? stopHere(state, event.reason) : stay(state);
+    case 'lease-is-anothers':
+      expect(state, ['resolving'], event);
+      return stopHere(state, event.reason);
     case 'target-connected':
       expect(state, ['connecting'], event);
       return to(state, 'pre-copy', ['send-round']);
@@ -107,8 +112,6 @@ export function stepSource(state: SourceState, event: SourceEvent): SourceStep {
     case 'lease-is-targets':
       expect(state, ['resolving'], event);
       return commit(state);
-    case 'target-resumed':
-      return stay(state);
     case 'memory-rehashed':
       expect(state, ['committed'], event);
       return to(state, 'closed', ['free-vm', 'report']);
@@ -136,8 +139,8 @@ function cancelled(state: SourceState, reason: string): SourceStep {
   return isBeforePass(state) ? abort(state, reason) : stay(state);
 }
 
-function leaseLost(state: SourceState, reason: string): SourceStep {
-  if (isOver(state) || state.phase === 'committed') return stay(state);
+/** The guest must not go on here: the lease is another's. */
+function stopHere(state: SourceState, reason: string): SourceStep {
   return { state: { ...state, phase: 'aborted', reason }, effects: ['stop-vm', 'tell-target', 'report'] };
 }
 

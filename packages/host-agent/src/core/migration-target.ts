@@ -87,7 +87,7 @@ export function stepTarget(state: TargetState, event: TargetEvent): TargetStep {
       expect(state, ['committed'], event);
       return { state: { phase: 'closed', reason: null }, effects: ['report'] };
     case 'source-aborted':
-      return isDecided(state) ? stay(state) : abort(event.reason);
+      return sourceAborted(state, event.reason);
     case 'undecided-too-long':
       return state.phase === 'resolving' ? abort(state.reason ?? 'the source went on') : stay(state);
     case 'link-lost':
@@ -105,6 +105,13 @@ function linkLost(state: TargetState, reason: string): TargetStep {
   return stay(state);
 }
 
+/** The source says so only when the lease cannot become ours any more: no pass of its is on its way. */
+function sourceAborted(state: TargetState, reason: string): TargetStep {
+  return isBeforeReady(state) || state.phase === 'ready' || state.phase === 'resolving'
+    ? abort(reason)
+    : stay(state);
+}
+
 function leaseRead(state: TargetState, reading: LeaseReading): TargetStep {
   if (state.phase !== 'resolving') return stay(state);
   if (reading === 'mine') return commit();
@@ -118,10 +125,6 @@ function commit(): TargetStep {
 
 function abort(reason: string): TargetStep {
   return { state: { phase: 'aborted', reason }, effects: ['free-vm', 'report'] };
-}
-
-function isDecided(state: TargetState): boolean {
-  return state.phase === 'committed' || state.phase === 'closed' || state.phase === 'aborted';
 }
 
 function isBeforeReady(state: TargetState): boolean {

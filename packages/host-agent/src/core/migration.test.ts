@@ -206,7 +206,8 @@ function happen(world: World, name: string, options: Options): World[] {
 function reassert(world: World): World {
   if (!world.sourceAlive) return world;
   if (world.lease.owner === 'target') return feedSource(world, { type: 'lease-is-targets' });
-  if (world.lease.owner === 'other') return feedSource(world, { type: 'lease-lost', reason: 'taken over' });
+  if (world.lease.owner === 'other')
+    return feedSource(world, { type: 'lease-is-anothers', reason: 'taken over' });
   const taken: World = { ...world, lease: { owner: 'source', epoch: 2, expired: false } };
   return feedSource(taken, { type: 'lease-reasserted' });
 }
@@ -247,6 +248,10 @@ function faults(world: World): World[] {
       due: cut(world).due.filter((name) => !['read-lease', 'vm-resumed'].includes(name)),
     };
     next.push(world.linkUp ? feedSource(dead, lost) : dead);
+  }
+  // The lease worker renews epoch 1 by itself, and is refused as soon as a pass or a reassertion went through.
+  if (world.sourceAlive && (world.lease.owner !== 'source' || world.lease.epoch !== 1)) {
+    next.push(feedSource(world, { type: 'lease-lost', reason: 'a renewal was refused' }));
   }
   const ownerIsDead =
     (world.lease.owner === 'source' && !world.sourceAlive) ||

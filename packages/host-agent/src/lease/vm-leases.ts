@@ -22,6 +22,8 @@ export class VmLeases {
   readonly #tell: (event: LeaseEvent) => void;
   readonly #isMainAlive: () => boolean;
   readonly #held = new Map<VmId, Held>();
+  /** Grown when clocks stood still: answers to what was asked before are worth nothing. */
+  #trust = 0;
 
   constructor(
     client: LeaseClient,
@@ -41,7 +43,7 @@ export class VmLeases {
         void this.#acquire(command);
         break;
       case 'adopt':
-        this.#hold(command.vm, command.epoch, new VmControlBlock(command.control));
+        void this.#renew(this.#hold(command.vm, command.epoch, new VmControlBlock(command.control)));
         break;
       case 'release':
         void this.#release(command);
@@ -60,20 +62,25 @@ export class VmLeases {
 
   /** The machine slept: its clock stood still and others did not. A renewal makes deadlines good again. */
   distrustDeadlines(): void {
+    this.#trust += 1;
     for (const held of this.#held.values()) held.control.deadlineNs = 0n;
     this.renewAll();
   }
 
-  #hold(vm: VmId, epoch: Epoch, control: VmControlBlock): void {
-    this.#held.set(vm, { vm, epoch, control, isRenewing: false });
+  #hold(vm: VmId, epoch: Epoch, control: VmControlBlock): Held {
+    const held: Held = { vm, epoch, control, isRenewing: false };
+    this.#held.set(vm, held);
+    return held;
   }
 
   async #acquire(command: Extract<LeaseCommand, { type: 'acquire' }>): Promise<void> {
     const { request, vm } = command;
+    const trust = this.#trust;
     try {
       const { epoch, deadlineNs } = await this.#acquireDecisively(vm, command.expectEpoch);
       const control = new VmControlBlock(command.control);
-      control.deadlineNs = deadlineNs;
+      control.restore();
+      if (trust === this.#trust) control.deadlineNs = deadlineNs;
       this.#hold(vm, epoch, control);
       this.#tell({ type: 'acquired', request, vm, epoch });
     } catch (error) {
@@ -96,7 +103,9 @@ export class VmLeases {
     held.isRenewing = true;
     const { vm, epoch } = held;
     try {
+      const trust = this.#trust;
       const { deadlineNs } = await this.#client.renew(vm, epoch);
+      if (trust !== this.#trust) return;
       // Dropped or replaced while the answer was on its way: this grant is no longer ours to use.
       if (this.#held.get(vm) === held && held.epoch === epoch) held.control.deadlineNs = deadlineNs;
     } catch (error) {

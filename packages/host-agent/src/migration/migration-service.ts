@@ -75,6 +75,7 @@ export class MigrationService {
 
   startTarget(command: MigrationTargetCommand): void {
     if (this.#running.has(command.operation)) return;
+    this.#requireNetwork();
     const vm = this.#options.hypervisor.admitIncoming(command);
     this.#run('target', command, vm);
   }
@@ -124,16 +125,8 @@ export class MigrationService {
     vm: HostedVm,
     onStart?: (event: Extract<TransferEvent, { type: 'listening' | 'failed' }>) => void,
   ): void {
-    const { migrationAddress, runner } = {
-      migrationAddress: this.#options.migrationAddress,
-      runner: vm.runner,
-    };
-    if (migrationAddress === null) {
-      throw new OperationError({
-        code: 'migration.no-network',
-        message: `host ${this.#options.host} has no address on the migration network: nothing can be migrated from or to it`,
-      });
-    }
+    const migrationAddress = this.#requireNetwork();
+    const { runner } = vm;
     if (runner === null)
       throw new OperationError({ code: 'vm.wrong-state', message: `${vm.name} has no vCPU here` });
     const worker = this.#workers.take();
@@ -145,7 +138,7 @@ export class MigrationService {
       if (event.type === 'listening' || (event.type === 'failed' && onStart !== undefined)) onStart?.(event);
       this.#hear(command.operation, running, event);
     });
-    worker.once('error', (error) => this.#died(command.operation, running, error));
+    worker.once('error', (error) => this.#abandon(command.operation, running, String(error)));
     const vmPort = runner.attachTransfer();
     const { host, bootId, token, core, storageAddress, storage } = this.#options;
     const common = {
@@ -185,23 +178,27 @@ export class MigrationService {
         else this.#options.hypervisor.completeIncoming(vm, event.epoch, event.history ?? emptyHistory);
         break;
       case 'ended':
-        this.#ended(operation, running, event.record);
+        this.#ended(operation, running, event.record, event.mustStop);
         break;
       case 'failed':
-        this.#options.log.error({ operation, side, reason: event.message }, 'migration failed');
+        this.#abandon(operation, running, event.message);
         break;
     }
   }
 
-  #ended(operation: OperationId, running: Running, record: MigrationRecord): void {
+  #ended(operation: OperationId, running: Running, record: MigrationRecord, mustStop: boolean): void {
     const { vm, side, isCommitted, worker } = running;
     this.#running.delete(operation);
+    this.#sources.delete(operation);
     vm.isMigrating = false;
     vm.onLeaseLost = null;
+    if (isMismatch(record))
+      this.#options.log.fatal({ operation, record }, 'ALARM: the source re-hashed to another state');
     if (side === 'source' && isCommitted) vm.stop('migrated away');
     if (side === 'target' && !isCommitted) vm.stop(`migration aborted: ${record.reason ?? 'no reason'}`);
-    if (side === 'source' && !isCommitted && vm.lostLeaseReason !== null)
-      vm.stop(`fenced: ${vm.lostLeaseReason}`);
+    if (side === 'source' && !isCommitted && (mustStop || vm.lostLeaseReason !== null)) {
+      vm.stop(`fenced: ${vm.lostLeaseReason ?? record.reason ?? 'the lease is another’s'}`);
+    }
     this.#options.log.info(
       { operation, side, outcome: record.outcome, reason: record.reason },
       'migration ended',
@@ -211,19 +208,45 @@ export class MigrationService {
     setTimeout(() => void worker.terminate(), 1000).unref();
   }
 
-  /** A transfer thread that dies leaves its VM where the lease is; the lease worker finds out which that is. */
-  #died(operation: OperationId, running: Running, error: Error): void {
-    this.#options.log.error({ operation, error: String(error) }, 'transfer worker died');
+  /** The transfer worker died, or gave up without an end: what becomes of the VM is the lease's to say. */
+  #abandon(operation: OperationId, running: Running, reason: string): void {
+    const { vm, side, worker, isCommitted } = running;
     if (!this.#running.delete(operation)) return;
-    running.vm.isMigrating = false;
-    running.vm.onLeaseLost = null;
-    if (running.side === 'target' && !running.isCommitted) running.vm.stop('migration failed');
-    if (running.side === 'source' && !running.isCommitted) running.vm.runner?.resume();
+    this.#options.log.error({ operation, side, reason }, 'migration failed');
+    this.#sources.delete(operation);
+    vm.isMigrating = false;
+    vm.onLeaseLost = null;
+    void worker.terminate();
+    if (side === 'target' && !isCommitted) vm.stop(`migration failed: ${reason}`);
+    if (side === 'source' && isCommitted) vm.stop('migrated away');
+    if (side === 'source' && !isCommitted && vm.state === 'suspended')
+      void this.#options.hypervisor.reclaim(vm);
+  }
+
+  /** @throws OperationError migration.no-network */
+  #requireNetwork(): string {
+    const { host, migrationAddress } = this.#options;
+    if (migrationAddress !== null) return migrationAddress;
+    throw new OperationError({
+      code: 'migration.no-network',
+      message: `host ${host} has no address on the migration network: nothing can be migrated from or to it`,
+    });
   }
 
   #instruct(running: Running, instruction: TransferInstruction): void {
     running.worker.postMessage(instruction);
   }
+}
+
+/** What was sent, what was applied and what stands frozen at the source must be one state. */
+function isMismatch({
+  outcome,
+  stateHashSource,
+  stateHashTarget,
+  stateHashSourceFull,
+}: MigrationRecord): boolean {
+  if (outcome !== 'committed' || stateHashSourceFull === null) return false;
+  return stateHashSourceFull !== stateHashSource || stateHashTarget !== stateHashSource;
 }
 
 const emptyHistory: GuestHistory = {

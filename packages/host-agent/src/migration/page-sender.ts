@@ -10,7 +10,10 @@ import { PageKernel } from './page-kernel.ts';
 
 /** On their way and not yet applied; from measurements: full rate from 1 MiB on, both ends bounded. */
 export const windowBytes = 4 << 20;
-/** Batches cannot be reused before they were acknowledged: one window of them, and those being filled. */
+/**
+ * A batch's memory is reused only after it was acknowledged. One window of full batches, and those being filled;
+ * batches of zero pages are small, so for them slots run out before credits do, and the sender waits for a slot.
+ */
 const slots = Math.ceil(windowBytes / batchBytesMax) + 4;
 /** So much is sent before the event loop gets a turn, for acknowledgements and cancellation. */
 const batchesPerTurn = 8;
@@ -30,6 +33,9 @@ export class PageSender {
   readonly #writers: readonly PageBatchWriter[];
   #wake: (() => void) | null = null;
   #batches = 0;
+  /** Lengths of the frames on their way, oldest first, and what of the oldest is acknowledged. */
+  readonly #onTheWay: number[] = [];
+  #acknowledgedBytes = 0;
   #failure: Error | null = null;
 
   constructor(modules: CoreModules, memory: MachineMemory, link: Link<typeof migrationProtocol, 'listener'>) {
@@ -67,6 +73,15 @@ export class PageSender {
         }),
       );
     }
+    this.#acknowledgedBytes += bytes;
+    for (
+      let [oldest] = this.#onTheWay;
+      oldest !== undefined && oldest <= this.#acknowledgedBytes;
+      [oldest] = this.#onTheWay
+    ) {
+      this.#acknowledgedBytes -= oldest;
+      this.#onTheWay.shift();
+    }
     this.#wake?.();
   }
 
@@ -75,13 +90,13 @@ export class PageSender {
     let pages = 0;
     let zeroPages = 0;
     let bytes = 0;
-    let writer = this.#nextWriter();
+    let writer = await this.#nextWriter();
     for (const page of pagesOf(bitmap)) {
       if (this.#fill(writer, page)) zeroPages += 1;
       pages += 1;
       if (!writer.isFull) continue;
       bytes += await this.#sendBatch(writer, round);
-      writer = this.#nextWriter();
+      writer = await this.#nextWriter();
     }
     if (!writer.isEmpty) bytes += await this.#sendBatch(writer, round);
     return { pages, zeroPages, bytes };
@@ -109,7 +124,8 @@ export class PageSender {
     return false;
   }
 
-  #nextWriter(): PageBatchWriter {
+  async #nextWriter(): Promise<PageBatchWriter> {
+    while (this.#onTheWay.length >= slots) await this.#acknowledgement();
     const writer = this.#writers[this.#batches % slots] as PageBatchWriter;
     writer.clear();
     return writer;
@@ -120,6 +136,7 @@ export class PageSender {
     while (!this.#credits.maySend(frame.length)) await this.#acknowledgement();
     if (this.#failure !== null) throw this.#failure;
     this.#credits.sent(frame.length);
+    this.#onTheWay.push(frame.length);
     this.#link.sendBulk(frame);
     this.#batches += 1;
     if (this.#batches % batchesPerTurn === 0) await new Promise<void>((resolve) => setImmediate(resolve));

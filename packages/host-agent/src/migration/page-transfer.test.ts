@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type CoreModules, createMachineMemory, loadCore, MachineMemory } from '@skein/machine';
 import { migrationProtocol } from '@skein/shared';
 import { type Authentication, dial, type Link, type Listener, listen } from '@skein/transport';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PageReceiver } from './page-receiver.ts';
 import { PageSender } from './page-sender.ts';
 
@@ -137,6 +137,29 @@ describe('pages between two hosts', () => {
     await expect(sender.drained()).rejects.toMatchObject({ code: 'link.closed' });
     tamper = null;
     expect(refused).toBe('page 5 is not what the source sent');
+  });
+
+  it('are not overwritten before they were acknowledged, however small their batches are', async () => {
+    const held: Uint8Array[] = [];
+    const arrived: Uint8Array[] = [];
+    dialed.onBulk = (frame) => {
+      held.push(frame);
+      arrived.push(new Uint8Array(frame));
+    };
+    // Full batches first, then far more small ones than there is memory for.
+    const bitmap = new Uint32Array(source.pages / 32).fill(0xffff_ffff);
+    for (let page = 0; page < 900; page++) write(page, (bytes) => bytes.fill(page + 1));
+    const sending = sender.send(bitmap, 1);
+    sending.catch(() => {});
+    await vi.waitFor(() => expect(held.length).toBeGreaterThan(50));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(sender.batches).toBeLessThanOrEqual(65);
+    dialed.onBulk = apply;
+    for (const frame of arrived) apply(frame);
+    await sending;
+    await sender.drained();
+    expect(receiver.hashes.sum).toBe(sender.hashes.sum);
+    expect(refused).toBeNull();
   });
 
   it('are refused out of order', () => {

@@ -331,7 +331,7 @@ export class SourceTransfer {
     } else if (settled.kind === 'reasserted') {
       this.#tell({ type: 'reasserted', epoch: settled.epoch });
       this.#feed({ type: 'lease-reasserted' });
-    } else this.#feed({ type: 'lease-lost', reason: settled.reason });
+    } else this.#feed({ type: 'lease-is-anothers', reason: settled.reason });
   }
 
   #committed(epoch: Epoch): void {

@@ -38,11 +38,12 @@ export class VmLink {
         );
       }, answerDeadlineMs);
       const hear = (reply: TransferReply): void => {
+        // Of an earlier request whose deadline passed.
+        if (reply.type !== expected && reply.type !== 'failed') return;
         finish();
-        if (reply.type === expected) resolve(reply as ReplyTo<T>);
-        else if (reply.type === 'failed') {
+        if (reply.type === 'failed')
           reject(new OperationError({ code: 'machine.failed', message: reply.message }));
-        }
+        else resolve(reply as ReplyTo<T>);
       };
       this.#port.on('message', hear);
       this.#port.postMessage(command);

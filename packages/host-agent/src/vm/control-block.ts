@@ -14,6 +14,7 @@ const layout = {
   readyNs: 3,
   budgetStepsPerMs: 4,
   executedSteps: 5,
+  revoked: 6,
 } as const;
 
 const words = 8;
@@ -39,7 +40,18 @@ export class VmControlBlock {
 
   /** The output guard: call it immediately before a slice and before each send of this VM's output. */
   isAllowed(nowNs: bigint): boolean {
-    return isAllowed(this.deadlineNs, nowNs);
+    return Atomics.load(this.#words, layout.revoked) === 0n && isAllowed(this.deadlineNs, nowNs);
+  }
+
+  /** Ends the right to run whatever deadline a renewal still on its way may write. */
+  revoke(): void {
+    Atomics.store(this.#words, layout.revoked, 1n);
+    this.deadlineNs = 0n;
+  }
+
+  /** The lease was taken anew: deadlines count again. */
+  restore(): void {
+    Atomics.store(this.#words, layout.revoked, 0n);
   }
 
   get steps(): bigint {

@@ -19,12 +19,14 @@ export class GuestConsole {
   onReady: (() => void) | null = null;
   #isReady = false;
 
-  /** Takes over what the source of a migration had heard; what was heard here meanwhile is nothing. */
+  /** Takes over what the source of a migration had heard; what the guest wrote here already stands behind it. */
   adopt(history: GuestHistory): void {
+    const early = this.#backlog;
     this.#backlog = history.consoleBacklog;
     this.#position = history.consolePosition;
     this.kernel = history.kernel;
     this.#isReady = history.readyMs !== null;
+    this.append(early);
   }
 
   /** Bytes written since power-on. */

@@ -104,7 +104,7 @@ export class HostedVm {
         if (this.#state === 'frozen') this.move('running');
         break;
       case 'suspended':
-        if (this.#state === 'running') this.move('suspended');
+        if (this.#state === 'running' || this.#state === 'frozen') this.move('suspended');
         break;
       case 'resumed':
         if (this.#state === 'suspended' || this.#state === 'incoming') this.move('running');
@@ -124,7 +124,7 @@ export class HostedVm {
   /** Ends the vCPU; `onEnded` follows once its thread is gone. */
   stop(reason: string): void {
     if (this.#state === 'stopped' || this.#state === 'stopping') return;
-    this.control.deadlineNs = 0n;
+    this.control.revoke();
     this.move('stopping', reason);
     if (this.runner === null) this.#ended();
     else this.runner.stop();

@@ -4,7 +4,7 @@
  * through (architecture: Missing pages, Inputs).
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { hashBytes, type Machine, type MachineMemory } from '@skein/machine';
+import { hashBytes, type Machine, type MachineInput, type MachineMemory } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import type { VmControlBlock } from './control-block.ts';
 import { StepBudget } from './step-budget.ts';
@@ -21,6 +21,7 @@ const firstSpeed = 0.2;
 const frozenPollMs = 10;
 /** An idle guest looks at its lease this often although nothing wakes it. */
 const idleWaitMsMax = 250;
+const heldInputsMax = 64;
 
 type Pace = 'running' | 'suspended' | 'frozen';
 
@@ -41,7 +42,10 @@ export class VmLoop {
   readonly #control: VmControlBlock;
   readonly #outputs: VmOutputs;
   readonly #port: MessagePort;
-  readonly #transferPorts: MessagePort[] = [];
+  /** Of the migration at work; there is never more than one. */
+  #transferPort: MessagePort | null = null;
+  /** Inputs that came while the machine stood still: its state may be on its way to another host. */
+  #heldInputs: MachineInput[] = [];
   readonly #budget = new StepBudget(process.hrtime.bigint());
   readonly #migrationConsumers: number;
   #clock: GuestClock | null;
@@ -166,20 +170,26 @@ export class VmLoop {
     ) {
       this.#obey(next.message as VmCommand);
     }
-    for (const port of this.#transferPorts) {
-      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-        this.#answerSafely(port, next.message as TransferCommand);
-      }
+    const transfer = this.#transferPort;
+    if (transfer === null) return;
+    for (
+      let next = receiveMessageOnPort(transfer);
+      next !== undefined;
+      next = receiveMessageOnPort(transfer)
+    ) {
+      this.#answerSafely(transfer, next.message as TransferCommand);
     }
   }
 
   #obey(command: VmCommand): void {
     switch (command.type) {
       case 'input':
-        this.#machine.apply(command.input);
+        if (this.#pace === 'suspended') this.#holdInput(command.input);
+        else this.#machine.apply(command.input);
         break;
       case 'attach-transfer':
-        this.#transferPorts.push(command.port);
+        this.#transferPort?.close();
+        this.#transferPort = command.port;
         break;
       case 'announce':
         this.#outputs.announce(this.#machine);
@@ -227,6 +237,10 @@ export class VmLoop {
     }
   }
 
+  #holdInput(input: MachineInput): void {
+    if (this.#heldInputs.length < heldInputsMax) this.#heldInputs.push(input);
+  }
+
   /** What runs for the first time runs slowly; downtime is no time for that. */
   #rehearseSuspension(): void {
     hashBytes(this.#machine.saveState());
@@ -235,6 +249,7 @@ export class VmLoop {
   #resume(): void {
     if (this.#pace !== 'suspended' || this.#clock === null) return;
     this.#pace = 'running';
+    for (const input of this.#heldInputs.splice(0)) this.#machine.apply(input);
     this.#tell({ type: 'resumed' });
   }
 

@@ -10,6 +10,7 @@ import type { VmControlBlock } from './control-block.ts';
 import type { VmAssignment, VmCommand, VmEvent, VmNic, VmOrigin } from './vm-channel.ts';
 
 const ringBytes = 1 << 19;
+const stopDeadlineMs = 1000;
 
 export interface VmRunnerOptions {
   readonly worker: Worker;
@@ -80,6 +81,10 @@ export class VmRunner {
   /** Ends the VM at its next slice boundary; the `ended` event follows. */
   stop(): void {
     this.#command({ type: 'stop' });
+    // A thread that does not come to a boundary is ended; its exit is the `ended` event then.
+    setTimeout(() => {
+      if (!this.#hasEnded) void this.#worker.terminate();
+    }, stopDeadlineMs).unref();
   }
 
   #command(command: VmCommand, transfer: readonly MessagePort[] = []): void {
