@@ -1,13 +1,14 @@
 /** `skein machine run`: one machine without any cluster, its console on this terminal, its exit code ours. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ensureGuestImage, loadGuestImage } from '@skein/guests';
+import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
 import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
 import { LoneMachine } from '../machine/lone-machine.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { ConsoleTerminal } from '../terminal/console-terminal.ts';
+import { HeldInput } from '../terminal/held-input.ts';
 import { memoryArgument } from './argument.ts';
 import { finishWith } from './outcome.ts';
 
@@ -41,21 +42,30 @@ export function addMachineCommand(program: Command): void {
 async function runMachine(options: MachineRunOptions): Promise<number> {
   const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
   let isInterrupted = false;
+  // A person sees when the guest listens; a pipe does not.
+  const input = new HeldInput({ readyMarker, deliver: (bytes) => machine.type(bytes) });
   const terminal = new ConsoleTerminal({
-    onInput: (bytes) => machine.type(bytes),
+    onInput: (bytes) => (terminal.isInteractive ? machine.type(bytes) : input.type(bytes)),
     onLeave: (reason) => {
       isInterrupted = reason === 'signal';
       machine.end();
     },
     onDrain: () => machine.resumeOutput(),
   });
-  const machine = createMachine(options, core, guest, terminal);
+  const machine = await createMachine(options, core, guest, (bytes) => {
+    input.heard(bytes);
+    return terminal.write(bytes);
+  }).catch(async (error: unknown) => {
+    await terminal.close();
+    throw error;
+  });
   if (terminal.isInteractive) terminal.remark('Ctrl-] ends the machine');
   try {
     const ending = await machine.run();
     if (ending.reason === 'ended') terminal.remark('the machine was ended');
     return isInterrupted ? exitCodeInterrupted : ending.exitCode;
   } finally {
+    input.close();
     await terminal.close();
   }
 }
@@ -66,24 +76,19 @@ interface Guest {
   readonly bootArguments: string;
 }
 
-function createMachine(
+async function createMachine(
   options: MachineRunOptions,
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
-  terminal: ConsoleTerminal,
-): LoneMachine {
-  try {
-    return new LoneMachine({
-      core,
-      memoryMib: options.memory,
-      ...guest,
-      randomSeed: new Uint8Array(randomBytes(32)),
-      onConsole: (bytes) => terminal.write(bytes),
-    });
-  } catch (error) {
-    void terminal.close();
-    throw error;
-  }
+  onConsole: (bytes: Uint8Array) => boolean,
+): Promise<LoneMachine> {
+  return new LoneMachine({
+    core,
+    memoryMib: options.memory,
+    ...guest,
+    randomSeed: new Uint8Array(randomBytes(32)),
+    onConsole,
+  });
 }
 
 async function readGuest(options: MachineRunOptions): Promise<Guest> {

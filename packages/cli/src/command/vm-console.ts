@@ -10,8 +10,11 @@ import { vmPresentation } from '../output/presentations.ts';
 import { ConsoleTerminal } from '../terminal/console-terminal.ts';
 import { accessOf } from './shared-options.ts';
 
-/** After the end of piped input the guest's answer is awaited until it has been silent for so long. */
-const silenceMs = 1000;
+/**
+ * After the end of piped input the guest's answer is awaited until it has been silent for so long: more than the
+ * second between two lines of `ping`. What takes longer needs --follow.
+ */
+const silenceMs = 3000;
 
 export function addConsoleCommand(vm: Command): void {
   vm.command('console <name>')
@@ -27,6 +30,12 @@ async function attach(name: string, options: { readonly follow?: boolean }, comm
   const client = new ApiClient(access);
   const [cluster, vms] = await Promise.all([client.cluster(), client.vms()]);
   const vm = selectOne({ kind: 'vm', nameOf: vmPresentation.nameOf, items: vms }, name);
+  if (vm.state === 'stopped') {
+    throw new OperationError({
+      code: 'vm.wrong-state',
+      message: `${vm.name} is stopped: it has no console; start it first`,
+    });
+  }
   let terminal: ConsoleTerminal | null = null;
   let lastOutputMs = performance.now();
   const link = await ConsoleLink.attach(access, cluster, vm.name, {
