@@ -34,8 +34,8 @@ function postStatus(body: string): Promise<number> {
   });
 }
 
-/** Reads a stream of events until `count` have come. */
-async function readEvents(count: number, headers: Readonly<Record<string, string>> = {}) {
+/** Reads a stream of events until `count` have come, or until one of `type` has. */
+async function readEvents(count: number, headers: Readonly<Record<string, string>> = {}, type?: string) {
   const abort = new AbortController();
   const response = await fetch(`${bed.apiUrl}/v1/events`, {
     headers: { authorization: `Bearer ${bed.apiToken}`, accept: 'text/event-stream', ...headers },
@@ -50,10 +50,10 @@ async function readEvents(count: number, headers: Readonly<Record<string, string
     text = blocks.pop() ?? '';
     for (const block of blocks) {
       const id = /^id: ?(\d+)$/m.exec(block)?.[1];
-      const type = /^event: ?(.+)$/m.exec(block)?.[1];
-      if (id !== undefined && type !== undefined) found.push({ id: Number(id), type });
+      const name = /^event: ?(.+)$/m.exec(block)?.[1];
+      if (id !== undefined && name !== undefined) found.push({ id: Number(id), type: name });
     }
-    if (found.length >= count) break;
+    if (found.length >= count || found.some((event) => event.type === type)) break;
   }
   abort.abort();
   return found.slice(0, count);
@@ -180,8 +180,11 @@ describe('the API', () => {
     const rest = await readEvents(all.length - 5, { 'last-event-id': String(cursor) });
     expect(rest.map(({ id }) => id)).toEqual(all.slice(5, 5 + rest.length));
     const last = (await bed.events()).at(-1)?.sequence ?? 0;
-    const next = readEvents(1, { 'last-event-id': String(last) });
+    // Hosts that register meanwhile, after the coordinator's restart in another test, are events too.
+    const next = readEvents(100, { 'last-event-id': String(last) }, 'vm.created');
     await bed.create('seen', { start: false });
-    expect(await next).toMatchObject([{ type: 'vm.created' }]);
+    const seen = await next;
+    expect(seen.at(-1)?.type).toBe('vm.created');
+    expect(seen.map(({ id }) => id)).toEqual(seen.map((_, index) => last + 1 + index));
   });
 });
