@@ -42,10 +42,11 @@ export function addMachineCommand(program: Command): void {
 async function runMachine(options: MachineRunOptions): Promise<number> {
   const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
   let isInterrupted = false;
-  // A person sees when the guest listens; a pipe does not.
+  // A person sees when the guest listens; a pipe does not, but our images say so. Other guests get what comes.
+  const isHeld = process.stdin.isTTY !== true && options.kernel === undefined;
   const input = new HeldInput({ readyMarker, deliver: (bytes) => machine.type(bytes) });
   const terminal = new ConsoleTerminal({
-    onInput: (bytes) => (terminal.isInteractive ? machine.type(bytes) : input.type(bytes)),
+    onInput: (bytes) => (isHeld ? input.type(bytes) : machine.type(bytes)),
     onLeave: (reason) => {
       isInterrupted = reason === 'signal';
       machine.end();

@@ -34,7 +34,7 @@ describe('input that is piped to a booting machine', () => {
     expect(delivered).toBe('uname\n');
   });
 
-  it('waits for silence where no guest says that it is ready', () => {
+  it('waits for silence where the guest does not say that it is ready', () => {
     input.type(bytes('a'));
     input.heard(bytes('another kernel\r\n'));
     vi.advanceTimersByTime(2999);

@@ -1,6 +1,6 @@
 /**
  * Piped input for a machine that still boots: a kernel throws away what comes before its shell listens, so it is held
- * until the guest says that it is ready, or, for guests that do not say so, until the console has fallen silent.
+ * until the guest says that it is ready, or, should it not say so, until its console has fallen silent.
  */
 const silenceMs = 3000;
 /** From the ready line to the shell's prompt. */
