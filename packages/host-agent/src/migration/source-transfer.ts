@@ -11,10 +11,9 @@ import {
   migrationProtocol,
   OperationError,
   type TargetTimes,
-  timingDefaults,
   toProblem,
 } from '@skein/shared';
-import { LeaseClient } from '@skein/storage';
+import type { LeaseClient } from '@skein/storage';
 import { type Authentication, type Link, type Listener, listen } from '@skein/transport';
 import { decideNextRound } from '../core/convergence.ts';
 import {
@@ -29,9 +28,11 @@ import type { TransferReply } from '../vm/vm-channel.ts';
 import { Deadlines } from './deadlines.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
+import { addPages, countPages } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
 import type { SourceAssignment, TransferEvent, TransferInstruction } from './transfer-channel.ts';
+import { openTransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 type Suspended = Extract<TransferReply, { type: 'suspended' }>;
@@ -73,14 +74,7 @@ export class SourceTransfer {
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
     this.#log = new MigrationLog(assignment.command, assignment.host);
     this.#authentication = { kind: 'token', token: assignment.token };
-    this.#leases = new LeaseClient({
-      host: assignment.storage.address,
-      port: assignment.storage.port,
-      localAddress: assignment.storageAddress,
-      own: { role: 'transfer', name: assignment.host, bootId: assignment.bootId },
-      authentication: this.#authentication,
-      timing: timingDefaults,
-    });
+    this.#leases = openTransferLeases(assignment);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
   }
 
@@ -219,7 +213,7 @@ export class SourceTransfer {
     await this.#requireSender().drained();
     const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
     this.#pending = await this.#harvest();
-    const remainingPages = countBits(this.#pending);
+    const remainingPages = countPages(this.#pending);
     const bandwidthBytesPerS = durationMs > 0 ? (sent.bytes / durationMs) * 1000 : 0;
     const { downtimeBudgetMs } = this.#assignment.command;
     this.#log.rounds.push({
@@ -294,9 +288,7 @@ export class SourceTransfer {
 
   async #sendLastPages(sender: PageSender): Promise<void> {
     const pages = this.#memory.takeDirty('migration');
-    this.#pending?.forEach((word, index) => {
-      pages[index] = (pages[index] ?? 0) | word;
-    });
+    if (this.#pending !== null) addPages(pages, this.#pending);
     this.#pending = null;
     this.#round += 1;
     const startedNs = process.hrtime.bigint();
@@ -407,12 +399,4 @@ export class SourceTransfer {
       },
     });
   }
-}
-
-function countBits(bitmap: Uint32Array): number {
-  let count = 0;
-  for (const word of bitmap) {
-    for (let rest = word; rest !== 0; rest &= rest - 1) count += 1;
-  }
-  return count;
 }

@@ -14,7 +14,7 @@ import {
   timingDefaults,
   toProblem,
 } from '@skein/shared';
-import { LeaseClient } from '@skein/storage';
+import type { LeaseClient } from '@skein/storage';
 import { type Authentication, dial, type Link } from '@skein/transport';
 import { type ClockOffset, estimateOffset, exchangesMin } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
@@ -31,6 +31,7 @@ import { Deadlines } from './deadlines.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
 import type { TargetAssignment, TransferEvent, TransferInstruction } from './transfer-channel.ts';
+import { openTransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 const requestDeadlineMs = 3000;
@@ -65,14 +66,7 @@ export class TargetTransfer {
     this.#vm = new VmLink(assignment.vmPort, memory);
     this.#receiver = new PageReceiver(assignment.core, assignment.memory, memory);
     this.#authentication = { kind: 'token', token: assignment.token };
-    this.#leases = new LeaseClient({
-      host: assignment.storage.address,
-      port: assignment.storage.port,
-      localAddress: assignment.storageAddress,
-      own: { role: 'transfer', name: assignment.host, bootId: assignment.bootId },
-      authentication: this.#authentication,
-      timing: timingDefaults,
-    });
+    this.#leases = openTransferLeases(assignment);
   }
 
   async start(): Promise<void> {

@@ -1,0 +1,15 @@
+/** A transfer worker's own line to the storage service: it speaks for its host, as the lease worker does. */
+import { timingDefaults } from '@skein/shared';
+import { LeaseClient } from '@skein/storage';
+import type { SourceAssignment, TargetAssignment } from './transfer-channel.ts';
+
+export function openTransferLeases(assignment: SourceAssignment | TargetAssignment): LeaseClient {
+  return new LeaseClient({
+    host: assignment.storage.address,
+    port: assignment.storage.port,
+    localAddress: assignment.storageAddress,
+    own: { role: 'transfer', name: assignment.host, bootId: assignment.bootId },
+    authentication: { kind: 'token', token: assignment.token },
+    timing: timingDefaults,
+  });
+}
