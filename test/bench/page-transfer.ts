@@ -121,13 +121,14 @@ export class PageTarget {
 
   static async dial({ core, memoryMib, port }: TransferAssignment): Promise<PageTarget> {
     const memory = createMachineMemory(core, memoryMib);
-    const receiver = new PageReceiver(core, memory, new MachineMemory(core, memory, memoryMib));
+    const receiver = new PageReceiver(core, new MachineMemory(core, memory, memoryMib));
     const link = await dial({
       host: loopback,
       port,
       protocol: migrationProtocol,
       own: own('target'),
       authentication,
+      bulkBuffer: receiver.socketBuffer,
       handlers: {
         requests: { 'migration.final': notHere },
         notices: { 'migration.granted': notHere, 'migration.aborted': notHere },

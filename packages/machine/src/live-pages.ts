@@ -2,18 +2,18 @@
  * Hashes of pages where they stand, in a machine's shared memory, for a thread that fills or checks the RAM of a
  * machine that does not run: what was applied is what is hashed. An instance of the core that executes nothing.
  */
-import { type CoreExports, type CoreModules, instantiateCore, layoutOf } from './core-module.ts';
-import { pageBytes } from './machine-memory.ts';
+import { type CoreExports, type CoreModules, instantiateCore } from './core-module.ts';
+import { type MachineMemory, pageBytes } from './machine-memory.ts';
 
 export class LivePages {
   readonly #core: CoreExports;
   readonly #ramAddress: number;
 
-  constructor(modules: CoreModules, memory: WebAssembly.Memory) {
+  constructor(modules: CoreModules, memory: MachineMemory) {
     const none = (): number => 0;
-    const instance = instantiateCore(modules.core, memory, { deviceRead: none, deviceWrite: none });
+    const instance = instantiateCore(modules.core, memory.wasm, { deviceRead: none, deviceWrite: none });
     this.#core = instance.exports as unknown as CoreExports;
-    this.#ramAddress = layoutOf(modules, 'RAM');
+    this.#ramAddress = memory.ramAddress;
   }
 
   /** 64-bit hash keyed by the page's number; 0 for a page of zeros. */

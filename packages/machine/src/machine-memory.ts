@@ -11,6 +11,10 @@ export type DirtyConsumer = keyof typeof dirtyConsumers;
 export const pageBytes = 4096;
 
 export class MachineMemory {
+  /** What everything below is a view of. */
+  readonly wasm: WebAssembly.Memory;
+  /** Where RAM begins in `wasm`. */
+  readonly ramAddress: number;
   /** All of the guest's RAM; offset 0 is guest physical 0x8000_0000. */
   readonly ram: Uint8Array<SharedArrayBuffer>;
   readonly pages: number;
@@ -21,10 +25,12 @@ export class MachineMemory {
 
   constructor(modules: CoreModules, memory: WebAssembly.Memory, memoryMib: number) {
     const buffer = memory.buffer;
+    this.wasm = memory;
+    this.ramAddress = layoutOf(modules, 'RAM');
     const words = (memoryMib * 256) / 32;
     const bitmapBytes = layoutOf(modules, 'BITMAP_BYTES');
     this.pages = memoryMib * 256;
-    this.ram = new Uint8Array(buffer, layoutOf(modules, 'RAM'), memoryMib * 1024 * 1024);
+    this.ram = new Uint8Array(buffer, this.ramAddress, memoryMib * 1024 * 1024);
     this.attention = new Int32Array(buffer, layoutOf(modules, 'ATTENTION'), 1);
     this.#touched = new Uint32Array(buffer, layoutOf(modules, 'TOUCHED'), words);
     const dirty = layoutOf(modules, 'DIRTY');

@@ -1,8 +1,9 @@
 /** Opens a link from an address of our own: each traffic type leaves through its own network. */
-import type { Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { OperationError, type ProtocolDefinition } from '@skein/shared';
 import { WebSocket } from 'ws';
 import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
+import { BulkSplitter } from './bulk-splitter.ts';
 import { greetAsDialer, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type Handlers, Link, type LinkOptions } from './link.ts';
 import { maxPayloadBytesDefault } from './listener.ts';
@@ -20,6 +21,11 @@ export interface DialOptions<P extends ProtocolDefinition>
   readonly maxPayloadBytes?: number;
   /** From the first packet to the last message of the handshake; 3 s unless given. */
   readonly deadlineMs?: number;
+  /**
+   * For a link on which much bulk comes: the connection is read into this, and frames of up to 64 KiB less reach
+   * `onBulk` where they stand in it, to be used during the call only. Else each frame is a copy of its own.
+   */
+  readonly bulkBuffer?: Uint8Array<ArrayBuffer>;
   /** Refuses a peer that has proven itself, by throwing: it is not the one that was meant. */
   readonly admit?: (peer: Identity) => void;
 }
@@ -33,10 +39,12 @@ export async function dial<P extends ProtocolDefinition>(
 ): Promise<Link<P, 'dialer'>> {
   const { host, port, localAddress, deadlineMs = handshakeDeadlineMs } = options;
   requireTokenBeyondLoopback(options.authentication, host);
+  const bulk = options.bulkBuffer === undefined ? null : new BulkConnection(options.bulkBuffer);
   const socket = new WebSocket(`ws://${host}:${port}/`, {
     perMessageDeflate: false,
     maxPayload: options.maxPayloadBytes ?? maxPayloadBytesDefault,
     followRedirects: false,
+    ...(bulk === null ? {} : { createConnection: bulk.connect as typeof connect }),
     ...(localAddress === undefined ? {} : { localAddress }),
   });
   const messages = new SocketMessages(socket);
@@ -53,7 +61,9 @@ export async function dial<P extends ProtocolDefinition>(
       authentication: options.authentication,
       ...(options.admit === undefined ? {} : { admit: options.admit }),
     });
-    return new Link(socket, peer, { ...options, side: 'dialer', connection }, messages.release());
+    const link = new Link(socket, peer, { ...options, side: 'dialer', connection }, messages.release());
+    bulk?.giveTo(link);
+    return link;
   } catch (error) {
     messages.release();
     socket.on('error', () => {});
@@ -63,6 +73,45 @@ export async function dial<P extends ProtocolDefinition>(
     throw new OperationError({ code: 'link.timeout', message, cause: error });
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** A connection whose bulk frames go to its link past ws, once there is a link. */
+class BulkConnection {
+  readonly #splitter: BulkSplitter;
+  #connection: Socket | null = null;
+  /** False after ws did not keep up with what was passed to it: then nothing is read until it asks. */
+  #isReading = true;
+  #link: { receiveBulkInPlace(frame: Uint8Array): void } | null = null;
+
+  constructor(buffer: Uint8Array<ArrayBuffer>) {
+    this.#splitter = new BulkSplitter(buffer, {
+      isTakingBulk: () => this.#link !== null && this.#connection?.readableLength === 0,
+      bulk: (payload) => this.#link?.receiveBulkInPlace(payload),
+      pass: (bytes) => {
+        this.#isReading = this.#connection?.push(Buffer.from(bytes)) ?? false;
+      },
+    });
+  }
+
+  /** In place of node:net's function of this name, in the one form that ws uses. */
+  readonly connect = (ends: NetConnectOpts): Socket => {
+    this.#connection = connect({
+      ...ends,
+      onread: {
+        buffer: () => this.#splitter.room,
+        callback: (bytes) => {
+          this.#isReading = true;
+          this.#splitter.received(bytes);
+          return this.#isReading;
+        },
+      },
+    });
+    return this.#connection;
+  };
+
+  giveTo(link: { receiveBulkInPlace(frame: Uint8Array): void }): void {
+    this.#link = link;
   }
 }
 

@@ -81,7 +81,10 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
   readonly peer: Identity;
   /** Resolves once, with the reason; never rejects. */
   readonly closed: Promise<CloseReason>;
-  /** Bulk frames, in order, `frame[0]` being the bulk kind. Without a listener they break the protocol. */
+  /**
+   * Bulk frames, in order, `frame[0]` being the bulk kind. Without a listener they break the protocol. A dialer that
+   * gave a `bulkBuffer` gets views that are valid during the call only.
+   */
   onBulk: ((frame: Uint8Array) => void) | null = null;
   readonly #socket: WebSocket;
   readonly #options: LinkOptions<P, S>;
@@ -184,6 +187,11 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     invariant(frame[0] === bulkKind, 'a bulk frame begins with its kind');
     if (this.#isOverflowing()) return;
     this.#socket.send(frame, { binary: true }, (error) => sent?.(error ?? undefined));
+  }
+
+  /** For the reader of the connection: a bulk frame that is valid during this call only. */
+  receiveBulkInPlace(frame: Uint8Array): void {
+    this.#arrived(this.#early === null ? frame : frame.slice());
   }
 
   close(message = 'closed'): void {

@@ -1,8 +1,14 @@
 /**
- * The page kernel in memory of our own: each page is copied once into it, and zero test, hash and sending use only
- * that copy (a live page read twice is two pages; design: Moving memory).
+ * Pages in memory of our own beside a machine's live RAM: each is copied once from there, and zero test, hash and
+ * sending use only that copy (a live page read twice is two pages; design: Moving memory); or once to there.
  */
-import type { CoreModules } from '@skein/machine';
+import {
+  type CoreModules,
+  createPageCopy,
+  type MachineMemory,
+  type PageCopy,
+  pageBytes,
+} from '@skein/machine';
 
 interface PageKernelExports {
   pageIsZero(pointer: number): number;
@@ -14,18 +20,31 @@ const wasmPageBytes = 65_536;
 export class PageKernel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #exports: PageKernelExports;
+  readonly #copy: PageCopy;
+  readonly #ramAddress: number;
 
-  /** `sizeBytes` of memory to copy pages into, from offset `PageKernel.start` on. */
-  constructor(modules: CoreModules, sizeBytes: number) {
+  /** `sizeBytes` of memory of our own, from offset `PageKernel.start` on. */
+  constructor(modules: CoreModules, live: MachineMemory, sizeBytes: number) {
     const pages = Math.ceil((PageKernel.start + sizeBytes) / wasmPageBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: 65_536 });
     const instance = new WebAssembly.Instance(modules.pageKernel, { env: { memory } });
     this.#exports = instance.exports as unknown as PageKernelExports;
     this.bytes = new Uint8Array(memory.buffer as unknown as ArrayBuffer);
+    this.#copy = createPageCopy(memory, live.wasm);
+    this.#ramAddress = live.ramAddress;
   }
 
   /** The module keeps the first wasm page for itself. */
   static readonly start = wasmPageBytes;
+
+  /** `pointer` is an offset in `bytes`, of any alignment. */
+  copyFromLive(page: number, pointer: number): void {
+    this.#copy.toOwn(pointer, this.#ramAddress + page * pageBytes, pageBytes);
+  }
+
+  copyToLive(page: number, pointer: number): void {
+    this.#copy.toLive(this.#ramAddress + page * pageBytes, pointer, pageBytes);
+  }
 
   isZero(pointer: number): boolean {
     return this.#exports.pageIsZero(pointer) !== 0;

@@ -3,10 +3,14 @@
  * compared with what the source hashed: a byte that changed on its way is refused here, at once.
  */
 import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine';
-import { readPageBatch } from '@skein/shared';
+import { batchBytesMax, readPageBatch } from '@skein/shared';
 import { ReceiveCredits } from '@skein/transport';
 import { PageHashes } from './page-hashes.ts';
+import { PageKernel } from './page-kernel.ts';
 import { windowBytes } from './page-sender.ts';
+
+/** Pages go from the socket's buffer straight to RAM, while a core's cache still has them. */
+const socketBufferBytes = 256 << 10;
 
 export type Applied =
   | { readonly kind: 'applied'; readonly acknowledgeBytes: number }
@@ -16,17 +20,24 @@ export class PageReceiver {
   readonly hashes: PageHashes;
   readonly #memory: MachineMemory;
   readonly #live: LivePages;
+  readonly #kernel: PageKernel;
   readonly #credits = new ReceiveCredits(windowBytes);
   #batches = 0;
 
-  constructor(modules: CoreModules, wasmMemory: WebAssembly.Memory, memory: MachineMemory) {
+  constructor(modules: CoreModules, memory: MachineMemory) {
     this.#memory = memory;
-    this.#live = new LivePages(modules, wasmMemory);
+    this.#live = new LivePages(modules, memory);
+    this.#kernel = new PageKernel(modules, memory, socketBufferBytes + batchBytesMax);
     this.hashes = new PageHashes(memory.pages);
   }
 
   get batches(): number {
     return this.#batches;
+  }
+
+  /** For the link on which the pages come: a frame that stands in it is copied once, to where it belongs. */
+  get socketBuffer(): Uint8Array<ArrayBuffer> {
+    return this.#kernel.bytes.subarray(PageKernel.start, PageKernel.start + socketBufferBytes);
   }
 
   apply(frame: Uint8Array): Applied {
@@ -35,13 +46,14 @@ export class PageReceiver {
     if (batch.sequence !== this.#batches) {
       return { kind: 'refused', reason: `page batch ${batch.sequence} came where ${this.#batches} was due` };
     }
-    for (const { page, bytes, hash } of batch.entries) {
-      if (bytes === null) this.#clear(page);
+    const start = this.#addressOf(frame);
+    for (const { page, dataOffset, hash } of batch.entries) {
+      if (dataOffset === null) this.#clear(page);
       else {
-        this.#memory.page(page).set(bytes);
+        this.#kernel.copyToLive(page, start + dataOffset);
         this.#memory.markTouched(page);
       }
-      const applied = bytes === null ? 0n : this.#live.hash(page);
+      const applied = dataOffset === null ? 0n : this.#live.hash(page);
       if (applied !== hash) return { kind: 'refused', reason: `page ${page} is not what the source sent` };
       this.hashes.set(page, applied);
     }
@@ -52,6 +64,14 @@ export class PageReceiver {
   /** What was applied and not acknowledged yet. */
   flush(): number {
     return this.#credits.flush();
+  }
+
+  /** Where the kernel finds a frame; one that came by itself is put behind the socket's buffer first. */
+  #addressOf(frame: Uint8Array): number {
+    if (frame.buffer === this.#kernel.bytes.buffer) return frame.byteOffset;
+    const address = PageKernel.start + socketBufferBytes;
+    this.#kernel.bytes.set(frame, address);
+    return address;
   }
 
   /** A zero page is not written where nothing stands: untouched memory stays unallocated. */

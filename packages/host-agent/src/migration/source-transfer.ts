@@ -344,7 +344,7 @@ export class SourceTransfer {
   async #rehash(): Promise<void> {
     this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
     this.#log.target = await this.#resumed.promise;
-    const live = new LivePages(this.#assignment.core, this.#assignment.memory);
+    const live = new LivePages(this.#assignment.core, this.#memory);
     let sum = 0n;
     for (let page = 0; page < this.#memory.pages; page++)
       if (this.#memory.isTouched(page)) sum += live.hash(page);

@@ -64,7 +64,7 @@ export class TargetTransfer {
     this.#tell = tell;
     const memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
     this.#vm = new VmLink(assignment.vmPort, memory);
-    this.#receiver = new PageReceiver(assignment.core, assignment.memory, memory);
+    this.#receiver = new PageReceiver(assignment.core, memory);
     this.#authentication = { kind: 'token', token: assignment.token };
     this.#leases = openTransferLeases(assignment);
   }
@@ -129,6 +129,7 @@ export class TargetTransfer {
       protocol: migrationProtocol,
       own: { role: 'transfer', name: host, bootId },
       authentication: this.#authentication,
+      bulkBuffer: this.#receiver.socketBuffer,
       maxPayloadBytes: Math.max(maxPayloadBytes, 6 << 20),
       admit: (peer) => {
         if (peer.role === 'transfer' && peer.name === command.sourceHost) return;

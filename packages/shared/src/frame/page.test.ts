@@ -36,11 +36,16 @@ describe('page batches', () => {
   it('are read back as they were written', () => {
     fc.assert(
       fc.property(fc.array(entry, { minLength: 1, maxLength: batchRawPagesMax }), (list) => {
-        const batch = readPageBatch(compose(list), pages);
+        const frame = compose(list);
+        const batch = readPageBatch(frame, pages);
         if (typeof batch === 'string') throw new Error(batch);
         expect(batch).toMatchObject({ round: 3, sequence: 9 });
         expect(
-          batch.entries.map(({ page, bytes, hash }) => ({ page, fill: bytes?.[4095] ?? null, hash })),
+          batch.entries.map(({ page, dataOffset, hash }) => ({
+            page,
+            fill: dataOffset === null ? null : frame[dataOffset + pageBytes - 1],
+            hash,
+          })),
         ).toEqual(list.map(({ page, fill, hash }) => ({ page, fill, hash: fill === null ? 0n : hash })));
       }),
     );

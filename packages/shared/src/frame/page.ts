@@ -102,8 +102,8 @@ export class PageBatchWriter {
 
 export interface PageEntry {
   readonly page: number;
-  /** Null for a zero page; else a view of the frame. */
-  readonly bytes: Uint8Array | null;
+  /** Where the page's 4,096 bytes begin in the frame; null for a zero page. */
+  readonly dataOffset: number | null;
   readonly hash: bigint;
 }
 
@@ -139,10 +139,10 @@ export function readPageBatch(frame: Uint8Array, pages: number): PageBatch | str
     if (page >= pages) return `page ${page} of a guest that has ${pages}`;
     if (kind === zeroKind) {
       if (hash !== 0n) return 'a zero page with a hash';
-      entries.push({ page, bytes: null, hash });
+      entries.push({ page, dataOffset: null, hash });
     } else if (kind === rawKind) {
       if (offset === bytes) return 'more raw pages than the batch has data for';
-      entries.push({ page, bytes: frame.subarray(offset, offset + pageBytes), hash });
+      entries.push({ page, dataOffset: offset, hash });
       offset += pageBytes;
     } else {
       return `a page of kind ${kind}`;
