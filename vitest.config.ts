@@ -6,7 +6,10 @@ export default defineConfig({
   test: {
     globalSetup: ['./scripts/vitest-global-setup.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/**/*.test.ts'], testTimeout: 20_000, maxWorkers: '100%' },
+      },
       {
         extends: true,
         test: {

@@ -21,6 +21,15 @@ async function ping(count: number): Promise<number> {
   return Number(summary[1]);
 }
 
+/** How many pings web2's kernel has taken in, whoever sent them. */
+async function pingsTakenIn(): Promise<number> {
+  const from = web2.text.length;
+  web2.type('echo "tail $(grep ^Icmp: /proc/net/snmp | tail -n 1)"\n');
+  // The values of Icmp stand in the order of the kernel's table: InMsgs, InErrors, InCsumErrors, ... InEchos is the 9th.
+  const [, values = ''] = await web2.until(/^tail Icmp: ([\d ]+)/m, 10_000, from);
+  return Number(values.split(' ')[8]);
+}
+
 async function runsOn(vm: string): Promise<string> {
   return await cluster.eventually(`${vm} runs`, async () => {
     const { state, host } = await cluster.vm(vm);
@@ -107,6 +116,12 @@ describe('a cluster', () => {
   it('takes over the guests of a stopped agent once; resumed, it is fenced and nothing of it is accepted', async () => {
     const from = await runsOn('web1');
     const { epoch } = await cluster.vm('web1');
+    // At its full speed, so that rings and sockets are full of its output when it stands still.
+    web1 = await cluster.console('web1');
+    web1.type('ticker & ping -i 0.002 -s 1000 10.77.0.12 > /dev/null &\n');
+    await web1.until(/^t 500 /m);
+    const flood = await pingsTakenIn();
+    await cluster.eventually('the pings arrive', async () => (await pingsTakenIn()) > flood + 100);
     cluster.signal(from, 'SIGSTOP');
     const taken = await cluster.eventually(
       'web1 runs elsewhere',
@@ -117,12 +132,17 @@ describe('a cluster', () => {
       60_000,
     );
     expect(taken.epoch).toBe((epoch ?? 0) + 1);
+    const watcher = await cluster.console('web1');
+    const [takenIn, printed] = [await pingsTakenIn(), watcher.text.length];
     cluster.signal(from, 'SIGCONT');
     await cluster.eventually(`${from} has discarded its copy`, async () => {
       const host = await cluster.host(from);
       return host.state === 'connected' && host.vms === 0;
     });
     expect(cluster.log(from)).toMatch(/fenced/);
+    // Neither a frame nor a letter of the old copy; the new one is silent until it is asked.
+    expect(await pingsTakenIn()).toBe(takenIn);
+    expect(watcher.text.slice(printed)).not.toMatch(/^t \d+/m);
     expect((await cluster.vm('web1')).host).toBe(taken.host);
     expect((await cluster.vm('web1')).epoch).toBe(taken.epoch);
     expect(await ping(5)).toBe(5);
