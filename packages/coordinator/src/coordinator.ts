@@ -8,7 +8,7 @@ import {
   timingDefaults,
   type VmId,
 } from '@skein/shared';
-import type { Authentication, Identity } from '@skein/transport';
+import { type Authentication, type Identity, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
 import { Commands } from './api/commands.ts';
@@ -34,6 +34,7 @@ export interface CoordinatorOptions {
 }
 
 export interface RunningCoordinator {
+  readonly address: string;
   readonly apiPort: number;
   readonly agentPort: number;
   readonly clientPort: number;
@@ -78,6 +79,7 @@ async function assemble(
   const own: Identity = { role: 'coordinator', name: 'coordinator', bootId: randomBytes(16).toString('hex') };
   const cluster: Authentication = { kind: 'token', token: clusterToken };
   const { localAddress, address: host, port } = config.storage;
+  const managementAddress = requireOwnAddress(config.managementAddress);
   const leases = new LeaseReader({ host, port, localAddress, own, authentication: cluster });
   closers.push(() => leases.close());
   let agents: AgentSessions | null = null;
@@ -110,7 +112,7 @@ async function assemble(
   const app = createApp({ world, env, executor, commands, token: apiToken, info, log });
 
   agents = await AgentSessions.start({
-    address: config.managementAddress,
+    address: managementAddress,
     port: config.agentPort,
     own,
     authentication: cluster,
@@ -126,7 +128,7 @@ async function assemble(
   const sessions = agents;
   closers.push(() => sessions.close());
   const clients = await listenForClients({
-    address: config.managementAddress,
+    address: managementAddress,
     port: config.clientPort,
     own,
     authentication: { kind: 'token', token: apiToken },
@@ -137,11 +139,11 @@ async function assemble(
   });
   clientPort = clients.port;
   closers.push(() => clients.close());
-  const api: ApiServer = await serveApi(app.fetch, config.managementAddress, config.apiPort);
+  const api: ApiServer = await serveApi(app.fetch, managementAddress, config.apiPort);
   closers.push(() => api.close());
   loop.start();
   closers.push(() => loop.stop());
-  return { apiPort: api.port, agentPort: agents.port, clientPort };
+  return { address: managementAddress, apiPort: api.port, agentPort: agents.port, clientPort };
 }
 
 /** It was decided for a host that cannot be asked now and has not failed. */

@@ -1,19 +1,22 @@
 /** The coordinator's process: `node main.ts --config FILE`. One JSON line on stdout says that it is ready. */
 import { CoordinatorConfig } from '@skein/shared';
-import { readTokenFile, runProgram } from '@skein/transport';
+import { ensureTokenFile, readTokenFile, runProgram } from '@skein/transport';
 import { pino } from 'pino';
 import { startCoordinator } from './coordinator.ts';
 
 await runProgram(CoordinatorConfig, async (config) => {
   const log = pino({ name: 'coordinator', level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  // At the first start; `skein up` has made them before.
+  await ensureTokenFile(config.clusterTokenFile);
+  await ensureTokenFile(config.apiTokenFile);
   const clusterToken = await readTokenFile(config.clusterTokenFile);
   const apiToken = await readTokenFile(config.apiTokenFile);
-  const { apiPort, agentPort, clientPort, close } = await startCoordinator({
+  const { address, apiPort, agentPort, clientPort, close } = await startCoordinator({
     config,
     clusterToken,
     apiToken,
     log,
   });
   log.info({ apiPort, agentPort, clientPort }, 'listening');
-  return { ready: { address: config.managementAddress, apiPort, agentPort, clientPort }, close };
+  return { ready: { address, apiPort, agentPort, clientPort }, close };
 });

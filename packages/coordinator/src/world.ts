@@ -8,6 +8,7 @@ import {
   type HostIdentity,
   type HostName,
   type LeaseView,
+  networkKinds,
   OperationError,
   recoveryMs,
   type Segment,
@@ -113,12 +114,33 @@ export class World {
       });
     }
     other?.close('the agent registered on a newer link');
+    const isNews = host.link !== link;
+    this.#tellLinkChanges(host.identity, identity);
     host.lease.begin(bootId, this.#options.nowMs());
     host.link = link;
     host.identity = identity;
     this.setStatus(host, status);
     this.store.hosts.put(identity);
-    this.event('host.registered', `host/${name}`, `${name} registered, process ${identity.pid}`, { bootId });
+    if (isNews)
+      this.event('host.registered', `host/${name}`, `${name} registered, process ${identity.pid}`, {
+        bootId,
+      });
+  }
+
+  /** A running agent says so when it loses a network, and when it has it again. */
+  #tellLinkChanges(before: HostIdentity, after: HostIdentity): void {
+    if (before.bootId !== after.bootId) return;
+    const { name } = after;
+    for (const network of networkKinds) {
+      const [from, to] = [before.addresses[network], after.addresses[network]];
+      if (from === to) continue;
+      const isDown = to === undefined;
+      const message = isDown
+        ? `${name} lost the ${network} network: its link is down or it was disconnected`
+        : `${name} is on the ${network} network at ${to}`;
+      const details = { network, from: from ?? null, to: to ?? null };
+      this.event(isDown ? 'host.link-down' : 'host.link-up', `host/${name}`, message, details);
+    }
   }
 
   setStatus(host: Host, status: AgentStatus): void {

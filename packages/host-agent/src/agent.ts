@@ -8,15 +8,19 @@ import {
   type HostIdentity,
   type MacOwner,
   OperationError,
+  type OwnAddress,
 } from '@skein/shared';
-import { type Authentication, readTokenFile } from '@skein/transport';
+import { type Authentication, awaitTokenFile, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import { measureCpuMhz } from './capacity.ts';
 import { CoordinatorSession } from './coordinator-session.ts';
+import { settleHostName } from './host-name.ts';
 import { Hypervisor } from './hypervisor.ts';
 import { ImageStore } from './image/image-store.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { MigrationService } from './migration/migration-service.ts';
+import { AddressWatch } from './network/address-watch.ts';
+import { followAddresses } from './network/follow-addresses.ts';
 import { PeerLinks } from './network/peer-links.ts';
 import { SwitchHandle } from './network/switch-handle.ts';
 
@@ -38,28 +42,36 @@ export async function startAgent(
   onFatal: (error: Error) => void,
 ): Promise<RunningAgent> {
   await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
-  const token = await readTokenFile(config.clusterTokenFile);
+  const token = await awaitTokenFile(config.clusterTokenFile);
   const authentication: Authentication = { kind: 'token', token };
   const bootId = randomBytes(16).toString('hex');
-  const own = { role: 'agent', name: config.host, bootId };
   const managementAddress = required(config, 'management');
   const storageAddress = required(config, 'storage-a');
   const guestAddress = config.addresses['guest-a'] ?? null;
+  const host = await settleHostName({
+    configured: config.host,
+    stateDirectory: config.stateDirectory,
+    managementAddress: requireOwnAddress(managementAddress),
+  });
+  const own = { role: 'agent', name: host, bootId };
+  const watch = new AddressWatch(config.addresses);
   const core = await loadCore();
   const cpuMhz = config.capacity.cpuMhz ?? measureCpuMhz(core);
 
   let peers: PeerLinks | null = null;
   let session: CoordinatorSession | null = null;
   const network = await SwitchHandle.start({
-    host: config.host,
-    guestAddress,
+    host,
+    hasUplink: guestAddress !== null,
+    guestAddress: watch.current['guest-a'] ?? null,
     vxlanPort: config.vxlanPort,
     announceOwners: (owners) => peers?.announce(owners),
     onConflict: (owner) => log.error({ owner }, 'another host claims an address at the same epoch'),
+    onUplinkDown: (reason) => log.error({ reason }, 'the guest network cannot be used'),
     onDied: onFatal,
   });
   const leases = new LeaseKeeper({
-    host: config.host,
+    host,
     bootId,
     token,
     managementAddress,
@@ -79,7 +91,7 @@ export async function startAgent(
     onConsole: (vm, position, bytes) => session?.consoleOutput(vm, position, bytes),
   });
   const migrations = new MigrationService({
-    host: config.host,
+    host,
     bootId,
     token,
     core,
@@ -98,15 +110,15 @@ export async function startAgent(
       port: config.peerPort,
       authentication,
       onOwners: (owners) => network.setOwners(owners),
-      ownOwners: () => ownOwners(hypervisor, config.host),
+      ownOwners: () => ownOwners(hypervisor, host),
     });
   }
   const identity: HostIdentity = {
-    name: config.host,
+    name: host,
     bootId,
     pid: process.pid,
     capacity: { cpuMhz, memoryMib: config.capacity.memoryMib },
-    addresses: config.addresses,
+    addresses: watch.current,
     peerPort: peers?.port ?? null,
     vxlanPort: network.vxlanPort,
   };
@@ -123,12 +135,20 @@ export async function startAgent(
       peers?.setPeers(view.peers);
     },
   });
+  followAddresses(watch, {
+    network,
+    peers,
+    leases,
+    log,
+    onAddresses: (addresses) => session?.identityChanged({ ...identity, addresses }),
+  });
   await session.registered;
   // Ready means: something can be placed here.
   await leases.awaitHostLease(firstLeaseWaitMs);
   return {
     identity,
     close: async () => {
+      watch.stop();
       session?.close();
       await hypervisor.close();
       await Promise.all([migrations.close(), peers?.close(), network.close()]);
@@ -148,7 +168,7 @@ function ownOwners(hypervisor: Hypervisor, host: string): MacOwner[] {
     );
 }
 
-function required(config: AgentConfig, kind: 'management' | 'storage-a'): string {
+function required(config: AgentConfig, kind: 'management' | 'storage-a'): OwnAddress {
   const address = config.addresses[kind];
   if (address !== undefined) return address;
   throw new OperationError({

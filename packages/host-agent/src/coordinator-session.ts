@@ -10,6 +10,7 @@ import {
   type MigrationProgress,
   type MigrationRecord,
   OperationError,
+  type OwnAddress,
   toProblem,
   type VmId,
 } from '@skein/shared';
@@ -20,7 +21,7 @@ import type { MigrationService } from './migration/migration-service.ts';
 
 export interface CoordinatorSessionOptions {
   readonly identity: HostIdentity;
-  readonly localAddress: string;
+  readonly localAddress: OwnAddress;
   readonly coordinator: { readonly address: string; readonly port: number };
   readonly authentication: Authentication;
   readonly hypervisor: Hypervisor;
@@ -52,11 +53,13 @@ export class CoordinatorSession {
   readonly #timer: NodeJS.Timeout;
   readonly #firstRegistration = Promise.withResolvers<void>();
   #registered: CoordinatorLink | null = null;
+  #identity: HostIdentity;
   #statusIsDue = false;
   #isSendingRecords = false;
 
   constructor(options: CoordinatorSessionOptions) {
     this.#options = options;
+    this.#identity = options.identity;
     const { hypervisor, migrations } = options;
     this.#kept = new KeptLink({
       host: options.coordinator.address,
@@ -120,6 +123,15 @@ export class CoordinatorSession {
     if (isAllowed) this.#registered?.notify('console.output', { vm, position, bytes });
   }
 
+  /** This host is connected otherwise than before: the coordinator hears of it now, or at the next connect. */
+  identityChanged(identity: HostIdentity): void {
+    const hasMoved = identity.addresses.management !== this.#identity.addresses.management;
+    this.#identity = identity;
+    const { link } = this.#kept;
+    if (hasMoved) this.#kept.redial('the management network changed');
+    else if (link !== null) void this.#register(link);
+  }
+
   progress(progress: MigrationProgress): void {
     this.#registered?.notify('migration.progress', progress);
   }
@@ -136,11 +148,11 @@ export class CoordinatorSession {
   }
 
   async #register(link: CoordinatorLink): Promise<void> {
-    const { identity, onView, log } = this.#options;
+    const { onView, log } = this.#options;
     try {
       const reply = await link.request(
         'agent.register',
-        { identity, status: this.#status() },
+        { identity: this.#identity, status: this.#status() },
         { deadlineMs: requestDeadlineMs },
       );
       this.#registered = link;

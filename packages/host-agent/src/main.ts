@@ -7,7 +7,7 @@ import { startAgent } from './agent.ts';
 await runProgram(AgentConfig, async (config) => {
   // Synchronous: agents get killed on purpose, and their last words count.
   const log = pino(
-    { name: `agent ${config.host}`, level: config.logLevel },
+    { name: `agent ${config.host ?? ''}`.trim(), level: config.logLevel },
     pino.destination({ fd: 2, sync: true }),
   );
   const agent = await startAgent(config, log, (error) => {

@@ -4,6 +4,7 @@ export * from './ethernet.ts';
 export * from './forward.ts';
 export * from './frame-ring.ts';
 export * from './mac-table.ts';
+export * from './moving-uplink.ts';
 export * from './owner-table.ts';
 export * from './pcapng.ts';
 export * from './peer-table.ts';

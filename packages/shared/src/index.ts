@@ -1,6 +1,7 @@
 export * from './bytes.ts';
 export * from './config/agent.ts';
 export * from './config/coordinator.ts';
+export * from './config/own-address.ts';
 export * from './config/storage.ts';
 export * from './config/timing.ts';
 export * from './errors.ts';

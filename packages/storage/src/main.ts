@@ -1,7 +1,7 @@
 /** The storage service's process: `node main.ts --config FILE`. One JSON line on stdout says that it is ready. */
 import { randomBytes } from 'node:crypto';
 import { StorageConfig } from '@skein/shared';
-import { readTokenFile, runProgram } from '@skein/transport';
+import { awaitTokenFile, runProgram } from '@skein/transport';
 import { pino } from 'pino';
 import { LeaseService } from './lease/service.ts';
 
@@ -12,7 +12,7 @@ await runProgram(StorageConfig, async (config) => {
     address: config.address,
     port: config.port,
     bootId: randomBytes(16).toString('hex'),
-    authentication: { kind: 'token', token: await readTokenFile(config.clusterTokenFile) },
+    authentication: { kind: 'token', token: await awaitTokenFile(config.clusterTokenFile) },
     timing: config.timing,
     nowNs: () => process.hrtime.bigint(),
     // Dying is the answer: no reply leaves, and the next start reads what the disk holds.
@@ -26,9 +26,10 @@ await runProgram(StorageConfig, async (config) => {
     onRejected: (reason, address) => log.warn({ ...reason, address }, 'peer rejected'),
     onDecision: (request, outcome) => log.info({ ...request, outcome }, 'lease'),
   });
-  log.info({ address: config.address, port: service.port }, 'listening');
+  const { address } = service;
+  log.info({ address, port: service.port }, 'listening');
   return {
-    ready: { address: config.address, port: service.port },
+    ready: { address, port: service.port },
     close: () => service.close(),
   };
 });

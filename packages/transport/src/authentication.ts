@@ -4,8 +4,9 @@
  * Omitted: TLS; frames after the handshake are neither encrypted nor signed (a later issue brings mutual TLS).
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { OperationError } from '@skein/shared';
 
 export type Authentication =
@@ -88,4 +89,43 @@ export async function readTokenFile(path: string): Promise<Uint8Array> {
     });
   }
   return new Uint8Array(Buffer.from(text.trim(), 'hex'));
+}
+
+const tokenWaitMsMax = 60_000;
+const tokenLookPeriodMs = 200;
+
+/**
+ * Reads a token file that another program of the cluster makes at its first start, waiting for it.
+ * @throws OperationError config.unreadable when it has not come within a minute, config.invalid
+ */
+export async function awaitTokenFile(path: string): Promise<Uint8Array> {
+  const endsAt = performance.now() + tokenWaitMsMax;
+  for (;;) {
+    try {
+      return await readTokenFile(path);
+    } catch (error) {
+      const isAbsent = error instanceof OperationError && error.code === 'config.unreadable';
+      if (!isAbsent || performance.now() > endsAt) throw error;
+    }
+    await delay(tokenLookPeriodMs);
+  }
+}
+
+/** Makes a token file if there is none: random, for its owner alone. @throws OperationError config.unreadable */
+export async function ensureTokenFile(path: string): Promise<void> {
+  // Whoever waits for it sees all of it or nothing.
+  const unfinished = `${path}.${process.pid}.new`;
+  try {
+    await writeFile(unfinished, `${randomBytes(tokenBytes).toString('hex')}\n`, { mode: 0o600 });
+    await link(unfinished, path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw new OperationError({
+      code: 'config.unreadable',
+      message: `cannot make the token file ${path}: ${(cause as Error).message}`,
+      cause,
+    });
+  } finally {
+    await rm(unfinished, { force: true });
+  }
 }

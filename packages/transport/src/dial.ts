@@ -1,19 +1,21 @@
 /** Opens a link from an address of our own: each traffic type leaves through its own network. */
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { OperationError, type ProtocolDefinition } from '@skein/shared';
+import { OperationError, type OwnAddress, type ProtocolDefinition } from '@skein/shared';
 import { WebSocket } from 'ws';
 import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
 import { BulkSplitter } from './bulk-splitter.ts';
 import { greetAsDialer, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type Handlers, Link, type LinkOptions } from './link.ts';
 import { maxPayloadBytesDefault } from './listener.ts';
+import { requireOwnAddress } from './own-address.ts';
 import { SocketMessages } from './socket-messages.ts';
 
 export interface DialOptions<P extends ProtocolDefinition>
   extends Pick<LinkOptions<P, 'dialer'>, 'requestsInFlightMax' | 'unsentBytesMax'> {
   readonly host: string;
   readonly port: number;
-  readonly localAddress?: string;
+  /** Our own end; a subnet is looked up at each dial. */
+  readonly localAddress?: OwnAddress;
   readonly protocol: P;
   readonly own: Identity;
   readonly authentication: Authentication;
@@ -37,7 +39,9 @@ export interface DialOptions<P extends ProtocolDefinition>
 export async function dial<P extends ProtocolDefinition>(
   options: DialOptions<P>,
 ): Promise<Link<P, 'dialer'>> {
-  const { host, port, localAddress, deadlineMs = handshakeDeadlineMs } = options;
+  const { host, port, deadlineMs = handshakeDeadlineMs } = options;
+  const localAddress =
+    options.localAddress === undefined ? undefined : requireOwnAddress(options.localAddress);
   requireTokenBeyondLoopback(options.authentication, host);
   const bulk = options.bulkBuffer === undefined ? null : new BulkConnection(options.bulkBuffer);
   const socket = new WebSocket(`ws://${host}:${port}/`, {
@@ -54,7 +58,11 @@ export async function dial<P extends ProtocolDefinition>(
     socket.terminate();
   }, deadlineMs);
   try {
-    const connection = await opened(socket, options);
+    const connection = await opened(socket, {
+      host,
+      port,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    });
     const peer = await greetAsDialer(socket, messages, {
       protocol: options.protocol.name,
       own: options.own,

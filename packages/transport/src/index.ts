@@ -1,9 +1,16 @@
-export { type Authentication, readTokenFile, tokenBytes } from './authentication.ts';
+export {
+  type Authentication,
+  awaitTokenFile,
+  ensureTokenFile,
+  readTokenFile,
+  tokenBytes,
+} from './authentication.ts';
 export { ReceiveCredits, SendCredits } from './credits.ts';
 export { type DialOptions, dial } from './dial.ts';
 export type { Identity } from './handshake.ts';
 export { type CloseReason, type Handlers, Link } from './link.ts';
 export { type Listener, type ListenOptions, listen } from './listener.ts';
+export { findOwnAddress, requireOwnAddress } from './own-address.ts';
 export { type RunningProgram, runProgram } from './program.ts';
 export type {
   Incoming,

@@ -1,16 +1,18 @@
 /** Accepts links of one protocol on one address. Strangers are cut off within the handshake's deadline. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { OperationError, type ProtocolDefinition, toProblem } from '@skein/shared';
+import { OperationError, type OwnAddress, type ProtocolDefinition, toProblem } from '@skein/shared';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
 import { greetAsListener, handshakeBytesMax, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type CloseReason, type Handlers, Link, type LinkOptions } from './link.ts';
+import { requireOwnAddress } from './own-address.ts';
 import { SocketMessages } from './socket-messages.ts';
 
 export interface ListenOptions<P extends ProtocolDefinition>
   extends Pick<LinkOptions<P, 'listener'>, 'requestsInFlightMax' | 'unsentBytesMax'> {
-  readonly host: string;
+  /** Where to listen; a subnet is looked up. */
+  readonly host: OwnAddress;
   /** 0 asks for a free port. */
   readonly port: number;
   readonly protocol: P;
@@ -39,7 +41,8 @@ const refusalMs = 200;
 
 /** @throws OperationError address.in-use, address.unavailable, config.invalid */
 export async function listen<P extends ProtocolDefinition>(options: ListenOptions<P>): Promise<Listener<P>> {
-  requireTokenBeyondLoopback(options.authentication, options.host);
+  const host = requireOwnAddress(options.host);
+  requireTokenBeyondLoopback(options.authentication, host);
   const http = createServer({ connectionsCheckingInterval: 500 }, (_request, response) => {
     response.writeHead(426, { connection: 'close' }).end();
   });
@@ -54,13 +57,13 @@ export async function listen<P extends ProtocolDefinition>(options: ListenOption
     clientTracking: true,
   });
   server.on('error', () => {}); // The http server's own error handler tells.
-  await bind(http, options.host, options.port);
+  await bind(http, host, options.port);
   const links = new Set<Link<P, 'listener'>>();
   server.on('connection', (socket, request) => {
     void welcome(socket, request.socket, options, links);
   });
   return {
-    address: options.host,
+    address: host,
     port: (http.address() as AddressInfo).port,
     links,
     close: () => closeAll(http, server, links),

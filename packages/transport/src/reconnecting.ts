@@ -42,6 +42,11 @@ export class KeptLink<P extends ProtocolDefinition> {
     throw new OperationError({ code: 'link.closed', message: `no connection to ${host}:${port} at present` });
   }
 
+  /** Ends the present link, so that the next is dialed: this end's address is another one now. */
+  redial(reason: string): void {
+    this.#link?.close(reason);
+  }
+
   close(): void {
     this.#stop.abort();
     this.#link?.close();

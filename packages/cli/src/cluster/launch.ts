@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { OperationError } from '@skein/shared';
+import { ensureTokenFile } from '@skein/transport';
 import { findFreeAddresses } from './addresses.ts';
 import {
   agentConfig,
@@ -20,7 +21,6 @@ import {
   type ClusterFile,
   clusterFilePath,
   clusterTokenFile,
-  ensureTokenFile,
   formatVersion,
   makePrivateFolder,
   type ProcessRole,

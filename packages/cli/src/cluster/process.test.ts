@@ -1,11 +1,12 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureTokenFile } from '@skein/transport';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addressesOf } from './addresses.ts';
 import { type ClusterPlan, lanSegment, placeProcess, storageConfig } from './configuration.ts';
 import { isRunning, readyNumber, type StartedProcess, startProcess, stopProcesses } from './process.ts';
-import { clusterTokenFile, ensureTokenFile } from './state-folder.ts';
+import { clusterTokenFile } from './state-folder.ts';
 
 let folder = '';
 const started: StartedProcess[] = [];

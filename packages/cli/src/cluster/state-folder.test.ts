@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureTokenFile } from '@skein/transport';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findCluster } from '../client/access.ts';
 import {
@@ -8,7 +9,6 @@ import {
   type ClusterFile,
   clusterFilePath,
   defaultStateFolder,
-  ensureTokenFile,
   formatVersion,
   readClusterFile,
   removeClusterFiles,

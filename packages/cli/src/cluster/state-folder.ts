@@ -2,7 +2,6 @@
  * Where a cluster's files are on this machine: configurations, tokens, logs, and `cluster.json`, by which later commands
  * find the cluster. All of it is readable by its owner alone. Source: XDG Base Directory Specification.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -90,15 +89,6 @@ export async function writePrivate(path: string, text: string): Promise<void> {
   const unfinished = `${path}.${process.pid}.partial`;
   await writeFile(unfinished, text, { mode: 0o600 });
   await rename(unfinished, path);
-}
-
-/** A token of 32 random bytes; one that is there already is kept: stopped hosts come back with theirs. */
-export async function ensureTokenFile(path: string): Promise<void> {
-  try {
-    await writeFile(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
 }
 
 /** All that a cluster of ours keeps in its folder, and nothing else that may be there. */

@@ -1,11 +1,11 @@
 /** The coordinator's link to the storage service: it reads leases, it never holds one. */
-import { type LeaseView, storageProtocol, type VmId } from '@skein/shared';
+import { type LeaseView, type OwnAddress, storageProtocol, type VmId } from '@skein/shared';
 import { type Authentication, type CloseReason, type Identity, KeptLink } from '@skein/transport';
 
 export interface LeaseReaderOptions {
   readonly host: string;
   readonly port: number;
-  readonly localAddress: string;
+  readonly localAddress: OwnAddress;
   readonly own: Identity;
   readonly authentication: Authentication;
   readonly onDown?: (reason: CloseReason) => void;

@@ -2,13 +2,19 @@
  * The host's lease at the coordinator: heartbeats on a link of their own, each quarter second. A grant counts from
  * when its heartbeat was sent. Losing it stops placement here, never a guest.
  */
-import { agentCoordinatorProtocol, grantDeadlineNs, type HostName, type Timing } from '@skein/shared';
+import {
+  agentCoordinatorProtocol,
+  grantDeadlineNs,
+  type HostName,
+  type OwnAddress,
+  type Timing,
+} from '@skein/shared';
 import { type Authentication, KeptLink } from '@skein/transport';
 
 export interface HostLeaseOptions {
   readonly host: HostName;
   readonly bootId: string;
-  readonly localAddress: string;
+  readonly localAddress: OwnAddress;
   readonly coordinator: { readonly address: string; readonly port: number };
   readonly authentication: Authentication;
   readonly timing: Timing;
@@ -52,6 +58,11 @@ export class HostLease {
       onLink: () => void this.#beat(),
     });
     setInterval(() => void this.#beat(), options.timing.heartbeatPeriodMs);
+  }
+
+  /** This host's address on the management network is another one now. */
+  redial(): void {
+    this.#link.redial('the management network changed');
   }
 
   async #beat(): Promise<void> {

@@ -1,13 +1,14 @@
 /** What is said between the agent's main thread and its lease worker. */
-import type { Epoch, HostName, Problem, VmId } from '@skein/shared';
+import type { Epoch, HostName, OwnAddress, Problem, VmId } from '@skein/shared';
 
 export interface LeaseWorkerData {
   readonly host: HostName;
   readonly bootId: string;
   /** The cluster token, from its file; threads of one process share an address space anyway. */
   readonly token: Uint8Array;
-  readonly managementAddress: string;
-  readonly storageAddress: string;
+  /** This host's own addresses, or the subnets in which they are looked up. */
+  readonly managementAddress: OwnAddress;
+  readonly storageAddress: OwnAddress;
   readonly coordinator: { readonly address: string; readonly port: number };
   readonly storage: { readonly address: string; readonly port: number };
   /** Counted up by the main thread: a zombie must not renew (safety: rule 5). */
@@ -31,7 +32,12 @@ export type LeaseCommand =
     }
   | { readonly type: 'release'; readonly request: number; readonly vm: VmId }
   /** Not ours any more: stop renewing, say nothing to the storage service. */
-  | { readonly type: 'drop'; readonly vm: VmId };
+  | { readonly type: 'drop'; readonly vm: VmId }
+  /** This host's own address on a network is another one now: dial anew. */
+  | { readonly type: 'redial'; readonly network: 'management' | 'storage-a' };
+
+/** What concerns VM leases alone. */
+export type VmLeaseCommand = Exclude<LeaseCommand, { readonly type: 'redial' }>;
 
 export type LeaseEvent =
   | { readonly type: 'acquired'; readonly request: number; readonly vm: VmId; readonly epoch: Epoch }

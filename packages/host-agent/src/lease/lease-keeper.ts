@@ -83,6 +83,11 @@ export class LeaseKeeper {
     this.#tell({ type: 'drop', vm });
   }
 
+  /** This host's own address on a network is another one now. */
+  redial(network: 'management' | 'storage-a'): void {
+    this.#tell({ type: 'redial', network });
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#livenessTimer);
     await this.#worker.terminate();

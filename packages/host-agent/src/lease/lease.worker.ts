@@ -33,7 +33,7 @@ const client = new LeaseClient({
   onDown: () => tell({ type: 'storage', isConnected: false }),
 });
 const leases = new VmLeases(client, timingDefaults, () => liveness.isAlive(), tell);
-new HostLease({
+const hostLease = new HostLease({
   host: data.host,
   bootId: data.bootId,
   localAddress: data.managementAddress,
@@ -46,4 +46,8 @@ new HostLease({
 setInterval(() => {
   if (sleep.hasSlept()) leases.distrustDeadlines();
 }, timingDefaults.heartbeatPeriodMs);
-port.on('message', (command: LeaseCommand) => leases.obey(command));
+port.on('message', (command: LeaseCommand) => {
+  if (command.type !== 'redial') leases.obey(command);
+  else if (command.network === 'management') hostLease.redial();
+  else client.redial();
+});

@@ -5,7 +5,7 @@
 import { type Epoch, OperationError, type Timing, toProblem, type VmId } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
 import { VmControlBlock } from '../vm/control-block.ts';
-import type { LeaseCommand, LeaseEvent } from './lease-channel.ts';
+import type { LeaseEvent, VmLeaseCommand } from './lease-channel.ts';
 
 interface Held {
   readonly vm: VmId;
@@ -37,7 +37,7 @@ export class VmLeases {
     setInterval(() => this.renewAll(), timing.vmLeaseRenewMs);
   }
 
-  obey(command: LeaseCommand): void {
+  obey(command: VmLeaseCommand): void {
     switch (command.type) {
       case 'acquire':
         void this.#acquire(command);
@@ -73,7 +73,7 @@ export class VmLeases {
     return held;
   }
 
-  async #acquire(command: Extract<LeaseCommand, { type: 'acquire' }>): Promise<void> {
+  async #acquire(command: Extract<VmLeaseCommand, { type: 'acquire' }>): Promise<void> {
     const { request, vm } = command;
     const trust = this.#trust;
     try {
@@ -118,7 +118,7 @@ export class VmLeases {
     }
   }
 
-  async #release({ request, vm }: Extract<LeaseCommand, { type: 'release' }>): Promise<void> {
+  async #release({ request, vm }: Extract<VmLeaseCommand, { type: 'release' }>): Promise<void> {
     const held = this.#held.get(vm);
     this.#held.delete(vm);
     try {

@@ -13,7 +13,9 @@ import {
   type MigrationTargetCommand,
   OperationError,
   type OperationId,
+  type OwnAddress,
 } from '@skein/shared';
+import { requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
@@ -33,8 +35,8 @@ export interface MigrationServiceOptions {
   readonly core: CoreModules;
   readonly hypervisor: Hypervisor;
   /** Null: this host has no migration network. */
-  readonly migrationAddress: string | null;
-  readonly storageAddress: string;
+  readonly migrationAddress: OwnAddress | null;
+  readonly storageAddress: OwnAddress;
   readonly storage: { readonly address: string; readonly port: number };
   readonly log: Logger;
   readonly onProgress: (progress: MigrationProgress) => void;
@@ -226,7 +228,7 @@ export class MigrationService {
   /** @throws OperationError migration.no-network */
   #requireNetwork(): string {
     const { host, migrationAddress } = this.#options;
-    if (migrationAddress !== null) return migrationAddress;
+    if (migrationAddress !== null) return requireOwnAddress(migrationAddress);
     throw new OperationError({
       code: 'migration.no-network',
       message: `host ${host} has no address on the migration network: nothing can be migrated from or to it`,

@@ -7,6 +7,7 @@ import {
   type HostName,
   type MacOwner,
   OperationError,
+  type OwnAddress,
   type PeerHost,
 } from '@skein/shared';
 import {
@@ -20,7 +21,8 @@ import {
 
 export interface PeerLinksOptions {
   readonly own: Identity;
-  readonly address: string;
+  /** This host's address on the guest network, or the subnet in which it is looked up. */
+  readonly address: OwnAddress;
   readonly port: number;
   readonly authentication: Authentication;
   /** Owners that a peer claims for itself. */
@@ -47,20 +49,33 @@ export class PeerLinks {
   /** @throws OperationError address.in-use, address.unavailable */
   static async open(options: PeerLinksOptions): Promise<PeerLinks> {
     const links = new PeerLinks(options);
-    links.#listener = await listen({
-      host: options.address,
-      port: options.port,
+    await links.#listen(options.port);
+    return links;
+  }
+
+  /** The guest network is at another address now, or away (then this fails): listens and dials anew. */
+  async move(): Promise<void> {
+    const port = this.#listener?.port ?? this.#options.port;
+    for (const { link } of this.#kept.values()) link.redial('the guest network changed');
+    await this.#listener?.close();
+    await this.#listen(port);
+  }
+
+  async #listen(port: number): Promise<void> {
+    const { own, address, authentication } = this.#options;
+    this.#listener = await listen({
+      host: address,
+      port,
       protocol: agentAgentProtocol,
-      own: options.own,
-      authentication: options.authentication,
+      own,
+      authentication,
       admit: refuseOtherRoles,
       handlers: {
         requests: {},
-        notices: { 'owners.announce': ({ owners }, { peer }) => links.#hear(peer, owners) },
+        notices: { 'owners.announce': ({ owners }, { peer }) => this.#hear(peer, owners) },
       },
-      onLink: (link) => links.#adopt(link),
+      onLink: (link) => this.#adopt(link),
     });
-    return links;
   }
 
   get port(): number {

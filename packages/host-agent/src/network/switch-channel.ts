@@ -4,7 +4,9 @@ import type { ClusterView, Epoch, HostName, MacOwner, VmId } from '@skein/shared
 
 export interface SwitchWorkerData {
   readonly host: HostName;
-  /** This host's address on guest-a; null where it has none: then nothing leaves the host. */
+  /** False: a host without a guest network, whose switch is private. */
+  readonly hasUplink: boolean;
+  /** This host's address on guest-a; null while it has none: then nothing leaves the host. */
   readonly guestAddress: string | null;
   readonly vxlanPort: number;
   /** Rung by VM workers and by the main thread. */
@@ -31,10 +33,17 @@ export type SwitchCommand =
   /** Of this host or of a peer, at the moment of a take-over. */
   | { readonly type: 'owners'; readonly owners: readonly MacOwner[] }
   /** RARP for each of the VM's addresses. */
-  | { readonly type: 'announce'; readonly vm: VmId };
+  | { readonly type: 'announce'; readonly vm: VmId }
+  /** The guest network is at another address now, or away. */
+  | { readonly type: 'move-uplink'; readonly address: string | null };
+
+/** What the loop itself obeys. */
+export type SwitchLoopCommand = Exclude<SwitchCommand, { readonly type: 'move-uplink' }>;
 
 export type SwitchEvent =
+  /** At the start, and again after each move of the uplink. */
   | { readonly type: 'listening'; readonly port: number | null }
+  | { readonly type: 'uplink-down'; readonly message: string }
   | {
       readonly type: 'refused';
       readonly code: 'address.in-use' | 'address.unavailable' | 'internal';

@@ -10,11 +10,14 @@ import type { SwitchCommand, SwitchEvent, SwitchWorkerData } from './switch-chan
 
 export interface SwitchHandleOptions {
   readonly host: HostName;
+  readonly hasUplink: boolean;
   readonly guestAddress: string | null;
   readonly vxlanPort: number;
   /** Tells the peers; wired to the peer links. */
   readonly announceOwners: (owners: readonly MacOwner[]) => void;
   readonly onConflict: (owner: MacOwner) => void;
+  /** The uplink could not be bound to its new address. */
+  readonly onUplinkDown: (reason: string) => void;
   readonly onDied: (error: Error) => void;
 }
 
@@ -31,6 +34,7 @@ export class SwitchHandle {
     this.#options = options;
     const workerData: SwitchWorkerData = {
       host: options.host,
+      hasUplink: options.hasUplink,
       guestAddress: options.guestAddress,
       vxlanPort: options.vxlanPort,
       doorbell: this.doorbell.buffer,
@@ -94,6 +98,11 @@ export class SwitchHandle {
     this.#tell({ type: 'owners', owners });
   }
 
+  /** The guest network is at another address now, or away. */
+  moveUplink(address: string | null): void {
+    this.#tell({ type: 'move-uplink', address });
+  }
+
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
@@ -114,6 +123,8 @@ export class SwitchHandle {
           resolve();
         } else if (event.type === 'refused') {
           reject(new OperationError({ code: event.code, message: event.message }));
+        } else if (event.type === 'uplink-down') {
+          this.#options.onUplinkDown(event.message);
         } else {
           this.#options.onConflict(event.owner);
         }

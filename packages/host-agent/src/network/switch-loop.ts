@@ -12,7 +12,7 @@ import {
 import type { ClusterView, MacOwner, Segment, VmId } from '@skein/shared';
 import { releaseMemorySoon } from '../memory-release.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
-import type { PlugNic, SwitchCommand, SwitchEvent } from './switch-channel.ts';
+import type { PlugNic, SwitchEvent, SwitchLoopCommand } from './switch-channel.ts';
 
 /** Frames taken from one port before the others get their turn. */
 const burstFrames = 64;
@@ -51,7 +51,7 @@ export class SwitchLoop {
     }
   }
 
-  obey(command: SwitchCommand): void {
+  obey(command: SwitchLoopCommand): void {
     switch (command.type) {
       case 'plug':
         for (const nic of command.nics) this.#plug(nic);

@@ -1,6 +1,6 @@
 /** Entry of the switch worker: opens the uplink on the guest network, if this host has one, and runs the switch. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Doorbell, VirtualSwitch, VxlanTunnel } from '@skein/network';
+import { Doorbell, MovingUplink, VirtualSwitch } from '@skein/network';
 import { invariant, OperationError } from '@skein/shared';
 import type { SwitchCommand, SwitchEvent, SwitchWorkerData } from './switch-channel.ts';
 import { SwitchLoop } from './switch-loop.ts';
@@ -11,18 +11,25 @@ const data = workerData as SwitchWorkerData;
 const tell = (event: SwitchEvent): void => port.postMessage(event);
 
 try {
-  const tunnel =
-    data.guestAddress === null
-      ? null
-      : await VxlanTunnel.open({ address: data.guestAddress, port: data.vxlanPort });
+  const uplink = data.hasUplink ? new MovingUplink(data.vxlanPort) : null;
+  await uplink?.moveTo(data.guestAddress);
   const virtualSwitch = new VirtualSwitch({
     host: data.host,
     nowMs: () => Number(process.hrtime.bigint() / 1_000_000n),
-    ...(tunnel === null ? {} : { uplink: tunnel }),
+    ...(uplink === null ? {} : { uplink }),
   });
   const loop = new SwitchLoop(virtualSwitch, Doorbell.attach(data.doorbell), tell);
-  port.on('message', (command: SwitchCommand) => loop.obey(command));
-  tell({ type: 'listening', port: tunnel?.port ?? null });
+  const move = async (address: string | null): Promise<void> => {
+    await uplink?.moveTo(address).catch((error: unknown) => {
+      tell({ type: 'uplink-down', message: error instanceof Error ? error.message : String(error) });
+    });
+    tell({ type: 'listening', port: uplink?.port ?? null });
+  };
+  port.on('message', (command: SwitchCommand) => {
+    if (command.type === 'move-uplink') void move(command.address);
+    else loop.obey(command);
+  });
+  tell({ type: 'listening', port: uplink?.port ?? null });
   await loop.run();
 } catch (error) {
   const code = error instanceof OperationError ? error.code : 'internal';

@@ -1,22 +1,21 @@
 /** Configuration of a host agent: one JSON file. */
 import { z } from 'zod';
 import { HostName } from '../ids.ts';
-import { HostAddresses, IpV4Address, ListenPort, TcpPort } from '../model/network.ts';
+import { ListenPort, TcpPort } from '../model/network.ts';
+import { OwnAddresses, PeerAddress } from './own-address.ts';
 
 export const vxlanPortDefault = 4789; // RFC 7348, VXLAN Frame Format
 
 export const AgentConfig = z.strictObject({
-  host: HostName,
-  /** Holds the agent's own state (boot id, last cluster view); made if absent. */
+  /** Absent: the name in the state directory; without one, that of this machine in its container network. */
+  host: HostName.optional(),
+  /** Holds the agent's own state: its name, if none is given here; made if absent. */
   stateDirectory: z.string().min(1),
   clusterTokenFile: z.string().min(1),
-  coordinator: z.strictObject({ address: IpV4Address, port: TcpPort }),
-  storage: z.strictObject({ address: IpV4Address, port: TcpPort }),
-  /** This host's own address on each network; a kind that is missing cannot be used here. */
-  addresses: HostAddresses.refine(
-    (addresses) => addresses.management !== undefined,
-    'management is required',
-  ),
+  coordinator: z.strictObject({ address: PeerAddress, port: TcpPort }),
+  storage: z.strictObject({ address: PeerAddress, port: TcpPort }),
+  /** On each network; a kind that is missing cannot be used here. */
+  addresses: OwnAddresses.refine((addresses) => addresses.management !== undefined, 'management is required'),
   vxlanPort: ListenPort.default(vxlanPortDefault),
   peerPort: ListenPort.default(0),
   capacity: z.strictObject({

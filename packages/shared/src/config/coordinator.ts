@@ -1,7 +1,8 @@
 /** Configuration of the coordinator: one JSON file. */
 import { z } from 'zod';
 import { Name } from '../ids.ts';
-import { IpV4Address, ListenPort, Segment, TcpPort } from '../model/network.ts';
+import { ListenPort, Segment, TcpPort } from '../model/network.ts';
+import { OwnAddress, PeerAddress } from './own-address.ts';
 
 export const CoordinatorConfig = z.strictObject({
   cluster: Name,
@@ -11,14 +12,14 @@ export const CoordinatorConfig = z.strictObject({
   clusterTokenFile: z.string().min(1),
   /** People's programs prove this one. */
   apiTokenFile: z.string().min(1),
-  managementAddress: IpV4Address,
+  managementAddress: OwnAddress,
   apiPort: ListenPort.default(0),
   agentPort: ListenPort.default(0),
   clientPort: ListenPort.default(0),
   storage: z.strictObject({
     /** The coordinator's own address on the storage network, to dial from. */
-    localAddress: IpV4Address,
-    address: IpV4Address,
+    localAddress: OwnAddress,
+    address: PeerAddress,
     port: TcpPort,
   }),
   segments: z.array(Segment).max(1024),

@@ -1,6 +1,7 @@
 /** Configuration of the storage service: one JSON file. */
 import { z } from 'zod';
-import { IpV4Address, ListenPort } from '../model/network.ts';
+import { ListenPort } from '../model/network.ts';
+import { OwnAddress } from './own-address.ts';
 import { Timing } from './timing.ts';
 
 export const StorageConfig = z.strictObject({
@@ -8,7 +9,7 @@ export const StorageConfig = z.strictObject({
   stateDirectory: z.string().min(1),
   clusterTokenFile: z.string().min(1),
   /** This service's address on storage-a. */
-  address: IpV4Address,
+  address: OwnAddress,
   port: ListenPort.default(0),
   timing: Timing.prefault({}),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),

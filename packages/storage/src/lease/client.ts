@@ -7,6 +7,7 @@ import {
   grantDeadlineNs,
   type HostName,
   type LeaseView,
+  type OwnAddress,
   storageProtocol,
   type Timing,
   type VmId,
@@ -16,7 +17,7 @@ import { type Authentication, type CloseReason, type Identity, KeptLink } from '
 export interface LeaseClientOptions {
   readonly host: string;
   readonly port: number;
-  readonly localAddress: string;
+  readonly localAddress: OwnAddress;
   readonly own: Identity;
   readonly authentication: Authentication;
   readonly timing: Pick<Timing, 'driftRatio' | 'marginMs'>;
@@ -122,6 +123,11 @@ export class LeaseClient {
     const request = { vm, epoch, coordinatorEpoch };
     const reply = await this.#link.get().request('lease.fence', request, { deadlineMs: this.#deadlineMs });
     return reply.epoch;
+  }
+
+  /** This end's address is another one now. */
+  redial(): void {
+    this.#link.redial('the storage network changed');
   }
 
   close(): void {

@@ -84,6 +84,10 @@ export class LeaseService {
     }
   }
 
+  get address(): string {
+    return this.#listener?.address ?? '';
+  }
+
   get port(): number {
     return this.#listener?.port ?? 0;
   }
