@@ -1,9 +1,13 @@
 /** The coordinator put together: store, sessions, operations, control loop, API. The real environment is made here. */
 import { randomBytes } from 'node:crypto';
 import {
+  type ClusterFile,
+  type ClusterInfo,
+  type ContentDigest,
   type CoordinatorConfig,
   type HostName,
   OperationError,
+  type Segment,
   type Timing,
   timingDefaults,
   type VmId,
@@ -13,7 +17,10 @@ import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
 import { Commands } from './api/commands.ts';
 import { type ApiServer, serveApi } from './api/server.ts';
+import { DeclaredVms } from './cluster-file/declared-vms.ts';
+import { readClusterFile } from './cluster-file/read.ts';
 import { ControlLoop } from './control-loop.ts';
+import { findDefaultImage } from './default-image.ts';
 import type { Environment } from './env.ts';
 import { Executor } from './operations/executor.ts';
 import { liveCopy } from './operations/operation.ts';
@@ -38,6 +45,8 @@ export interface RunningCoordinator {
   readonly apiPort: number;
   readonly agentPort: number;
   readonly clientPort: number;
+  /** Every VM of the cluster file has booted. */
+  isReady(): boolean;
   close(): Promise<void>;
 }
 
@@ -46,7 +55,10 @@ const version = '0.1.0';
 /** @throws OperationError store.corrupt, cluster.running, config.invalid, address.in-use, address.unavailable */
 export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
   const { config } = options;
-  const segments = checkSegments(config);
+  const file = config.clusterFile === undefined ? noFile : await readClusterFile(config.clusterFile);
+  const segments = checkSegments([...config.segments, ...file.segments]);
+  checkVmSegments(file, segments);
+  const image = config.imageDirectory === undefined ? null : await findDefaultImage(config.imageDirectory);
   const store = Store.open(config.stateDirectory);
   const closers: (() => Promise<void> | void)[] = [() => store.close()];
   const closeAll = async (): Promise<void> => {
@@ -57,7 +69,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     const wallMs = (): number => Date.now();
     const timing = options.timing ?? timingDefaults;
     const world = new World({ store, segments, timing, nowMs, wallMs });
-    const running = await assemble(options, world, { nowMs, wallMs }, closers);
+    const running = await assemble(options, { world, file, image }, { nowMs, wallMs }, closers);
     world.event(
       'coordinator.started',
       `cluster/${config.cluster}`,
@@ -72,7 +84,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
 
 async function assemble(
   { config, clusterToken, apiToken, log }: CoordinatorOptions,
-  world: World,
+  { world, file, image }: { world: World; file: ClusterFile; image: ContentDigest | null },
   clock: Pick<Environment, 'nowMs' | 'wallMs'>,
   closers: (() => Promise<void> | void)[],
 ): Promise<Omit<RunningCoordinator, 'close'>> {
@@ -103,12 +115,26 @@ async function assemble(
     executor,
     log,
     sendView: (view) => agents?.sendView(view),
-    afterTurn: () => consoles.follow(copyOf, (id) => isUncertain(world, id)),
+    afterTurn: () => {
+      consoles.follow(copyOf, (id) => isUncertain(world, id));
+      declared.turn();
+    },
   });
   const startedAtMs = clock.wallMs();
   let clientPort = 0;
-  const commands = new Commands(world, executor, env);
-  const info = () => ({ cluster: config.cluster, version, pid: process.pid, clientPort, startedAtMs });
+  const commands = new Commands(world, executor, env, image);
+  const declared = new DeclaredVms(file, world, commands, clock.nowMs);
+  const info = (): ClusterInfo => {
+    const { declared: vms, ready, waiting } = declared.state();
+    return {
+      cluster: config.cluster,
+      version,
+      pid: process.pid,
+      clientPort,
+      startedAtMs,
+      declared: { vms, ready, waiting: [...waiting] },
+    };
+  };
   const app = createApp({ world, env, executor, commands, token: apiToken, info, log });
 
   agents = await AgentSessions.start({
@@ -143,7 +169,8 @@ async function assemble(
   closers.push(() => api.close());
   loop.start();
   closers.push(() => loop.stop());
-  return { address: managementAddress, apiPort: api.port, agentPort: agents.port, clientPort };
+  const isReady = (): boolean => declared.state().waiting.length === 0;
+  return { address: managementAddress, isReady, apiPort: api.port, agentPort: agents.port, clientPort };
 }
 
 /** It was decided for a host that cannot be asked now and has not failed. */
@@ -158,7 +185,21 @@ function copyIn(world: World, id: VmId): Sighting | null {
   return vm === undefined ? null : liveCopy({ vm, inventory });
 }
 
-function checkSegments({ segments }: CoordinatorConfig): CoordinatorConfig['segments'] {
+const noFile: ClusterFile = { segments: [], vms: [] };
+
+function checkVmSegments({ vms }: ClusterFile, segments: readonly Segment[]): void {
+  const known = segments.map(({ name }) => name);
+  const problems = vms.flatMap(({ name, nics }) =>
+    nics
+      .filter(({ segment }) => !known.includes(segment))
+      .map(
+        ({ segment }) => `${name}: there is no segment ${segment}; segments: ${known.join(', ') || 'none'}`,
+      ),
+  );
+  if (problems.length > 0) throw new OperationError({ code: 'config.invalid', message: problems.join('\n') });
+}
+
+function checkSegments(segments: readonly Segment[]): readonly Segment[] {
   const problems: string[] = [];
   for (const key of ['name', 'vni'] as const) {
     const seen = new Set<string | number>();

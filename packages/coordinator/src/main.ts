@@ -11,12 +11,12 @@ await runProgram(CoordinatorConfig, async (config) => {
   await ensureTokenFile(config.apiTokenFile);
   const clusterToken = await readTokenFile(config.clusterTokenFile);
   const apiToken = await readTokenFile(config.apiTokenFile);
-  const { address, apiPort, agentPort, clientPort, close } = await startCoordinator({
+  const { address, apiPort, agentPort, clientPort, isReady, close } = await startCoordinator({
     config,
     clusterToken,
     apiToken,
     log,
   });
   log.info({ apiPort, agentPort, clientPort }, 'listening');
-  return { ready: { address, apiPort, agentPort, clientPort }, close };
+  return { ready: { address, apiPort, agentPort, clientPort }, isHealthy: isReady, close };
 });

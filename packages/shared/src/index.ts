@@ -1,5 +1,6 @@
 export * from './bytes.ts';
 export * from './config/agent.ts';
+export * from './config/cluster-file.ts';
 export * from './config/coordinator.ts';
 export * from './config/own-address.ts';
 export * from './config/storage.ts';

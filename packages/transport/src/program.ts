@@ -1,8 +1,9 @@
 /**
- * How each of our processes starts and ends: `--config FILE`, validated whole; one JSON line on stdout when it is
- * ready; SIGTERM and SIGINT end it cleanly; an error is one clear line and the exit code of its kind.
+ * How each of our processes starts and ends: `--config FILE`, with what `SKEIN_CONFIG` sets instead, validated whole; one
+ * JSON line on stdout when it is ready; SIGTERM and SIGINT end it cleanly; an error is one clear line and the exit code
+ * of its kind. `--health-file FILE` is touched each second while it is well: what a container's health check looks at.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { exitCodes, OperationError } from '@skein/shared';
 import { z } from 'zod';
@@ -10,17 +11,22 @@ import { z } from 'zod';
 export interface RunningProgram {
   /** Printed as `{"ready":true,"pid":...,...}`. */
   readonly ready: Readonly<Record<string, unknown>>;
+  /** Does what it is there for; always, unless given. */
+  readonly isHealthy?: () => boolean;
   close(): Promise<void>;
 }
 
 const closeDeadlineMs = 3000;
+const healthPeriodMs = 1000;
 
 export async function runProgram<C>(
   schema: z.ZodType<C>,
   start: (config: C) => Promise<RunningProgram>,
 ): Promise<void> {
   try {
-    const running = await start(await readConfig(schema));
+    const { config: path, 'health-file': healthFile } = readArguments();
+    const running = await start(await readConfig(schema, path));
+    if (healthFile !== undefined) setInterval(() => tellHealth(running, healthFile), healthPeriodMs);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(running));
     process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, ...running.ready })}\n`);
   } catch (error) {
@@ -35,32 +41,62 @@ async function stop(running: RunningProgram): Promise<void> {
   process.exit(0);
 }
 
-async function readConfig<C>(schema: z.ZodType<C>): Promise<C> {
-  const path = configPath();
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+function tellHealth({ isHealthy }: RunningProgram, path: string): void {
+  if (isHealthy?.() === false) return;
+  writeFile(path, '').catch((error: Error) => process.stderr.write(`the health file: ${error.message}\n`));
+}
+
+async function readConfig<C>(schema: z.ZodType<C>, path: string): Promise<C> {
+  const set = parseJson('SKEIN_CONFIG', process.env.SKEIN_CONFIG ?? '{}');
+  const config = merged(parseJson(path, await readText(path)), set);
+  const parsed = schema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const sources = process.env.SKEIN_CONFIG === undefined ? path : `${path} with SKEIN_CONFIG`;
+  throw new OperationError({
+    code: 'config.invalid',
+    message: `${sources}:\n${z.prettifyError(parsed.error)}`,
+  });
+}
+
+/** What is set replaces what the file says, key by key; lists are replaced whole. */
+function merged(base: unknown, set: unknown): unknown {
+  if (!isRecord(base) || !isRecord(set)) return set;
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(set)) {
+    result[key] = Object.hasOwn(base, key) ? merged(base[key], value) : value;
+  }
+  return result;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+async function readText(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new OperationError({
       code: 'config.unreadable',
       message: `cannot read the configuration ${path}`,
       cause,
     });
   });
-  const parsed = schema.safeParse(parseJson(path, text));
-  if (parsed.success) return parsed.data;
-  throw new OperationError({ code: 'config.invalid', message: `${path}:\n${z.prettifyError(parsed.error)}` });
 }
 
-function configPath(): string {
+function readArguments(): { readonly config: string; readonly 'health-file'?: string | undefined } {
+  const usage = 'usage: --config FILE [--health-file FILE]';
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' } } });
-    if (values.config !== undefined) return values.config;
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, 'health-file': { type: 'string' } },
+    });
+    if (values.config !== undefined) return { ...values, config: values.config };
   } catch (cause) {
     throw new OperationError({
       code: 'config.invalid',
-      message: `${(cause as Error).message}; usage: --config FILE`,
+      message: `${(cause as Error).message}; ${usage}`,
       cause,
     });
   }
-  throw new OperationError({ code: 'config.invalid', message: 'usage: --config FILE' });
+  throw new OperationError({ code: 'config.invalid', message: usage });
 }
 
 function parseJson(path: string, text: string): unknown {

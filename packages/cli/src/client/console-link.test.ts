@@ -36,7 +36,14 @@ async function startConsole(): Promise<{ readonly typed: number[]; readonly clus
   });
   return {
     typed,
-    cluster: { cluster: 'test', version: '0', pid: 1, clientPort: listener.port, startedAtMs: 0 },
+    cluster: {
+      cluster: 'test',
+      version: '0',
+      pid: 1,
+      clientPort: listener.port,
+      startedAtMs: 0,
+      declared: { vms: 0, ready: 0, waiting: [] },
+    },
   };
 }
 

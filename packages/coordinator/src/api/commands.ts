@@ -4,6 +4,7 @@
  */
 import {
   type ChangeReply,
+  type ContentDigest,
   type CreateVmRequest,
   type HostName,
   type MigrateVmRequest,
@@ -24,17 +25,19 @@ export class Commands {
   readonly #world: World;
   readonly #executor: Executor;
   readonly #env: Environment;
+  readonly #defaultImage: ContentDigest | null;
 
-  constructor(world: World, executor: Executor, env: Environment) {
+  constructor(world: World, executor: Executor, env: Environment, defaultImage: ContentDigest | null = null) {
     this.#world = world;
     this.#executor = executor;
     this.#env = env;
+    this.#defaultImage = defaultImage;
   }
 
   /** @throws OperationError name.taken, request.invalid, host.not-found, placement.no-host */
   create(request: CreateVmRequest): ChangeReply {
     const { store, segments } = this.#world;
-    const { name, memoryMib, image, cpu, restartPriority } = request;
+    const { name, memoryMib, cpu, restartPriority } = request;
     if (store.vms.byName(name) !== undefined) {
       throw new OperationError({ code: 'name.taken', message: `there is a VM ${name} already` });
     }
@@ -44,6 +47,7 @@ export class Commands {
       const message = `there is no segment ${unknown.join(', ')}; segments: ${[...known].join(', ') || 'none'}`;
       throw new OperationError({ code: 'request.invalid', message });
     }
+    const image = this.#imageOf(request);
     const macs = this.#freshMacs(request.nics.length);
     const nics = request.nics.map((nic, index) => ({ mac: macs[index] ?? '', ...nic }));
     const spec: VmSpec = {
@@ -171,6 +175,13 @@ export class Commands {
       });
       return this.#reply(spec.id, id);
     });
+  }
+
+  #imageOf({ name, image }: CreateVmRequest): ContentDigest {
+    const chosen = image ?? this.#defaultImage;
+    if (chosen !== null) return chosen;
+    const message = `${name}: name an image, for this coordinator has no default one (imageDirectory in its configuration)`;
+    throw new OperationError({ code: 'request.invalid', message });
   }
 
   #start(spec: VmSpec, placement: Extract<Placement, { kind: 'placed' }>, wanted: HostName | null): string {

@@ -23,6 +23,10 @@ export const CoordinatorConfig = z.strictObject({
     port: TcpPort,
   }),
   segments: z.array(Segment).max(1024),
+  /** A cluster file: its VMs are made as soon as hosts can take them. */
+  clusterFile: z.string().min(1).optional(),
+  /** Guest images as all hosts have them; the newest is the default of new VMs. */
+  imageDirectory: z.string().min(1).optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 export type CoordinatorConfig = z.infer<typeof CoordinatorConfig>;

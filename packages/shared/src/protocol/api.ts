@@ -8,7 +8,8 @@ import { MemoryMib, VmView } from '../model/vm.ts';
 export const CreateVmRequest = z.strictObject({
   name: Name,
   memoryMib: MemoryMib.default(128),
-  image: ContentDigest,
+  /** The coordinator's own default where none is given. */
+  image: ContentDigest.optional(),
   /** One vNIC on each named segment; addresses are the guest's own business and may be left out. */
   nics: z
     .array(z.strictObject({ segment: Name, address: IpV4Interface.optional() }))
@@ -52,5 +53,7 @@ export const ClusterInfo = z.strictObject({
   pid: z.int(),
   clientPort: z.int(),
   startedAtMs: z.number(),
+  /** VMs of the cluster file, and why those that are not ready are not. */
+  declared: z.strictObject({ vms: z.int(), ready: z.int(), waiting: z.array(z.string()) }),
 });
 export type ClusterInfo = z.infer<typeof ClusterInfo>;
