@@ -9,8 +9,12 @@ const Config = z.strictObject({
   isSick: z.boolean().default(false),
 });
 
-await runProgram(Config, async (config) => ({
-  ready: { config },
-  isHealthy: () => !config.isSick,
-  close: async () => {},
-}));
+await runProgram(Config, async (config) => {
+  // As a listener does it in a real program: runs until it is told to end.
+  const timer = setInterval(() => {}, 60_000);
+  return {
+    ready: { config },
+    isHealthy: () => !config.isSick,
+    close: async () => clearInterval(timer),
+  };
+});
