@@ -5,8 +5,10 @@ import { addDescribeCommand } from './command/describe.ts';
 import { addDoctorCommand } from './command/doctor.ts';
 import { addDownCommand } from './command/down.ts';
 import { addEventsCommand } from './command/events.ts';
+import { addFaultCommand } from './command/fault.ts';
 import { addGetCommand } from './command/get.ts';
 import { addImageCommand } from './command/image.ts';
+import { addLinkCommand } from './command/link.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
 import { finishedWith } from './command/outcome.ts';
 import { addSharedOptions } from './command/shared-options.ts';
@@ -43,6 +45,8 @@ function createProgram(): Command {
     addDescribeCommand,
     addVmCommand,
     addEventsCommand,
+    addFaultCommand,
+    addLinkCommand,
     addImageCommand,
     addMachineCommand,
     addDoctorCommand,

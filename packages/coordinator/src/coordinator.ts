@@ -135,7 +135,16 @@ async function assemble(
       declared: { vms, ready, waiting: [...waiting] },
     };
   };
-  const app = createApp({ world, env, executor, commands, token: apiToken, info, log });
+  const app = createApp({
+    world,
+    env,
+    executor,
+    commands,
+    token: apiToken,
+    hostNames: config.apiHostNames,
+    info,
+    log,
+  });
 
   agents = await AgentSessions.start({
     address: managementAddress,

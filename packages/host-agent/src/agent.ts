@@ -10,7 +10,7 @@ import {
   OperationError,
   type OwnAddress,
 } from '@skein/shared';
-import { type Authentication, awaitTokenFile, requireOwnAddress } from '@skein/transport';
+import { type Authentication, awaitTokenFile } from '@skein/transport';
 import type { Logger } from 'pino';
 import { measureCpuMhz } from './capacity.ts';
 import { CoordinatorSession } from './coordinator-session.ts';
@@ -48,11 +48,7 @@ export async function startAgent(
   const managementAddress = required(config, 'management');
   const storageAddress = required(config, 'storage-a');
   const guestAddress = config.addresses['guest-a'] ?? null;
-  const host = await settleHostName({
-    configured: config.host,
-    stateDirectory: config.stateDirectory,
-    managementAddress: requireOwnAddress(managementAddress),
-  });
+  const host = await settleHostName({ configured: config.host, stateDirectory: config.stateDirectory });
   const own = { role: 'agent', name: host, bootId };
   const watch = new AddressWatch(config.addresses);
   const core = await loadCore();

@@ -1,9 +1,8 @@
 /**
  * Which host this is. A configured name counts; else the name that an earlier start left in the state directory; else,
- * at the first start, the name under which the container network knows this machine's management address, so that
- * `docker kill skein-host-2` and `host-2` are one thing.
+ * at the first start, the machine's own: in a container that is what Docker calls it, so that `docker kill NAME` and the
+ * host NAME are one thing. (Docker's name server does not tell a container its own longer name; tried.)
  */
-import { reverse } from 'node:dns/promises';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -15,17 +14,16 @@ const StoredIdentity = z.strictObject({ formatVersion: z.literal(1), host: HostN
 export interface HostNameSources {
   readonly configured: HostName | undefined;
   readonly stateDirectory: string;
-  readonly managementAddress: string;
 }
 
 /** @throws OperationError store.corrupt, config.invalid */
 export async function settleHostName(sources: HostNameSources): Promise<HostName> {
-  const { configured, stateDirectory, managementAddress } = sources;
+  const { configured, stateDirectory } = sources;
   if (configured !== undefined) return configured;
   const path = join(stateDirectory, 'identity.json');
   const stored = await readStored(path);
   if (stored !== null) return stored;
-  const host = hostNameOf(await namesOf(managementAddress), hostname());
+  const host = hostNameOf(hostname());
   if (host === null) {
     throw new OperationError({
       code: 'config.invalid',
@@ -37,19 +35,10 @@ export async function settleHostName(sources: HostNameSources): Promise<HostName
   return host;
 }
 
-/**
- * Compose calls the second container of a service `host` `PROJECT-host-2`, and its name's first label is that. Other
- * names are taken as they are. Null if none of them can be a host's name.
- */
-export function hostNameOf(dnsNames: readonly string[], machineName: string): HostName | null {
-  for (const name of [...dnsNames, machineName]) {
-    const [label = ''] = name.toLowerCase().split('.');
-    const replica = /(?:^|[-_])([a-z0-9]+)[-_](\d+)$/.exec(label);
-    const candidate = replica === null ? label : `${replica[1]}-${replica[2]}`;
-    const parsed = HostName.safeParse(candidate);
-    if (parsed.success) return parsed.data;
-  }
-  return null;
+/** The first label of the machine's name; null if that cannot be a host's name. */
+export function hostNameOf(machineName: string): HostName | null {
+  const [label = ''] = machineName.toLowerCase().split('.');
+  return HostName.safeParse(label).data ?? null;
 }
 
 async function readStored(path: string): Promise<HostName | null> {
@@ -72,9 +61,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** None where no name server knows the address, which is usual outside of containers. */
-async function namesOf(address: string): Promise<readonly string[]> {
-  return await reverse(address).catch(() => []);
 }

@@ -59,6 +59,9 @@ export const errorKinds = {
   'migration.aborted': 'failed',
   'migration.not-converging': 'failed',
   'migration.outcome-unknown': 'failed',
+  // where a cluster runs
+  'bed.unavailable': 'failed',
+  'bed.unsupported': 'refused',
   // guests and machines
   'image.corrupt': 'failed',
   'image.invalid': 'usage',

@@ -14,7 +14,7 @@ import {
   OperationView,
   VmView,
 } from '@skein/shared';
-import type { ClusterAccess } from './access.ts';
+import type { ApiAccess } from './access.ts';
 import { readServerSentEvents } from './server-sent-events.ts';
 
 /** What of a zod schema is used here; zod itself is a dependency of `shared` alone. */
@@ -35,9 +35,9 @@ const eventPage = 500;
 const operationsMax = 1000;
 
 export class ApiClient {
-  readonly #access: ClusterAccess;
+  readonly #access: ApiAccess;
 
-  constructor(access: ClusterAccess) {
+  constructor(access: ApiAccess) {
     this.#access = access;
   }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type ClusterInfo, clientProtocol, consoleInputBytesMax } from '@skein/shared';
 import { type CloseReason, dial, type Link } from '@skein/transport';
-import type { ClusterAccess } from './access.ts';
+import type { ApiAccess } from './access.ts';
 
 export interface ConsoleHandlers {
   readonly onOutput: (bytes: Uint8Array) => void;
@@ -21,7 +21,7 @@ export class ConsoleLink {
 
   /** The backlog, up to the last 64 KiB, goes to `onOutput` first. @throws OperationError vm.not-found, link.* */
   static async attach(
-    access: ClusterAccess,
+    access: ApiAccess,
     cluster: ClusterInfo,
     vm: string,
     handlers: ConsoleHandlers,

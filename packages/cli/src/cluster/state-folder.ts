@@ -46,6 +46,15 @@ export function clusterFilePath(stateFolder: string): string {
   return join(stateFolder, 'cluster.json');
 }
 
+export function noCluster(stateFolder: string): OperationError {
+  return new OperationError({
+    code: 'cluster.not-running',
+    message:
+      `there is no cluster in ${stateFolder}; start one with \`skein up\` or \`docker compose up --wait\`, ` +
+      'or name another one with SKEIN_STATE, SKEIN_PROJECT or SKEIN_URL',
+  });
+}
+
 /** Null when there is no cluster in this folder. @throws OperationError store.corrupt */
 export async function readClusterFile(stateFolder: string): Promise<ClusterFile | null> {
   const path = clusterFilePath(stateFolder);

@@ -1,5 +1,13 @@
 /** Values of options and arguments as people type them; a wrong one is a usage error that says what is allowed. */
-import { IpV4Interface, MemoryMib, memoryMibMax, memoryMibMin, Name } from '@skein/shared';
+import {
+  IpV4Interface,
+  MemoryMib,
+  memoryMibMax,
+  memoryMibMin,
+  Name,
+  NetworkKind,
+  networkKinds,
+} from '@skein/shared';
 import { InvalidArgumentError } from 'commander';
 
 export function memoryArgument(text: string): number {
@@ -17,6 +25,12 @@ export function nameArgument(text: string): string {
     throw new InvalidArgumentError('It must be a DNS label: a-z, 0-9 and -, at most 63 characters.');
   }
   return text;
+}
+
+export function networkArgument(text: string): NetworkKind {
+  const parsed = NetworkKind.safeParse(text);
+  if (!parsed.success) throw new InvalidArgumentError(`It must be one of ${networkKinds.join(', ')}.`);
+  return parsed.data;
 }
 
 export function addressArgument(text: string): string {

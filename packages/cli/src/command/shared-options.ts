@@ -29,7 +29,7 @@ export function formatOf(command: Command): OutputFormat {
 }
 
 /** Undefined when the person named none. */
-function givenStateFolder(command: Command): string | undefined {
+export function givenStateFolder(command: Command): string | undefined {
   const { state } = command.optsWithGlobals<SharedOptions>();
   return state === undefined ? undefined : resolve(state);
 }

@@ -2,7 +2,7 @@
 import { ensureGuestImage, loadGuestImage } from '@skein/guests';
 import { type ChangeReply, Name, type OperationView } from '@skein/shared';
 import type { Command } from 'commander';
-import type { ApiClient, CreateVm } from '../client/api-client.ts';
+import { ApiClient, type CreateVm } from '../client/api-client.ts';
 import { followOperation } from '../client/follow-operation.ts';
 import { selectOne, withoutKind } from '../client/selection.ts';
 import { usageError } from '../failure.ts';
@@ -11,7 +11,7 @@ import { imageProgress } from '../output/image-progress.ts';
 import { formatMigration } from '../output/migration-report.ts';
 import { operationPresentation, vmPresentation } from '../output/presentations.ts';
 import { addressArgument, countArgument, memoryArgument, nameArgument } from './argument.ts';
-import { clientOf, formatOf } from './shared-options.ts';
+import { accessOf, clientOf, formatOf } from './shared-options.ts';
 import { addConsoleCommand } from './vm-console.ts';
 
 interface CreateOptions {
@@ -94,10 +94,12 @@ function addChange(
 
 async function create(name: string, options: CreateOptions, command: Command): Promise<void> {
   const vmName = checkedName(withoutKind('vm', name));
-  const client = await clientOf(command);
+  const access = await accessOf(command);
+  const client = new ApiClient(access);
+  const image = access.usesOwnImages ? await imageDigest(options.image) : options.image;
   const request: CreateVm = {
     name: vmName,
-    image: await imageDigest(options.image),
+    ...(image === undefined ? {} : { image }),
     memoryMib: options.memory,
     nics: options.nic
       ? [{ segment: options.segment, ...(options.address === undefined ? {} : { address: options.address }) }]

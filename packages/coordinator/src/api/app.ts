@@ -19,6 +19,8 @@ export interface AppOptions {
   readonly executor: Executor;
   readonly commands: Commands;
   readonly token: Uint8Array;
+  /** Names under which the API is served beside its addresses. */
+  readonly hostNames: readonly string[];
   readonly info: () => ClusterInfo;
   readonly log: Logger;
 }
@@ -37,7 +39,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
     const message = `there is nothing at ${context.req.method} ${context.req.path.slice(0, 200)}`;
     return problemResponse(context, new OperationError({ code: 'request.invalid', message }), 404);
   });
-  app.use('*', checkHost(), checkToken(options.token), limitBody());
+  app.use('*', checkHost(options.hostNames), checkToken(options.token), limitBody());
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   addReading(app, options);
   addChanges(app, options);

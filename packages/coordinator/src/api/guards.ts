@@ -9,13 +9,13 @@ import { problemResponse } from './problems.ts';
 const bodyBytesMax = 64 << 10;
 
 /**
- * A page from elsewhere can be made to reach a loopback port under a name of its own (DNS rebinding): only addresses
- * and `localhost` are served.
+ * A page from elsewhere can be made to reach a loopback port under a name of its own (DNS rebinding): only addresses,
+ * `localhost` and the configured names are served.
  */
-export function checkHost(): MiddlewareHandler {
+export function checkHost(hostNames: readonly string[]): MiddlewareHandler {
   return async (context, next) => {
     const host = (context.req.header('host') ?? '').replace(/:\d{1,5}$/, '');
-    if (isIPv4(host) || host === 'localhost') return next();
+    if (isIPv4(host) || host === 'localhost' || hostNames.includes(host)) return next();
     const message = `the Host header must name an address or localhost, not ${JSON.stringify(host.slice(0, 100))}`;
     return problemResponse(context, new OperationError({ code: 'request.invalid', message }), 421);
   };

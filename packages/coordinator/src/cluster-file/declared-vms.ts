@@ -9,6 +9,8 @@ import type { World } from '../world.ts';
 
 /** A VM that could not be placed is tried again this often. */
 const retryMs = 500;
+/** Nothing is placed before no further host has come for so long: all guests would go to the first one. */
+const hostsSettleMs = 2000;
 
 export interface DeclaredState {
   readonly declared: number;
@@ -25,6 +27,8 @@ export class DeclaredVms {
   /** Not made yet, with the reason of the last attempt. */
   readonly #missing = new Map<string, { readonly vm: DeclaredVm; reason: string }>();
   #triedAtMs = Number.NEGATIVE_INFINITY;
+  #hosts = 0;
+  #hostCameAtMs = 0;
 
   constructor(file: ClusterFile, world: World, commands: Commands, nowMs: () => number) {
     this.#file = file;
@@ -41,7 +45,8 @@ export class DeclaredVms {
   /** Called at each turn of the control loop. */
   turn(): void {
     const nowMs = this.#nowMs();
-    if (this.#missing.size === 0 || nowMs - this.#triedAtMs < retryMs) return;
+    if (this.#missing.size === 0 || !this.#haveHostsSettled(nowMs)) return;
+    if (nowMs - this.#triedAtMs < retryMs) return;
     this.#triedAtMs = nowMs;
     for (const [name, missing] of this.#missing) {
       try {
@@ -51,6 +56,13 @@ export class DeclaredVms {
         missing.reason = toProblem(error).message;
       }
     }
+  }
+
+  #haveHostsSettled(nowMs: number): boolean {
+    const hosts = this.#world.hostList.filter(({ verdict }) => verdict.state === 'connected').length;
+    if (hosts > this.#hosts) this.#hostCameAtMs = nowMs;
+    this.#hosts = Math.max(hosts, this.#hosts);
+    return this.#hosts > 0 && nowMs - this.#hostCameAtMs >= hostsSettleMs;
   }
 
   state(): DeclaredState {

@@ -7,7 +7,7 @@ import { OwnAddresses, PeerAddress } from './own-address.ts';
 export const vxlanPortDefault = 4789; // RFC 7348, VXLAN Frame Format
 
 export const AgentConfig = z.strictObject({
-  /** Absent: the name in the state directory; without one, that of this machine in its container network. */
+  /** Absent: the name in the state directory; without one, the machine's own. */
   host: HostName.optional(),
   /** Holds the agent's own state: its name, if none is given here; made if absent. */
   stateDirectory: z.string().min(1),

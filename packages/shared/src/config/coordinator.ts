@@ -14,6 +14,8 @@ export const CoordinatorConfig = z.strictObject({
   apiTokenFile: z.string().min(1),
   managementAddress: OwnAddress,
   apiPort: ListenPort.default(0),
+  /** Names under which the API is served beside addresses and localhost; others are refused (DNS rebinding). */
+  apiHostNames: z.array(z.hostname()).max(16).default([]),
   agentPort: ListenPort.default(0),
   clientPort: ListenPort.default(0),
   storage: z.strictObject({
