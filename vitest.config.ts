@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // unit: one package each, in parallel, under a minute together.
+// compose: the same in containers; needs Docker, and so is run by `pnpm test:compose` alone.
 // cluster: real processes, kernels and sockets; one file after the other, for two cores starve a lease of 1.5 s.
 export default defineConfig({
   test: {
@@ -15,9 +16,20 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/compose/**'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'compose',
+          include: ['test/compose/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
         },
       },
     ],

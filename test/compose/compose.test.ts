@@ -1,0 +1,183 @@
+/** The cluster in containers, as people meet it: launched, looked at, broken by hand and by `skein`, taken down. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  compose,
+  containerOf,
+  docker,
+  events,
+  eventually,
+  hosts,
+  project,
+  skein,
+  vms,
+} from './compose-cluster.ts';
+
+const programs = ['coordinator', 'storage', 'h1', 'h2', 'h3'];
+
+beforeAll(async () => {
+  await compose('down', '--volumes');
+  await compose('up', '--wait');
+}, 900_000);
+afterAll(() => compose('down', '--volumes'), 120_000);
+
+const stateOf = async (host: string): Promise<string | undefined> =>
+  (await hosts()).find(({ name }) => name === host)?.state;
+const allWell = () =>
+  eventually(
+    'all hosts are connected',
+    async () => (await hosts()).filter(({ state }) => state === 'connected').length === 3,
+  );
+
+/** Running and booted, each on one host. */
+async function settled(): Promise<ReadonlyMap<string, string>> {
+  return await eventually('all guests run', async () => {
+    const all = await vms();
+    if (all.some(({ state, host, readyMs }) => state !== 'running' || host === null || readyMs === null))
+      return false;
+    return new Map(all.map(({ name, host }) => [name, host ?? '']));
+  });
+}
+
+/** A host that has a guest, and the guest. */
+async function busyHost(): Promise<{ host: string; vm: string; epoch: number }> {
+  const vm = (await vms()).find(({ state }) => state === 'running');
+  if (vm?.host === undefined || vm.host === null || vm.epoch === null) throw new Error('no guest runs');
+  return { host: vm.host, vm: vm.name, epoch: vm.epoch };
+}
+
+async function takenOver(vm: string, from: string, epoch: number): Promise<void> {
+  const after = await eventually(`${vm} runs elsewhere`, async () => {
+    const found = (await vms()).find(({ name }) => name === vm);
+    return found?.state === 'running' && found.host !== from && found.readyMs !== null ? found : false;
+  });
+  expect(after.epoch).toBe(epoch + 1);
+}
+
+describe('docker compose up', () => {
+  it('is over when every guest of the cluster file has booted, and spreads them over the hosts', async () => {
+    expect((await hosts()).map(({ name, state }) => [name, state])).toEqual([
+      ['h1', 'connected'],
+      ['h2', 'connected'],
+      ['h3', 'connected'],
+    ]);
+    const placed = await settled();
+    expect([...placed.keys()]).toEqual(['web1', 'web2', 'web3']);
+    expect(new Set(placed.values()).size).toBe(3);
+  });
+
+  it('gives each host an address on each of the seven networks, in its subnet', async () => {
+    for (const { addresses } of await hosts()) {
+      expect(Object.values(addresses).map((address) => address.split('.')[2])).toEqual([
+        '1',
+        '2',
+        '3',
+        '4',
+        '5',
+        '6',
+        '7',
+      ]);
+    }
+  });
+
+  it('runs every program without root, capabilities, new privileges, or a root file system to write to', async () => {
+    for (const program of programs) {
+      const status = await docker('exec', containerOf(program), 'cat', '/proc/1/status');
+      expect(status).toMatch(/^Uid:\s+10001\s/m);
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+        expect(status).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'));
+      expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+      await expect(docker('exec', containerOf(program), 'touch', '/x')).rejects.toThrow(/Read-only/);
+    }
+    await expect(
+      docker('exec', containerOf('h1'), 'sh', '-c', 'echo x > /var/lib/skein-join/cluster.token'),
+    ).rejects.toThrow(/Read-only/);
+  });
+
+  it('lets skein work inside as well', async () => {
+    const inside = await compose('exec', '-T', 'coordinator', 'skein', 'get', 'vm', '--output', 'name');
+    expect(inside).toBe('vm/web1\nvm/web2\nvm/web3\n');
+  });
+
+  it('migrates a guest over the migration network', async () => {
+    const { vm, host } = await busyHost();
+    const { migration } = JSON.parse(await skein('vm', 'migrate', vm, '--output', 'json')) as {
+      migration: { outcome: string; from: string; stateHashSource: string; stateHashTarget: string };
+    };
+    expect(migration).toMatchObject({ outcome: 'committed', from: host });
+    expect(migration.stateHashTarget).toBe(migration.stateHashSource);
+  });
+});
+
+describe('a cluster in containers that is broken', () => {
+  it('restarts the guests of a container killed by hand elsewhere, once', async () => {
+    const { host, vm, epoch } = await busyHost();
+    await docker('kill', containerOf(host));
+    await takenOver(vm, host, epoch);
+    await docker('start', containerOf(host));
+    await allWell();
+    expect((await vms()).find(({ name }) => name === vm)?.epoch).toBe(epoch + 1);
+  });
+
+  it('takes the guests of a paused host over once; resumed, it discards its copies', async () => {
+    await settled();
+    const { host, vm, epoch } = await busyHost();
+    await skein('fault', 'pause', host);
+    await takenOver(vm, host, epoch);
+    await skein('fault', 'resume', host);
+    await allWell();
+    await eventually('the stale copy is gone', async () => {
+      const resumed = (await hosts()).find(({ name }) => name === host);
+      return resumed?.vms === 0;
+    });
+    expect((await vms()).find(({ name }) => name === vm)?.epoch).toBe(epoch + 1);
+  });
+
+  it('calls a host whose management cable is cut isolated: its guests run on where they are', async () => {
+    const before = await settled();
+    const { host } = await busyHost();
+    await skein('fault', 'cut', host, 'management');
+    await eventually('it is isolated', async () => (await stateOf(host)) === 'isolated');
+    await skein('fault', 'heal', host);
+    await allWell();
+    expect(await settled()).toEqual(before);
+  });
+
+  it('tells of a network that is disconnected by hand, and finds it again at another address', async () => {
+    const last = (await events()).at(-1)?.sequence ?? 0;
+    const since = async (type: string) =>
+      (await events()).find(
+        (event) => event.sequence > last && event.type === type && event.subject === 'host/h2',
+      );
+    await docker('network', 'disconnect', `${project}_migration`, containerOf('h2'));
+    const down = await eventually('link down', async () => (await since('host.link-down')) ?? false);
+    expect(down.details).toMatchObject({ network: 'migration', to: null });
+    await docker('network', 'connect', '--ip', '10.91.2.77', `${project}_migration`, containerOf('h2'));
+    const up = await eventually('link up', async () => (await since('host.link-up')) ?? false);
+    expect(up.details).toMatchObject({ network: 'migration', to: '10.91.2.77' });
+    await settled();
+    const guest = (await vms()).find(({ host }) => host !== 'h2');
+    if (guest !== undefined) await skein('vm', 'migrate', guest.name, '--to', 'h2');
+  });
+
+  it('shapes a cable in both directions, shows it, and takes all off again', async () => {
+    const show = async () =>
+      JSON.parse(await skein('link', 'show', 'h1', 'migration', '--output', 'json')) as unknown;
+    await skein('link', 'set', 'h1', 'migration', '--rate', '100mbit', '--loss', '1%');
+    expect(await show()).toMatchObject([{ rateBitPerS: 100e6, lossRatio: 0.01, isUp: true }]);
+    await skein('link', 'set', 'h1', 'migration', '--loss', '2%');
+    expect(await show()).toMatchObject([{ rateBitPerS: 100e6, lossRatio: 0.02 }]);
+    await skein('link', 'reset', 'h1');
+    expect(await show()).toMatchObject([{ rateBitPerS: null, lossRatio: null, isUp: true }]);
+  });
+});
+
+describe('docker compose down', () => {
+  it('leaves no container, no network and, with --volumes, no volume', async () => {
+    await compose('down', '--volumes');
+    const filter = `label=com.docker.compose.project=${project}`;
+    for (const kind of ['container', 'network', 'volume'])
+      expect(
+        await docker(kind, 'ls', '--quiet', '--filter', filter, ...(kind === 'container' ? ['--all'] : [])),
+      ).toBe('');
+  });
+});
