@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/compose/**'],
+          exclude: ['**/node_modules/**', 'test/compose/**'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -23,6 +23,7 @@ export const errorKinds = {
   // refusals
   'vm.wrong-state': 'refused',
   'vm.busy': 'refused',
+  'vm.address-taken': 'refused',
   'host.wrong-state': 'refused',
   'host.out-of-memory': 'refused',
   'placement.no-host': 'refused',

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,14 @@ const program = join(import.meta.dirname, 'program.fixture.ts');
 const base = { name: 'base', addresses: { a: '1', b: '2' }, ports: [1, 2] };
 
 let folder: string;
+const started: ChildProcess[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'skein-program-'));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
 
 function start(file: unknown, environment: Record<string, string> = {}, args: string[] = []) {
   const path = join(mkdtempSync(join(folder, 'of-')), 'config.json');
@@ -22,6 +26,7 @@ function start(file: unknown, environment: Record<string, string> = {}, args: st
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   });
+  started.push(child);
   let errors = '';
   child.stderr.on('data', (data: Buffer) => {
     errors += data.toString();

@@ -47,7 +47,7 @@ export function addVmCommand(program: Command): void {
       await finish(client, reply, options, command);
     });
   addChange(vm, 'stop', 'power a VM off, as if its plug were pulled', (client, name) => client.stopVm(name));
-  addChange(vm, 'delete', 'power a VM off and forget it', (client, name) => client.deleteVm(name));
+  addChange(vm, 'delete', 'forget a VM that is off', (client, name) => client.deleteVm(name));
   vm.command('migrate <name>')
     .description('move a running VM to another host; it does not notice')
     .option('--to <HOST>', 'to this host (default: the least loaded other one that fits)', nameArgument)

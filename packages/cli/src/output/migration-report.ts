@@ -11,7 +11,7 @@ export function formatMigration(record: MigrationRecord): string {
     `${record.from} -> ${record.to}, ${record.mode}, ${record.outcome}${record.reason === null ? '' : `: ${record.reason}`}`,
     `phases    pre-copy ${ms(phases.precopyMs)}, stop-and-copy ${ms(phases.stopAndCopyMs)}, post-copy ${ms(phases.postcopyMs)}, in all ${ms(record.totalMs)}`,
     `moved     ${record.pages} pages, ${record.zeroPages} of them zero, ${mib(record.bytes)} on the wire in ${record.rounds.length} rounds`,
-    `downtime  ${ms(record.downtimeMs)} = boundary ${ms(downtime.boundaryWaitMs)} + last pages ${ms(downtime.lastPagesMs)} + state ${ms(downtime.stateMs)} + verify ${ms(downtime.verifyMs)} + lease ${ms(downtime.leasePassMs)} + resume ${ms(downtime.resumeMs)}`,
+    `downtime  ${ms(record.downtimeMs)} = last pages ${ms(downtime.lastPagesMs)} + state ${ms(downtime.stateMs)} + verify ${ms(downtime.verifyMs)} + lease ${ms(downtime.leasePassMs)} + resume ${ms(downtime.resumeMs)}; before it ${ms(downtime.boundaryWaitMs)} to a boundary`,
     `hashes    source ${record.stateHashSource}, target ${record.stateHashTarget} (${isEqual ? 'equal' : 'DIFFERENT'}), source again in full ${record.stateHashSourceFull ?? 'not yet'}`,
     `clocks    target ${ms(record.clockOffsetMs)} off the source, known to ${ms(record.clockOffsetErrorMs)}; epoch ${record.epochBefore} -> ${record.epochAfter}`,
     formatTable(

@@ -34,7 +34,7 @@ export class Commands {
     this.#defaultImage = defaultImage;
   }
 
-  /** @throws OperationError name.taken, request.invalid, host.not-found, placement.no-host */
+  /** @throws OperationError name.taken, vm.address-taken, request.invalid, host.not-found, placement.no-host */
   create(request: CreateVmRequest): ChangeReply {
     const { store, segments } = this.#world;
     const { name, memoryMib, cpu, restartPriority } = request;
@@ -47,6 +47,7 @@ export class Commands {
       const message = `there is no segment ${unknown.join(', ')}; segments: ${[...known].join(', ') || 'none'}`;
       throw new OperationError({ code: 'request.invalid', message });
     }
+    this.#refuseTakenAddresses(request);
     const image = this.#imageOf(request);
     const macs = this.#freshMacs(request.nics.length);
     const nics = request.nics.map((nic, index) => ({ mac: macs[index] ?? '', ...nic }));
@@ -175,6 +176,22 @@ export class Commands {
       });
       return this.#reply(spec.id, id);
     });
+  }
+
+  /** Two guests with one address on one segment would take each other's frames. */
+  #refuseTakenAddresses({ nics }: CreateVmRequest): void {
+    for (const { segment, address } of nics) {
+      const host = address?.split('/')[0];
+      if (host === undefined) continue;
+      for (const { name, machine } of this.#world.store.vms.all()) {
+        const isTaken = machine.nics.some(
+          (nic) => nic.segment === segment && nic.address?.split('/')[0] === host,
+        );
+        if (!isTaken) continue;
+        const message = `${name} has the address ${host} on ${segment} already: choose another one`;
+        throw new OperationError({ code: 'vm.address-taken', message, details: { vm: name, address: host } });
+      }
+    }
   }
 
   #imageOf({ name, image }: CreateVmRequest): ContentDigest {

@@ -200,8 +200,9 @@ function aborted(migration: MigrationRecord, cause: Problem | null): StepResult 
 }
 
 function notPassed({ record }: StepContext, what: string): StepResult {
-  const { cancelProblem } = record;
-  return fail(cancelProblem === null ? what : `${what}: ${cancelProblem.message}`);
+  const { cancelProblem, ended } = record;
+  const why = cancelProblem?.message ?? ended.target?.reason ?? ended.source?.reason ?? null;
+  return fail(why === null ? what : `${what}: ${why}`);
 }
 
 async function isCancelled({ env, record }: StepContext, host: string): Promise<boolean> {

@@ -26,6 +26,16 @@ describe('a start', () => {
     await expect(cluster.vm('big')).rejects.toThrow(/404/);
   });
 
+  it('is refused for an address that another VM has on that segment', async () => {
+    cluster = await TestCluster.start(1);
+    const nics = (address: string) => ({ start: false, nics: [{ segment: 'lan', address }] });
+    await cluster.create('web1', nics('10.77.0.11/24'));
+    await expect(cluster.create('web2', nics('10.77.0.11/16'))).rejects.toThrow(
+      /409.*web1 has the address 10\.77\.0\.11 on lan already/,
+    );
+    await cluster.create('web2', nics('10.77.0.12/24'));
+  });
+
   it('goes to another host when the first one has no room after all', async () => {
     cluster = await TestCluster.start(2);
     cluster.agent('h1').before = (command) => {
