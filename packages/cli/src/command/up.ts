@@ -4,6 +4,7 @@ import { defaultCacheFolder } from '@skein/guests';
 import type { Command } from 'commander';
 import { hostsMax } from '../cluster/addresses.ts';
 import { launchCluster } from '../cluster/launch.ts';
+import { mendDamagedImages } from '../cluster/mend-images.ts';
 import { defaultStateFolder } from '../cluster/state-folder.ts';
 import { Interrupted } from '../failure.ts';
 import { StatusLine } from '../output/status-line.ts';
@@ -42,6 +43,7 @@ async function up(options: UpOptions, command: Command): Promise<void> {
   const onSignal = (): void => abort.abort(new Interrupted('interrupted; what was started is stopped again'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
+    await mendDamagedImages();
     const launched = await launchCluster({
       cluster: options.name,
       stateFolder,
