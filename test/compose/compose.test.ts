@@ -14,8 +14,11 @@ import {
 
 const programs = ['coordinator', 'storage', 'h1', 'h2', 'h3'];
 
+let volumesBefore = '';
+
 beforeAll(async () => {
   await compose('down', '--volumes');
+  volumesBefore = await docker('volume', 'ls', '--quiet');
   await compose('up', '--wait');
 }, 900_000);
 afterAll(() => compose('down', '--volumes'), 120_000);
@@ -173,11 +176,13 @@ describe('a cluster in containers that is broken', () => {
 
 describe('docker compose down', () => {
   it('leaves no container, no network and, with --volumes, no volume', async () => {
+    await compose('down');
     await compose('down', '--volumes');
     const filter = `label=com.docker.compose.project=${project}`;
     for (const kind of ['container', 'network', 'volume'])
       expect(
         await docker(kind, 'ls', '--quiet', '--filter', filter, ...(kind === 'container' ? ['--all'] : [])),
       ).toBe('');
+    expect(await docker('volume', 'ls', '--quiet')).toBe(volumesBefore);
   });
 });
