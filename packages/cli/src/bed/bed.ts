@@ -18,7 +18,7 @@ export interface Cable {
   readonly outside: string;
 }
 
-/** One command of iproute2 or iptables, without a shell. */
+/** One command of iproute2, iptables or sh, word by word: no word is split or expanded on its way. */
 export type NetworkCommand = readonly [program: string, ...args: string[]];
 
 export interface NetworkBed {

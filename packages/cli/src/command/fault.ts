@@ -56,7 +56,7 @@ export function addFaultCommand(program: Command): void {
     .action(partition);
 }
 
-async function networkBed(command: Command): Promise<NetworkBed> {
+export async function networkBed(command: Command): Promise<NetworkBed> {
   return (await findBed(givenStateFolder(command))).networks();
 }
 

@@ -2,14 +2,13 @@
 import { type HostName, type NetworkKind, networkKinds } from '@skein/shared';
 import type { Command } from 'commander';
 import type { Cable, NetworkBed } from '../bed/bed.ts';
-import { findBed } from '../bed/find-bed.ts';
 import { readShown, resetPlan, type ShownLink, shapePlan, showPlan } from '../bed/link-plan.ts';
 import { formatRate, parseLoss, parseRate } from '../bed/rate.ts';
 import { usageError } from '../failure.ts';
 import { formatList, type Presentation } from '../output/format.ts';
 import { nameArgument, networkArgument } from './argument.ts';
-import { cableOf, carryOut } from './fault.ts';
-import { formatOf, givenStateFolder } from './shared-options.ts';
+import { cableOf, carryOut, networkBed } from './fault.ts';
+import { formatOf } from './shared-options.ts';
 
 interface LinkView extends ShownLink {
   readonly host: HostName;
@@ -109,8 +108,4 @@ async function selected(
     .filter((cable) => network === undefined || cable.network === network)
     .sort((a, b) => networkKinds.indexOf(a.network) - networkKinds.indexOf(b.network))
     .sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
-}
-
-async function networkBed(command: Command): Promise<NetworkBed> {
-  return (await findBed(givenStateFolder(command))).networks();
 }
