@@ -12,17 +12,22 @@ const root = resolve(import.meta.dirname, '..');
 const allowed: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   transport: ['shared'],
+  metrics: ['shared', 'transport'],
   machine: [],
   guests: [],
   network: ['shared'],
-  storage: ['shared', 'transport'],
-  'host-agent': ['machine', 'network', 'storage', 'transport', 'shared'],
-  coordinator: ['shared', 'transport'],
+  storage: ['metrics', 'shared', 'transport'],
+  'host-agent': ['machine', 'metrics', 'network', 'storage', 'transport', 'shared'],
+  coordinator: ['metrics', 'shared', 'transport'],
   cli: ['shared', 'transport', 'machine', 'guests'],
 };
 
 /** External packages with one importer. */
-const soleImporters: Readonly<Record<string, string>> = { ws: 'transport', msgpackr: 'transport' };
+const soleImporters: Readonly<Record<string, string>> = {
+  ws: 'transport',
+  msgpackr: 'transport',
+  'prom-client': 'metrics',
+};
 
 /** Folders whose code is a function of its arguments: same input, same output. */
 const pureFolders = [

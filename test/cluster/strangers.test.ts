@@ -1,6 +1,7 @@
 /** What strangers on its networks can do to a cluster: nothing. Every listener, found through the kernel, is tried. */
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import {
   agentAgentProtocol,
@@ -11,7 +12,7 @@ import {
 } from '@skein/shared';
 import { dial } from '@skein/transport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Cluster, type Console } from '../support/cluster.ts';
+import { Cluster, Console } from '../support/cluster.ts';
 import { type ListeningSocket, listeningSockets } from '../support/listeners.ts';
 
 let cluster: Cluster;
@@ -54,8 +55,8 @@ const protocols: readonly ProtocolDefinition[] = [
 describe('strangers', () => {
   it('find listeners on loopback networks only, one UDP port a host', () => {
     for (const { address } of [...tcp, ...udp]) expect(address).toMatch(/^127\./);
-    // The coordinator's three, the storage service's one, an agent's one for its peers.
-    expect(tcp).toHaveLength(3 + 1 + 2);
+    // The coordinator's three, the storage service's for leases and metrics, an agent's for its peers and metrics.
+    expect(tcp).toHaveLength(3 + 2 + 2 * 2);
     expect(udp).toHaveLength(2);
   });
 
@@ -104,6 +105,8 @@ describe('strangers', () => {
       '/v1/events',
       '/v1/operations',
       '/openapi.json',
+      '/metrics',
+      '/v1/scrape-targets',
     ]) {
       const bare = await fetch(`${cluster.url}${path}`);
       expect(bare.status, path).toBe(401);
@@ -112,6 +115,36 @@ describe('strangers', () => {
       });
       expect(wrong.status, path).toBe(401);
     }
+  });
+
+  it('read no metrics anywhere without the metrics token, and nothing else with it', async () => {
+    const listeners = tcp.filter(({ port }) => port === 7130);
+    expect(listeners).toHaveLength(1 + 2);
+    const right = readFileSync(`${cluster.folder}/metrics.token`, 'utf8').trim();
+    const wrong = [
+      '',
+      `Bearer ${'0'.repeat(64)}`,
+      `Bearer ${readFileSync(cluster.tokenFile, 'utf8').trim()}`,
+    ];
+    for (const { address, port } of listeners) {
+      for (const authorization of wrong) {
+        const response = await fetch(`http://${address}:${port}/metrics`, { headers: { authorization } });
+        expect(response.status).toBe(401);
+      }
+    }
+    const authorization = `Bearer ${right}`;
+    for (const path of ['/v1/vms', '/v1/hosts', '/v1/cluster', '/v1/events', '/openapi.json', '/nothing']) {
+      expect((await fetch(`${cluster.url}${path}`, { headers: { authorization } })).status, path).toBe(403);
+    }
+    const change = { method: 'POST', headers: { authorization } };
+    expect((await fetch(`${cluster.url}/v1/vms/web1/stop`, change)).status).toBe(403);
+    const attempt = Console.attach(
+      'web1',
+      new URL(cluster.url).hostname,
+      7102,
+      `${cluster.folder}/metrics.token`,
+    );
+    await expect(attempt).rejects.toMatchObject({ code: 'link.unauthenticated' });
   });
 
   it('reach no guest by frames from outside the cluster', async () => {

@@ -126,6 +126,7 @@ export class ScriptedAgent {
       },
       peerPort: 7000,
       vxlanPort: 4789,
+      metricsPort: null,
     };
   }
 

@@ -22,6 +22,7 @@ import { readClusterFile } from './cluster-file/read.ts';
 import { ControlLoop } from './control-loop.ts';
 import { findDefaultImage } from './default-image.ts';
 import type { Environment } from './env.ts';
+import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
 import { Executor } from './operations/executor.ts';
 import { liveCopy } from './operations/operation.ts';
 import type { Sighting } from './policy/inventory.ts';
@@ -36,6 +37,8 @@ export interface CoordinatorOptions {
   readonly config: CoordinatorConfig;
   readonly clusterToken: Uint8Array;
   readonly apiToken: Uint8Array;
+  /** Gives the right to read metrics only; null: nobody has that right alone. */
+  readonly metricsToken: Uint8Array | null;
   readonly log: Logger;
   readonly timing?: Timing;
 }
@@ -83,7 +86,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
 }
 
 async function assemble(
-  { config, clusterToken, apiToken, log }: CoordinatorOptions,
+  { config, clusterToken, apiToken, metricsToken, log }: CoordinatorOptions,
   { world, file, image }: { world: World; file: ClusterFile; image: ContentDigest | null },
   clock: Pick<Environment, 'nowMs' | 'wallMs'>,
   closers: (() => Promise<void> | void)[],
@@ -106,6 +109,8 @@ async function assemble(
     },
   };
   const executor = new Executor(world, env, log);
+  const metrics = new CoordinatorMetrics(world, clock.nowMs);
+  executor.onEnded = (record) => metrics.operationEnded(record);
   const consoles = new Consoles(env, (name, vm, bytes) => agents?.sendConsoleInput(name, vm, bytes));
   executor.onPoweredOn = (vm, epoch) => consoles.poweredOn(vm, epoch);
   const copyOf = (id: VmId): Sighting | null => copyIn(world, id);
@@ -140,7 +145,8 @@ async function assemble(
     env,
     executor,
     commands,
-    token: apiToken,
+    tokens: { api: apiToken, metrics: metricsToken },
+    metrics,
     hostNames: config.apiHostNames,
     info,
     log,
@@ -159,6 +165,7 @@ async function assemble(
     onMigrationEnded: (_host, side, record) => executor.migrationEnded(side, record),
     onMigrationProgress: (_host, progress) => executor.progress(progress),
     onConsole: (name, output) => consoles.heard(name, output),
+    onHeartbeat: (name, sinceMs) => metrics.heartbeat(name, sinceMs - world.timing.heartbeatPeriodMs),
   });
   const sessions = agents;
   closers.push(() => sessions.close());

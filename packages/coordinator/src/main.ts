@@ -11,10 +11,14 @@ await runProgram(CoordinatorConfig, async (config) => {
   await ensureTokenFile(config.apiTokenFile);
   const clusterToken = await readTokenFile(config.clusterTokenFile);
   const apiToken = await readTokenFile(config.apiTokenFile);
+  const { metricsTokenFile } = config;
+  if (metricsTokenFile !== undefined) await ensureTokenFile(metricsTokenFile);
+  const metricsToken = metricsTokenFile === undefined ? null : await readTokenFile(metricsTokenFile);
   const { address, apiPort, agentPort, clientPort, isReady, close } = await startCoordinator({
     config,
     clusterToken,
     apiToken,
+    metricsToken,
     log,
   });
   log.info({ apiPort, agentPort, clientPort }, 'listening');

@@ -59,6 +59,8 @@ export class World {
   readonly timing: Timing;
   readonly changes = new Changes();
   readonly hosts = new Map<HostName, Host>();
+  /** How many of each type there were since this start. */
+  readonly eventsByType = new Map<string, number>();
   readonly #options: WorldOptions;
   readonly #sights = new Map<VmId, LeaseSight>();
   readonly #decidedAtMs = new Map<VmId, number>();
@@ -274,6 +276,7 @@ export class World {
 
   event(type: string, subject: string, message: string, details: ClusterEvent['details'] = {}): void {
     this.store.events.append({ atMs: this.#options.wallMs(), type, subject, message, details });
+    this.eventsByType.set(type, (this.eventsByType.get(type) ?? 0) + 1);
     this.changes.notify();
   }
 

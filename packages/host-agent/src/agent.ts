@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { loadCore } from '@skein/machine';
+import { MetricsEndpoint } from '@skein/metrics';
 import {
   type AgentConfig,
   type ClusterView,
@@ -18,6 +19,7 @@ import { settleHostName } from './host-name.ts';
 import { Hypervisor } from './hypervisor.ts';
 import { ImageStore } from './image/image-store.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { type HostParts, hostRegistry } from './metrics/host-metrics.ts';
 import { MigrationService } from './migration/migration-service.ts';
 import { AddressWatch } from './network/address-watch.ts';
 import { followAddresses } from './network/follow-addresses.ts';
@@ -109,6 +111,16 @@ export async function startAgent(
       ownOwners: () => ownOwners(hypervisor, host),
     });
   }
+  const metrics = await serveMetrics(config, log, {
+    hypervisor,
+    migrations,
+    leases,
+    network,
+    peers,
+    isRegistered: () => session?.isRegistered ?? false,
+    configured: config.addresses,
+    addresses: () => watch.current,
+  });
   const identity: HostIdentity = {
     name: host,
     bootId,
@@ -117,6 +129,7 @@ export async function startAgent(
     addresses: watch.current,
     peerPort: peers?.port ?? null,
     vxlanPort: network.vxlanPort,
+    metricsPort: metrics?.port ?? null,
   };
   session = new CoordinatorSession({
     identity,
@@ -135,6 +148,7 @@ export async function startAgent(
     network,
     peers,
     leases,
+    metrics,
     log,
     onAddresses: (addresses) => session?.identityChanged({ ...identity, addresses }),
   });
@@ -147,10 +161,26 @@ export async function startAgent(
       watch.stop();
       session?.close();
       await hypervisor.close();
-      await Promise.all([migrations.close(), peers?.close(), network.close()]);
+      await Promise.all([migrations.close(), peers?.close(), network.close(), metrics?.close()]);
       await leases.close();
     },
   };
+}
+
+/** On the management address; null where the configuration does not ask for it. */
+async function serveMetrics(
+  { metrics, addresses }: AgentConfig,
+  log: Logger,
+  parts: HostParts,
+): Promise<MetricsEndpoint | null> {
+  if (metrics === undefined || addresses.management === undefined) return null;
+  return await MetricsEndpoint.open({
+    address: addresses.management,
+    port: metrics.port,
+    token: await awaitTokenFile(metrics.tokenFile),
+    source: hostRegistry(parts),
+    onFailed: (error) => log.error({ err: error }, 'the metrics could not be read'),
+  });
 }
 
 /** What this host may claim: the addresses of VMs that run here under a lease. */

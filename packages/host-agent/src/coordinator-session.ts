@@ -109,6 +109,10 @@ export class CoordinatorSession {
     return this.#firstRegistration.promise;
   }
 
+  get isRegistered(): boolean {
+    return this.#registered !== null;
+  }
+
   /** Something changed: the status follows shortly. */
   changed(): void {
     if (this.#statusIsDue) return;

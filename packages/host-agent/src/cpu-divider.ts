@@ -30,13 +30,14 @@ export class CpuDivider {
     const vms = [...this.#vms()].filter((vm) => vm.isPresent);
     const claims = vms.map((vm) => {
       const usedMhz = vm.sampleUsage(nowNs);
+      vm.demandMhz = this.#demandMhz(vm, usedMhz);
       const { reservationMhz, shares, limitMhz } = vm.machine.cpu;
       return {
         vm: vm.vm,
         reservationMhz,
         shares,
         limitMhz: limitMhz ?? this.#capacityMhz,
-        demandMhz: this.#demandMhz(vm, usedMhz),
+        demandMhz: vm.demandMhz,
         usedMhz,
       };
     });

@@ -57,12 +57,23 @@ export class Hypervisor {
   readonly #workers = new WarmWorkers('vm.worker', 1);
   readonly #divider: CpuDivider;
   readonly #releases = new Set<Promise<void>>();
+  /** Since the start of this process. */
+  readonly #tally = { freezes: 0, fences: 0 };
   #isClosed = false;
 
   constructor(options: HypervisorOptions) {
     this.#options = options;
     this.#divider = new CpuDivider(options.capacity.cpuMhz, () => this.#vms.values());
     options.leases.onLost((vm, epoch, reason) => this.#leaseLost(vm, epoch, reason));
+  }
+
+  get capacity(): HypervisorOptions['capacity'] {
+    return this.#options.capacity;
+  }
+
+  /** How often a VM froze here, and how many copies were discarded. */
+  get tally(): { readonly freezes: number; readonly fences: number } {
+    return this.#tally;
   }
 
   find(vm: VmId): HostedVm | undefined {
@@ -110,7 +121,8 @@ export class Hypervisor {
       }
       // A copy whose lease is over is not powered off, it is discarded.
       const hasLease = vm.control.isAllowed(process.hrtime.bigint());
-      vm.stop(hasLease ? 'powered off on request' : 'fenced: its lease is over');
+      if (hasLease) vm.stop('powered off on request');
+      else this.fence(vm, 'its lease is over');
       return {};
     });
   }
@@ -169,7 +181,7 @@ export class Hypervisor {
         const { code, message } = toProblem(error);
         if (reclaimRefusals.has(code)) {
           this.#options.leases.drop(vm.vm);
-          vm.stop(`fenced: ${message}`);
+          this.fence(vm, message);
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, reclaimRetryMs));
@@ -185,6 +197,13 @@ export class Hypervisor {
     this.#options.leases.adopt(vm.vm, epoch, vm.control);
     this.#options.network.plug(vm);
     this.#options.onChange();
+  }
+
+  /** Discards a copy whose right to run is over. */
+  fence(vm: HostedVm, reason: string): void {
+    if (vm.state === 'stopped' || vm.state === 'stopping') return;
+    this.#tally.fences += 1;
+    vm.stop(`fenced: ${reason}`);
   }
 
   /** Ends all VMs and gives their leases back, so that others need not wait until they run out. */
@@ -268,6 +287,9 @@ export class Hypervisor {
       state: options.state,
       console: options.console,
       onChange: () => this.#options.onChange(),
+      onFrozen: () => {
+        this.#tally.freezes += 1;
+      },
       onConsole: (from, position, bytes) => this.#options.onConsole(from.vm, position, bytes),
       onEnded: (ended) => this.#ended(ended),
     });
@@ -306,7 +328,7 @@ export class Hypervisor {
     }
     this.#options.log.warn({ vm: vm.vm, epoch, reason }, 'fenced: the lease belongs to another');
     this.#options.leases.drop(id);
-    vm.stop(`fenced: ${reason}`);
+    this.fence(vm, reason);
   }
 
   #refuseUnlessRoom(vm: VmId, name: string, machine: MachineSpec): void {

@@ -1,5 +1,6 @@
 /** Counters of a port or of the uplink: what passed in each direction, and what was dropped for which reason. */
-import type { DropReason } from './forward.ts';
+import { CounterBlock } from '@skein/shared';
+import { type DropReason, dropReasons } from './forward.ts';
 
 export interface FlowCounters {
   readonly frames: number;
@@ -14,26 +15,40 @@ export interface TrafficCounters {
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
 }
 
+const names = ['inFrames', 'inBytes', 'outFrames', 'outBytes', ...dropReasons] as const;
+
 export class Traffic {
-  readonly #in = { frames: 0, bytes: 0 };
-  readonly #out = { frames: 0, bytes: 0 };
-  readonly #dropped: Partial<Record<DropReason, number>> = {};
+  readonly #counters: CounterBlock<(typeof names)[number]>;
+
+  /** `buffer`: of a `Traffic` in another thread, which reads what is counted here. */
+  constructor(buffer?: SharedArrayBuffer) {
+    this.#counters = new CounterBlock(names, buffer);
+  }
+
+  get buffer(): SharedArrayBuffer {
+    return this.#counters.buffer;
+  }
 
   countIn(bytes: number): void {
-    this.#in.frames += 1;
-    this.#in.bytes += bytes;
+    this.#counters.add('inFrames');
+    this.#counters.add('inBytes', bytes);
   }
 
   countOut(bytes: number): void {
-    this.#out.frames += 1;
-    this.#out.bytes += bytes;
+    this.#counters.add('outFrames');
+    this.#counters.add('outBytes', bytes);
   }
 
   countDropped(reason: DropReason): void {
-    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+    this.#counters.add(reason);
   }
 
   counters(): TrafficCounters {
-    return { in: { ...this.#in }, out: { ...this.#out }, dropped: { ...this.#dropped } };
+    const { inFrames, inBytes, outFrames, outBytes, ...drops } = this.#counters.readAll();
+    return {
+      in: { frames: inFrames, bytes: inBytes },
+      out: { frames: outFrames, bytes: outBytes },
+      dropped: Object.fromEntries(Object.entries(drops).filter(([, frames]) => frames > 0)),
+    };
   }
 }

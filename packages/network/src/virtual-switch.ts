@@ -45,6 +45,8 @@ export interface VirtualSwitchOptions {
   /** Frames from addresses that are in no owner record; 'accept' only beside switches that are not ours. */
   readonly unownedSources?: PolicyVerdict;
   readonly macTable?: MacTableLimits;
+  /** Counts the uplink's frames; one that other threads read, if given. */
+  readonly uplinkTraffic?: Traffic;
 }
 
 export interface PortOptions {
@@ -60,6 +62,8 @@ export interface PortOptions {
   readonly deliver: (frame: Uint8Array) => boolean;
   /** The output guard: false when the VM's lease deadline has passed. Asked before each frame leaves. */
   readonly mayOutput: () => boolean;
+  /** Counts the port's frames; one that other threads read, if given. */
+  readonly traffic?: Traffic;
 }
 
 /** An owner record in the words of the shared `MacOwner`, its segment resolved. */
@@ -120,7 +124,7 @@ export class VirtualSwitch {
   readonly #owners = new OwnerTable();
   readonly #learned: MacTable;
   readonly #peers: PeerTable;
-  readonly #uplinkTraffic = new Traffic();
+  readonly #uplinkTraffic: Traffic;
   readonly #refusedOwners = { stale: 0, conflict: 0, 'other-vm': 0, full: 0 };
   readonly #state: ForwardingState;
   #lastPortId: PortId = 0;
@@ -130,6 +134,7 @@ export class VirtualSwitch {
     this.#options = options;
     this.#learned = new MacTable(options.macTable ?? macTableLimitsDefault);
     this.#peers = new PeerTable(options.host);
+    this.#uplinkTraffic = options.uplinkTraffic ?? new Traffic();
     this.#expiredMs = options.nowMs();
     this.#state = {
       host: options.host,
@@ -180,7 +185,7 @@ export class VirtualSwitch {
     const segment = segmentKey(group);
     const { vm, epoch } = options;
     this.#store({ id, segment, policy: group.policy, vm, mac, effectiveMac: mac, epoch });
-    this.#records.set(id, { options, traffic: new Traffic(), mirror: null });
+    this.#records.set(id, { options, traffic: options.traffic ?? new Traffic(), mirror: null });
     return id;
   }
 

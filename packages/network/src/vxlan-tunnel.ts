@@ -5,7 +5,7 @@
  * flow hash (one socket here; routers with several equal paths would not spread our flows), IPv6 as outer header.
  */
 import { createSocket, type Socket } from 'node:dgram';
-import { OperationError } from '@skein/shared';
+import { CounterBlock, OperationError } from '@skein/shared';
 import type { Peer } from './forward.ts';
 import { decodeVxlan, encodeVxlan, type VxlanPacket } from './vxlan.ts';
 
@@ -29,22 +29,26 @@ export interface VxlanTunnelOptions {
   readonly port: number;
   /** Packets that may wait while the socket takes no more; the newest is dropped beyond. */
   readonly queuePacketsMax?: number;
+  /** Counts on where an earlier tunnel ended, and where other threads read, if given. */
+  readonly counters?: CounterBlock<TunnelCounterName>;
 }
 
-export interface TunnelCounters {
-  readonly sentPackets: number;
-  readonly sentBytes: number;
-  readonly receivedPackets: number;
-  readonly receivedBytes: number;
+export const tunnelCounterNames = [
+  'sentPackets',
+  'sentBytes',
+  'receivedPackets',
+  'receivedBytes',
   /** The queue was full. */
-  readonly droppedFull: number;
+  'droppedFull',
   /** The output guard said no at the last moment. */
-  readonly droppedByGuard: number;
+  'droppedByGuard',
   /** The system refused: too large for the network, unreachable, no memory. */
-  readonly sendErrors: number;
+  'sendErrors',
   /** Datagrams that are no VXLAN packets. */
-  readonly malformed: number;
-}
+  'malformed',
+] as const;
+export type TunnelCounterName = (typeof tunnelCounterNames)[number];
+export type TunnelCounters = Readonly<Record<TunnelCounterName, number>>;
 
 interface QueuedPacket {
   readonly peer: Peer;
@@ -67,29 +71,21 @@ export class VxlanTunnel implements Uplink {
   readonly #socket: Socket;
   readonly #queuePacketsMax: number;
   readonly #queue: QueuedPacket[] = [];
-  readonly #counters = {
-    sentPackets: 0,
-    sentBytes: 0,
-    receivedPackets: 0,
-    receivedBytes: 0,
-    droppedFull: 0,
-    droppedByGuard: 0,
-    sendErrors: 0,
-    malformed: 0,
-  };
+  readonly #counters: CounterBlock<TunnelCounterName>;
   #receive: ((packet: TunnelPacket) => void) | null = null;
   #isClosed = false;
 
-  private constructor(socket: Socket, queuePacketsMax: number) {
+  private constructor(socket: Socket, options: VxlanTunnelOptions) {
     this.#socket = socket;
-    this.#queuePacketsMax = queuePacketsMax;
+    this.#queuePacketsMax = options.queuePacketsMax ?? queuePacketsMaxDefault;
+    this.#counters = options.counters ?? new CounterBlock(tunnelCounterNames);
     const { address, port } = socket.address();
     this.address = address;
     this.port = port;
     socket.on('message', (datagram, from) => this.#onDatagram(datagram, from.address));
     // Errors of single sends come to their callbacks; what is left is of no one packet and ends no tunnel.
     socket.on('error', () => {
-      this.#counters.sendErrors += 1;
+      this.#counters.add('sendErrors');
     });
   }
 
@@ -102,7 +98,7 @@ export class VxlanTunnel implements Uplink {
     });
     await bind(socket, options);
     growReceiveBuffer(socket);
-    return new VxlanTunnel(socket, options.queuePacketsMax ?? queuePacketsMaxDefault);
+    return new VxlanTunnel(socket, options);
   }
 
   onPacket(receive: (packet: TunnelPacket) => void): void {
@@ -113,14 +109,14 @@ export class VxlanTunnel implements Uplink {
     if (peers.length === 0 || this.#isClosed) return;
     const packet = encodeVxlan(vni, frame);
     for (const peer of peers) {
-      if (this.#queue.length >= this.#queuePacketsMax) this.#counters.droppedFull += 1;
+      if (this.#queue.length >= this.#queuePacketsMax) this.#counters.add('droppedFull');
       else this.#queue.push({ peer, packet, mayOutput });
     }
     this.#flush();
   }
 
   counters(): TunnelCounters {
-    return { ...this.#counters };
+    return this.#counters.readAll();
   }
 
   /** What is queued is discarded. */
@@ -137,7 +133,7 @@ export class VxlanTunnel implements Uplink {
       if (this.#socket.getSendQueueCount() >= beyondGuardMax) break;
       sent += 1;
       if (queued.mayOutput()) this.#sendNow(queued);
-      else this.#counters.droppedByGuard += 1;
+      else this.#counters.add('droppedByGuard');
     }
     this.#queue.splice(0, sent);
   }
@@ -145,20 +141,20 @@ export class VxlanTunnel implements Uplink {
   #sendNow({ peer, packet }: QueuedPacket): void {
     this.#socket.send(packet, peer.port, peer.address, (error) => {
       if (error === null) {
-        this.#counters.sentPackets += 1;
-        this.#counters.sentBytes += packet.length;
+        this.#counters.add('sentPackets');
+        this.#counters.add('sentBytes', packet.length);
       } else {
-        this.#counters.sendErrors += 1;
+        this.#counters.add('sendErrors');
       }
       if (this.#queue.length > 0 && !this.#isClosed) this.#flush();
     });
   }
 
   #onDatagram(datagram: Uint8Array, address: string): void {
-    this.#counters.receivedPackets += 1;
-    this.#counters.receivedBytes += datagram.length;
+    this.#counters.add('receivedPackets');
+    this.#counters.add('receivedBytes', datagram.length);
     const packet = decodeVxlan(datagram);
-    if (packet === null) this.#counters.malformed += 1;
+    if (packet === null) this.#counters.add('malformed');
     else this.#receive?.({ ...packet, address });
   }
 }

@@ -12,6 +12,7 @@ export const errorKinds = {
   'config.invalid': 'usage',
   'config.unreadable': 'usage',
   'request.invalid': 'usage',
+  'request.forbidden': 'refused',
   'name.taken': 'refused',
   'name.ambiguous': 'usage',
   'node.too-old': 'usage',

@@ -1,12 +1,15 @@
 /** The storage service's process: `node main.ts --config FILE`. One JSON line on stdout says that it is ready. */
 import { randomBytes } from 'node:crypto';
+import { MetricsEndpoint } from '@skein/metrics';
 import { StorageConfig } from '@skein/shared';
 import { awaitTokenFile, runProgram } from '@skein/transport';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { LeaseService } from './lease/service.ts';
+import { StorageMetrics } from './metrics/storage-metrics.ts';
 
 await runProgram(StorageConfig, async (config) => {
   const log = pino({ name: 'storage', level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const metrics = new StorageMetrics();
   const service = await LeaseService.start({
     stateDirectory: config.stateDirectory,
     address: config.address,
@@ -25,11 +28,32 @@ await runProgram(StorageConfig, async (config) => {
     },
     onRejected: (reason, address) => log.warn({ ...reason, address }, 'peer rejected'),
     onDecision: (request, outcome) => log.info({ ...request, outcome }, 'lease'),
+    ...metrics.hooks,
   });
+  metrics.read(service);
+  const endpoint = await serveMetrics(config, metrics, log);
   const { address } = service;
   log.info({ address, port: service.port }, 'listening');
   return {
     ready: { address, port: service.port },
-    close: () => service.close(),
+    close: async () => {
+      await Promise.all([service.close(), endpoint?.close()]);
+    },
   };
 });
+
+/** On the management network, for storage networks carry leases and disks; null where it is not asked for. */
+async function serveMetrics(
+  { metrics: config, managementAddress }: StorageConfig,
+  metrics: StorageMetrics,
+  log: Logger,
+): Promise<MetricsEndpoint | null> {
+  if (config === undefined || managementAddress === undefined) return null;
+  return await MetricsEndpoint.open({
+    address: managementAddress,
+    port: config.port,
+    token: await awaitTokenFile(config.tokenFile),
+    source: metrics.registry,
+    onFailed: (error) => log.error({ err: error }, 'the metrics could not be read'),
+  });
+}

@@ -5,6 +5,7 @@ export {
   readTokenFile,
   tokenBytes,
 } from './authentication.ts';
+export { isBearer } from './bearer-token.ts';
 export { ReceiveCredits, SendCredits } from './credits.ts';
 export { type DialOptions, dial } from './dial.ts';
 export type { Identity } from './handshake.ts';

@@ -30,7 +30,7 @@ export const hostsMax = 32;
 export interface ClusterAddresses {
   readonly clusterNumber: number;
   readonly coordinator: { readonly management: string; readonly storage: string };
-  readonly storage: string;
+  readonly storage: { readonly management: string; readonly storage: string };
   readonly hosts: readonly HostAddresses[];
 }
 
@@ -43,7 +43,10 @@ export function addressesOf(clusterNumber: number, hosts: number): ClusterAddres
       management: address('management', coordinatorStation),
       storage: address('storage-a', coordinatorStation),
     },
-    storage: address('storage-a', storageStation),
+    storage: {
+      management: address('management', storageStation),
+      storage: address('storage-a', storageStation),
+    },
     hosts: Array.from({ length: hosts }, (_, index) =>
       Object.fromEntries(networksInUse.map((kind) => [kind, address(kind, firstHostStation + index)])),
     ),

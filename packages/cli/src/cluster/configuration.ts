@@ -4,11 +4,12 @@ import {
   AgentConfig,
   CoordinatorConfig,
   type HostAddresses,
+  type MetricsConfig,
   type Segment,
   StorageConfig,
 } from '@skein/shared';
 import type { ClusterAddresses } from './addresses.ts';
-import { apiTokenFile, clusterTokenFile } from './state-folder.ts';
+import { apiTokenFile, clusterTokenFile, metricsTokenFile } from './state-folder.ts';
 
 export interface ClusterPlan {
   readonly cluster: string;
@@ -29,7 +30,7 @@ export const lanSegment: Segment = { name: 'lan', vni: 77, network: 'guest-a' };
  * Fixed, for a process that is started again must be found where it was; no two clusters share an address, so no
  * two share a port.
  */
-const portNumbers = { api: 7100, agents: 7101, clients: 7102, storage: 7110 } as const;
+const portNumbers = { api: 7100, agents: 7101, clients: 7102, storage: 7110, metrics: 7130 } as const;
 
 export interface PlannedProcess {
   readonly folder: string;
@@ -52,8 +53,10 @@ export function storageConfig(plan: ClusterPlan): StorageConfig {
   return StorageConfig.parse({
     stateDirectory: placeProcess(plan.stateFolder, 'storage').stateDirectory,
     clusterTokenFile: clusterTokenFile(plan.stateFolder),
-    address: plan.addresses.storage,
+    address: plan.addresses.storage.storage,
     port: portNumbers.storage,
+    managementAddress: plan.addresses.storage.management,
+    metrics: metricsConfig(plan),
   });
 }
 
@@ -63,13 +66,14 @@ export function coordinatorConfig(plan: ClusterPlan, storagePort: number): Coord
     stateDirectory: placeProcess(plan.stateFolder, 'coordinator').stateDirectory,
     clusterTokenFile: clusterTokenFile(plan.stateFolder),
     apiTokenFile: apiTokenFile(plan.stateFolder),
+    metricsTokenFile: metricsTokenFile(plan.stateFolder),
     managementAddress: plan.addresses.coordinator.management,
     apiPort: portNumbers.api,
     agentPort: portNumbers.agents,
     clientPort: portNumbers.clients,
     storage: {
       localAddress: plan.addresses.coordinator.storage,
-      address: plan.addresses.storage,
+      address: plan.addresses.storage.storage,
       port: storagePort,
     },
     segments: plan.segments,
@@ -86,12 +90,17 @@ export function agentConfig(
     stateDirectory: placeProcess(plan.stateFolder, host.name).stateDirectory,
     clusterTokenFile: clusterTokenFile(plan.stateFolder),
     coordinator: { address: plan.addresses.coordinator.management, port: ports.agentPort },
-    storage: { address: plan.addresses.storage, port: ports.storagePort },
+    storage: { address: plan.addresses.storage.storage, port: ports.storagePort },
     addresses: host.addresses,
     capacity: {
       memoryMib: plan.hostMemoryMib,
       ...(plan.hostMhz === undefined ? {} : { cpuMhz: plan.hostMhz }),
     },
+    metrics: metricsConfig(plan),
     imageDirectory: plan.imageFolder,
   });
+}
+
+function metricsConfig({ stateFolder }: ClusterPlan): MetricsConfig {
+  return { tokenFile: metricsTokenFile(stateFolder), port: portNumbers.metrics };
 }

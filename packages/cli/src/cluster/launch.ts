@@ -23,6 +23,7 @@ import {
   clusterTokenFile,
   formatVersion,
   makePrivateFolder,
+  metricsTokenFile,
   type ProcessRole,
   readClusterFile,
   writeClusterFile,
@@ -88,8 +89,8 @@ class Launch {
 
   async #startAll(): Promise<LaunchedCluster> {
     const plan = this.#plan;
-    await ensureTokenFile(clusterTokenFile(plan.stateFolder));
-    await ensureTokenFile(apiTokenFile(plan.stateFolder));
+    for (const tokenFile of [clusterTokenFile, apiTokenFile, metricsTokenFile])
+      await ensureTokenFile(tokenFile(plan.stateFolder));
     this.#options.onProgress('starting the storage service');
     const storage = await this.#start('storage', 'storage', storageConfig(plan));
     const storagePort = readyNumber('storage', await storage.ready(), 'port');

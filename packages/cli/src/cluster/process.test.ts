@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addressesOf } from './addresses.ts';
 import { type ClusterPlan, lanSegment, placeProcess, storageConfig } from './configuration.ts';
 import { isRunning, readyNumber, type StartedProcess, startProcess, stopProcesses } from './process.ts';
-import { clusterTokenFile } from './state-folder.ts';
+import { clusterTokenFile, metricsTokenFile } from './state-folder.ts';
 
 let folder = '';
 const started: StartedProcess[] = [];
@@ -14,6 +14,7 @@ const started: StartedProcess[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-process-'));
   await ensureTokenFile(clusterTokenFile(folder));
+  await ensureTokenFile(metricsTokenFile(folder));
 });
 
 afterEach(async () => {

@@ -105,8 +105,8 @@ export async function removeClusterFiles(stateFolder: string, file: ClusterFile)
   for (const { name } of file.processes) {
     if (Name.safeParse(name).success) await rm(join(stateFolder, name), { recursive: true, force: true });
   }
-  for (const token of [clusterTokenFile(stateFolder), apiTokenFile(stateFolder)])
-    await rm(token, { force: true });
+  for (const tokenFile of [clusterTokenFile, apiTokenFile, metricsTokenFile])
+    await rm(tokenFile(stateFolder), { force: true });
 }
 
 export function clusterTokenFile(stateFolder: string): string {
@@ -115,6 +115,11 @@ export function clusterTokenFile(stateFolder: string): string {
 
 export function apiTokenFile(stateFolder: string): string {
   return join(stateFolder, 'api.token');
+}
+
+/** Gives the right to read metrics. */
+export function metricsTokenFile(stateFolder: string): string {
+  return join(stateFolder, 'metrics.token');
 }
 
 function parseClusterFile(text: string): ClusterFile | null {

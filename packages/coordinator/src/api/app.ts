@@ -1,16 +1,19 @@
 /** The HTTP application: guards, routes, and what each route answers. */
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { metricsPath } from '@skein/metrics';
 import { type ClusterInfo, MigrateVmRequest, OperationError, StartVmRequest } from '@skein/shared';
 import type { Logger } from 'pino';
 import type { Environment } from '../env.ts';
+import type { CoordinatorMetrics } from '../metrics/coordinator-metrics.ts';
+import { scrapeTargets } from '../metrics/scrape-targets.ts';
 import type { Executor } from '../operations/executor.ts';
 import type { World } from '../world.ts';
 import type { Commands } from './commands.ts';
 import { eventStream } from './event-stream.ts';
-import { checkHost, checkToken, limitBody } from './guards.ts';
+import { type ApiTokens, checkHost, checkToken, countRequests, limitBody } from './guards.ts';
 import { changeOnce } from './once.ts';
 import { invalidRequest, problemResponse } from './problems.ts';
-import { routes } from './routes.ts';
+import { routes, scrapeTargetsPath } from './routes.ts';
 import { hostView, vmView } from './views.ts';
 
 export interface AppOptions {
@@ -18,7 +21,8 @@ export interface AppOptions {
   readonly env: Environment;
   readonly executor: Executor;
   readonly commands: Commands;
-  readonly token: Uint8Array;
+  readonly tokens: ApiTokens;
+  readonly metrics: CoordinatorMetrics;
   /** Names under which the API is served beside its addresses. */
   readonly hostNames: readonly string[];
   readonly info: () => ClusterInfo;
@@ -39,12 +43,31 @@ export function createApp(options: AppOptions): OpenAPIHono {
     const message = `there is nothing at ${context.req.method} ${context.req.path.slice(0, 200)}`;
     return problemResponse(context, new OperationError({ code: 'request.invalid', message }), 404);
   });
-  app.use('*', checkHost(options.hostNames), checkToken(options.token), limitBody());
+  app.use(
+    '*',
+    countRequests((...request) => options.metrics.request(...request)),
+    checkHost(options.hostNames),
+    checkToken(options.tokens, [metricsPath, scrapeTargetsPath]),
+    limitBody(),
+  );
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  addMetrics(app, options);
   addReading(app, options);
   addChanges(app, options);
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Skein', version: options.info().version } });
   return app;
+}
+
+function addMetrics(app: OpenAPIHono, { metrics: { registry }, world }: AppOptions): void {
+  app.get(metricsPath, async (context) =>
+    context.body(await registry.text(), 200, { 'content-type': registry.contentType }),
+  );
+  app.all(metricsPath, (context) => {
+    const message = `${metricsPath} can only be read (GET)`;
+    context.header('allow', 'GET');
+    return problemResponse(context, new OperationError({ code: 'request.invalid', message }), 405);
+  });
+  app.openapi(routes.scrapeTargets, (context) => context.json(scrapeTargets(world), 200));
 }
 
 function addReading(app: OpenAPIHono, { world, executor, info }: AppOptions): void {

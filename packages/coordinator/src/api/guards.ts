@@ -1,9 +1,10 @@
-/** What every request must pass before a handler sees it: the right host name, the token, a body of bounded size. */
-import { timingSafeEqual } from 'node:crypto';
+/** What every request passes before a handler sees it: counted; the right host name, a token, a body of bounded size. */
 import { isIPv4 } from 'node:net';
 import { OperationError } from '@skein/shared';
+import { isBearer } from '@skein/transport';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { matchedRoutes } from 'hono/route';
 import { problemResponse } from './problems.ts';
 
 const bodyBytesMax = 64 << 10;
@@ -21,12 +22,22 @@ export function checkHost(hostNames: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** In constant time. A token is 64 hexadecimal digits, as in its file. */
-export function checkToken(token: Uint8Array): MiddlewareHandler {
+export interface ApiTokens {
+  /** Gives every right. */
+  readonly api: Uint8Array;
+  /** Gives the right to read `metricsPaths`; null: nobody has it. */
+  readonly metrics: Uint8Array | null;
+}
+
+export function checkToken(tokens: ApiTokens, metricsPaths: readonly string[]): MiddlewareHandler {
   return async (context, next) => {
-    const given = /^Bearer ([0-9a-f]{64})$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? '';
-    const bytes = Buffer.from(given, 'hex');
-    if (bytes.length === token.length && timingSafeEqual(bytes, token)) return next();
+    const authorization = context.req.header('authorization');
+    if (isBearer(authorization, tokens.api)) return next();
+    if (tokens.metrics !== null && isBearer(authorization, tokens.metrics)) {
+      if (metricsPaths.includes(context.req.path) && context.req.method === 'GET') return next();
+      const message = `the metrics token may read ${metricsPaths.join(' and ')}, nothing else: use the API token`;
+      return problemResponse(context, new OperationError({ code: 'request.forbidden', message }));
+    }
     const message = 'the API needs the header "Authorization: Bearer <token>" with the token of this cluster';
     return problemResponse(context, new OperationError({ code: 'link.unauthenticated', message }));
   };
@@ -40,4 +51,16 @@ export function limitBody(): MiddlewareHandler {
       return problemResponse(context, new OperationError({ code: 'request.invalid', message }), 413);
     },
   });
+}
+
+/** Counts each request with its answer, refused ones included; by route, for a path is as a stranger likes it. */
+export function countRequests(
+  count: (method: string, route: string, status: number, durationMs: number) => void,
+): MiddlewareHandler {
+  return async (context, next) => {
+    const startedAt = performance.now();
+    await next();
+    const route = matchedRoutes(context).findLast(({ path }) => !path.endsWith('*'))?.path ?? 'none';
+    count(context.req.method, route, context.res.status, performance.now() - startedAt);
+  };
 }

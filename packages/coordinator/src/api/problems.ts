@@ -24,6 +24,7 @@ export const ProblemDetails = z.object({
 });
 
 export function statusOf(code: ErrorCode): ContentfulStatusCode {
+  if (code === 'request.forbidden') return 403;
   return code === 'link.unauthenticated' ? 401 : statusOfKind[errorKinds[code]];
 }
 

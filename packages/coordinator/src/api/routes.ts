@@ -15,6 +15,7 @@ import {
   VmView,
 } from '@skein/shared';
 import { z } from 'zod';
+import { ScrapeTargets } from '../metrics/scrape-targets.ts';
 import { ProblemDetails } from './problems.ts';
 
 const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } } });
@@ -40,7 +41,16 @@ const limit = z.coerce.number().int().min(1).max(pageLimitMax).default(200);
 export const EventQuery = z.strictObject({ after: z.coerce.number().int().min(0).optional(), limit });
 export const EventPage = z.strictObject({ events: z.array(ClusterEvent), next: z.int() });
 
+/** Where Prometheus finds the hosts; the metrics token is enough for it. */
+export const scrapeTargetsPath = '/v1/scrape-targets';
+
 export const routes = {
+  scrapeTargets: createRoute({
+    method: 'get',
+    path: scrapeTargetsPath,
+    security,
+    responses: answers(ScrapeTargets, 'Where the metrics of each host are read (Prometheus, http_sd)'),
+  }),
   cluster: createRoute({
     method: 'get',
     path: '/v1/cluster',

@@ -46,6 +46,8 @@ export class Executor {
   readonly #progress = new Map<OperationId, MigrationProgress>();
   /** Called when a guest was powered on: its console begins anew. */
   onPoweredOn: ((vm: VmId, epoch: number) => void) | null = null;
+  /** Called once for each operation, when its end is persisted. */
+  onEnded: ((record: OperationRecord) => void) | null = null;
 
   constructor(world: World, env: Environment, log: Logger) {
     this.#world = world;
@@ -215,7 +217,10 @@ export class Executor {
     if (next.state === 'failed') this.#world.startFailed(next);
     if (record.step === 'start' && result.record?.epoch != null)
       this.onPoweredOn?.(record.vm, result.record.epoch);
-    if (isEnded(next)) this.#forget(next.id);
+    if (isEnded(next)) {
+      this.#forget(next.id);
+      this.onEnded?.(next);
+    }
     this.#world.changes.notify();
   }
 

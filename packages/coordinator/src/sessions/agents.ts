@@ -41,6 +41,8 @@ export interface AgentSessionsOptions {
   readonly onMigrationEnded: (host: HostName, side: 'source' | 'target', record: MigrationRecord) => void;
   readonly onMigrationProgress: (host: HostName, progress: MigrationProgress) => void;
   readonly onConsole: (host: HostName, output: ConsoleOutput) => void;
+  /** `sinceMs`: since the one before, of the same process. */
+  readonly onHeartbeat: (host: HostName, sinceMs: number) => void;
 }
 
 /** A status of 4,096 VMs fits. */
@@ -159,8 +161,10 @@ export class AgentSessions {
     const { name, bootId } = link.peer;
     const atMs = nowMs();
     const lease = world.hosts.get(name)?.lease;
+    const beforeMs = lease?.heardAtMs ?? null;
     const granted =
       lease?.hear({ bootId, sequence, echo }, this.#openedAtMs.get(link) ?? atMs, atMs) ?? false;
+    if (beforeMs !== null) this.#options.onHeartbeat(name, atMs - beforeMs);
     return { sequence, granted, ttlMs: granted ? world.timing.hostLeaseTtlMs : 0 };
   }
 

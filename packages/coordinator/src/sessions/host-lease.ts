@@ -20,6 +20,7 @@ export class HostLease {
   #bootId: BootId | null = null;
   /** Last grant, or the registration; a restarted coordinator counts from its own start. */
   grantedAtMs: number;
+  /** Last heartbeat of the process that is registered. */
   heardAtMs: number | null = null;
 
   constructor(timing: Pick<Timing, 'echoAgeMsMax'>, nowMs: number) {
@@ -29,7 +30,10 @@ export class HostLease {
 
   /** A process registered: its predecessor's heartbeats count no more. */
   begin(bootId: BootId, nowMs: number): void {
-    if (this.#bootId !== bootId) this.#acknowledged.length = 0;
+    if (this.#bootId !== bootId) {
+      this.#acknowledged.length = 0;
+      this.heardAtMs = null;
+    }
     this.#bootId = bootId;
     this.grantedAtMs = nowMs;
   }

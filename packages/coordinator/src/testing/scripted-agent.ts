@@ -65,6 +65,7 @@ export class ScriptedAgent {
       addresses: { management: '127.0.0.1', migration: `127.0.2.${number}`, 'guest-a': `127.0.6.${number}` },
       peerPort: 9000 + number,
       vxlanPort: 4789,
+      metricsPort: 7130,
     };
     this.#main = this.#keep('agent', (link) => void this.#register(link));
     this.#heartbeats = this.#keep('agent-heartbeat', () => {});

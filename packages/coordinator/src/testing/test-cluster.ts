@@ -27,6 +27,7 @@ export const quickTiming: Timing = Timing.parse({
 
 export const clusterToken = new Uint8Array(32).fill(1);
 export const apiToken = new Uint8Array(32).fill(2);
+export const metricsToken = new Uint8Array(32).fill(3);
 export const image = 'f'.repeat(64);
 
 type Ports = Pick<RunningCoordinator, 'apiPort' | 'agentPort' | 'clientPort'>;
@@ -95,7 +96,14 @@ export class TestCluster {
       segments: [{ name: 'lan', vni: 77, network: 'guest-a' }],
     });
     const log = pino({ level: 'silent' });
-    this.#coordinator = await startCoordinator({ config, clusterToken, apiToken, log, timing: quickTiming });
+    this.#coordinator = await startCoordinator({
+      config,
+      clusterToken,
+      apiToken,
+      metricsToken,
+      log,
+      timing: quickTiming,
+    });
     const { apiPort, agentPort, clientPort } = this.#coordinator;
     this.#ports = { apiPort, agentPort, clientPort };
   }

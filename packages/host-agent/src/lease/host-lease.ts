@@ -10,6 +10,7 @@ import {
   type Timing,
 } from '@skein/shared';
 import { type Authentication, KeptLink } from '@skein/transport';
+import type { LeaseFigures } from './lease-figures.ts';
 
 export interface HostLeaseOptions {
   readonly host: HostName;
@@ -19,6 +20,7 @@ export interface HostLeaseOptions {
   readonly authentication: Authentication;
   readonly timing: Timing;
   readonly isMainAlive: () => boolean;
+  readonly figures: LeaseFigures;
   readonly onChange: (isHeld: boolean) => void;
 }
 
@@ -69,17 +71,20 @@ export class HostLease {
     this.#tellIfChanged();
     const { link } = this.#link;
     if (link === null || !this.#options.isMainAlive()) return;
-    const { host, bootId, timing } = this.#options;
+    const { host, bootId, timing, figures } = this.#options;
     const sequence = ++this.#sequence;
     const sentNs = process.hrtime.bigint();
     try {
       const body = { host, bootId, sequence, echo: this.#echo };
       const reply = await link.request('heartbeat', body, { deadlineMs: timing.hostLeaseTtlMs });
       this.#echo = Math.max(this.#echo, reply.sequence);
+      figures.add(reply.granted ? 'heartbeatsGranted' : 'heartbeatsWithheld');
       if (!reply.granted) return;
       const deadlineNs = grantDeadlineNs(sentNs, reply.ttlMs, timing);
       if (deadlineNs > this.#deadlineNs) this.#deadlineNs = deadlineNs;
+      figures.set('hostLeaseDeadlineNs', this.#deadlineNs);
     } catch {
+      figures.add('heartbeatsUnanswered');
       // The link tells of its own end; a heartbeat without answer is not repeated, the next one follows.
     }
     this.#tellIfChanged();

@@ -13,6 +13,8 @@ export interface LeaseWorkerData {
   readonly storage: { readonly address: string; readonly port: number };
   /** Counted up by the main thread: a zombie must not renew (safety: rule 5). */
   readonly liveness: SharedArrayBuffer;
+  /** `LeaseFigures`: counted by the worker, read by the main thread. */
+  readonly figures: SharedArrayBuffer;
 }
 
 export type LeaseCommand =

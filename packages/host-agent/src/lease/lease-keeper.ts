@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { type Epoch, fromProblem, OperationError, type VmId } from '@skein/shared';
 import type { VmControlBlock } from '../vm/control-block.ts';
 import type { LeaseCommand, LeaseEvent, LeaseWorkerData } from './lease-channel.ts';
+import { leaseFigures } from './lease-figures.ts';
 
 const livenessPeriodMs = 100;
 const answerDeadlineMs = 5000;
@@ -17,6 +18,8 @@ interface Waiting {
 }
 
 export class LeaseKeeper {
+  /** Counted by the worker. */
+  readonly figures = leaseFigures();
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #liveness = new Int32Array(new SharedArrayBuffer(4));
@@ -24,15 +27,24 @@ export class LeaseKeeper {
   readonly #hostLeaseWaiters = new Set<() => void>();
   #lastRequest = 0;
   #holdsHostLease = false;
+  #isStorageConnected = false;
   #onLost: ((vm: VmId, epoch: Epoch, reason: string) => void) | null = null;
   #onDied: ((error: Error) => void) | null = null;
 
-  constructor(data: Omit<LeaseWorkerData, 'liveness'>) {
-    const workerData: LeaseWorkerData = { ...data, liveness: this.#liveness.buffer };
+  constructor(data: Omit<LeaseWorkerData, 'liveness' | 'figures'>) {
+    const workerData: LeaseWorkerData = {
+      ...data,
+      liveness: this.#liveness.buffer,
+      figures: this.figures.buffer,
+    };
     this.#worker = new Worker(new URL('../../build/lease.worker.js', import.meta.url), { workerData });
     this.#worker.on('message', (event: LeaseEvent) => this.#hear(event));
     this.#worker.on('error', (error: Error) => this.#onDied?.(error));
     this.#livenessTimer = setInterval(() => Atomics.add(this.#liveness, 0, 1), livenessPeriodMs);
+  }
+
+  get isStorageConnected(): boolean {
+    return this.#isStorageConnected;
   }
 
   /** True as soon as the host lease is held, false if that takes longer than `waitMsMax`. */
@@ -135,6 +147,7 @@ export class LeaseKeeper {
         this.#hostLeaseWaiters.clear();
         break;
       case 'storage':
+        this.#isStorageConnected = event.isConnected;
         break;
     }
   }

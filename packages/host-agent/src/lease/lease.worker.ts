@@ -8,6 +8,7 @@ import { LeaseClient } from '@skein/storage';
 import type { Authentication } from '@skein/transport';
 import { HostLease } from './host-lease.ts';
 import type { LeaseCommand, LeaseEvent, LeaseWorkerData } from './lease-channel.ts';
+import { leaseFigures } from './lease-figures.ts';
 import { MainLiveness, SleepDetector } from './main-liveness.ts';
 import { VmLeases } from './vm-leases.ts';
 
@@ -18,6 +19,7 @@ const tell = (event: LeaseEvent): void => port.postMessage(event);
 const authentication: Authentication = { kind: 'token', token: data.token };
 const liveness = new MainLiveness(data.liveness);
 const sleep = new SleepDetector();
+const figures = leaseFigures(data.figures);
 
 const client = new LeaseClient({
   host: data.storage.address,
@@ -32,7 +34,13 @@ const client = new LeaseClient({
   },
   onDown: () => tell({ type: 'storage', isConnected: false }),
 });
-const leases = new VmLeases(client, timingDefaults, () => liveness.isAlive(), tell);
+const leases = new VmLeases({
+  client,
+  timing: timingDefaults,
+  isMainAlive: () => liveness.isAlive(),
+  tell,
+  figures,
+});
 const hostLease = new HostLease({
   host: data.host,
   bootId: data.bootId,
@@ -41,6 +49,7 @@ const hostLease = new HostLease({
   authentication,
   timing: timingDefaults,
   isMainAlive: () => liveness.isAlive(),
+  figures,
   onChange: (isHeld) => tell({ type: 'host-lease', isHeld }),
 });
 setInterval(() => {

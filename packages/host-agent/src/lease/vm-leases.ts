@@ -6,6 +6,7 @@ import { type Epoch, OperationError, type Timing, toProblem, type VmId } from '@
 import type { LeaseClient } from '@skein/storage';
 import { VmControlBlock } from '../vm/control-block.ts';
 import type { LeaseEvent, VmLeaseCommand } from './lease-channel.ts';
+import type { LeaseFigures } from './lease-figures.ts';
 
 interface Held {
   readonly vm: VmId;
@@ -17,23 +18,28 @@ interface Held {
 /** Refusals that say: another has it, or nobody has. Everything else may pass. */
 const lostCodes = new Set(['lease.stale-epoch', 'lease.not-owner', 'lease.not-found']);
 
+export interface VmLeasesOptions {
+  readonly client: LeaseClient;
+  readonly timing: Timing;
+  readonly isMainAlive: () => boolean;
+  readonly tell: (event: LeaseEvent) => void;
+  readonly figures: LeaseFigures;
+}
+
 export class VmLeases {
   readonly #client: LeaseClient;
+  readonly #figures: LeaseFigures;
   readonly #tell: (event: LeaseEvent) => void;
   readonly #isMainAlive: () => boolean;
   readonly #held = new Map<VmId, Held>();
   /** Grown when clocks stood still: answers to what was asked before are worth nothing. */
   #trust = 0;
 
-  constructor(
-    client: LeaseClient,
-    timing: Timing,
-    isMainAlive: () => boolean,
-    tell: (event: LeaseEvent) => void,
-  ) {
+  constructor({ client, timing, isMainAlive, tell, figures }: VmLeasesOptions) {
     this.#client = client;
     this.#isMainAlive = isMainAlive;
     this.#tell = tell;
+    this.#figures = figures;
     setInterval(() => this.renewAll(), timing.vmLeaseRenewMs);
   }
 
@@ -102,14 +108,18 @@ export class VmLeases {
     if (held.isRenewing) return;
     held.isRenewing = true;
     const { vm, epoch } = held;
+    const askedNs = process.hrtime.bigint();
     try {
       const trust = this.#trust;
       const { deadlineNs } = await this.#client.renew(vm, epoch);
+      this.#figures.add('renewalsGranted');
+      this.#figures.add('renewalWaitUs', Number((process.hrtime.bigint() - askedNs) / 1000n));
       if (trust !== this.#trust) return;
       // Dropped or replaced while the answer was on its way: this grant is no longer ours to use.
       if (this.#held.get(vm) === held && held.epoch === epoch) held.control.deadlineNs = deadlineNs;
     } catch (error) {
       const { code, message } = toProblem(error);
+      this.#figures.add(lostCodes.has(code) ? 'renewalsRefused' : 'renewalsUnanswered');
       if (lostCodes.has(code) && this.#held.get(vm) === held && held.epoch === epoch) {
         this.#tell({ type: 'lost', vm, epoch, reason: message });
       }

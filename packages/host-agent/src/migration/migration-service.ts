@@ -25,6 +25,7 @@ import {
   type TargetAssignment,
   type TransferEvent,
   type TransferInstruction,
+  transferTraffic,
   transferWorkerLimits,
 } from './transfer-channel.ts';
 
@@ -56,9 +57,12 @@ type Listening = { readonly address: string; readonly port: number };
 const listeningDeadlineMs = 5000;
 
 export class MigrationService {
+  /** Counted by the transfer workers. */
+  readonly traffic = transferTraffic();
   readonly #options: MigrationServiceOptions;
   readonly #running = new Map<OperationId, Running>();
   readonly #sources = new Map<OperationId, Promise<Listening>>();
+  #hashMismatches = 0;
   readonly #workers = new WarmWorkers('transfer.worker', 1, transferWorkerLimits);
 
   constructor(options: MigrationServiceOptions) {
@@ -85,6 +89,16 @@ export class MigrationService {
   cancel(operation: OperationId): void {
     const instruction: TransferInstruction = { type: 'cancel', reason: 'cancelled on request' };
     this.#running.get(operation)?.worker.postMessage(instruction);
+  }
+
+  /** Migrations that this host takes part in at present. */
+  running(side: 'source' | 'target'): number {
+    return [...this.#running.values()].filter((running) => running.side === side).length;
+  }
+
+  /** Committed migrations whose two ends were not the same state. */
+  get hashMismatches(): number {
+    return this.#hashMismatches;
   }
 
   async close(): Promise<void> {
@@ -155,6 +169,7 @@ export class MigrationService {
       migrationAddress,
       storageAddress,
       storage,
+      traffic: this.traffic.buffer,
     };
     const assignment = { ...common, role: side, command } as SourceAssignment | TargetAssignment;
     worker.postMessage(assignment, [vmPort]);
@@ -194,12 +209,14 @@ export class MigrationService {
     this.#sources.delete(operation);
     vm.isMigrating = false;
     vm.onLeaseLost = null;
-    if (isMismatch(record))
+    if (isMismatch(record)) {
+      this.#hashMismatches += 1;
       this.#options.log.fatal({ operation, record }, 'ALARM: the source re-hashed to another state');
+    }
     if (side === 'source' && isCommitted) vm.stop('migrated away');
     if (side === 'target' && !isCommitted) vm.stop(`migration aborted: ${record.reason ?? 'no reason'}`);
     if (side === 'source' && !isCommitted && (mustStop || vm.lostLeaseReason !== null)) {
-      vm.stop(`fenced: ${vm.lostLeaseReason ?? record.reason ?? 'the lease is another’s'}`);
+      this.#options.hypervisor.fence(vm, vm.lostLeaseReason ?? record.reason ?? 'the lease is another’s');
     }
     this.#options.log.info(
       { operation, side, outcome: record.outcome, reason: record.reason },

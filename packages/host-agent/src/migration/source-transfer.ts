@@ -31,7 +31,13 @@ import { MigrationLog } from './migration-log.ts';
 import { addPages, countPages } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
-import type { SourceAssignment, TransferEvent, TransferInstruction } from './transfer-channel.ts';
+import {
+  type SourceAssignment,
+  type TransferEvent,
+  type TransferInstruction,
+  type TransferTraffic,
+  transferTraffic,
+} from './transfer-channel.ts';
 import { openTransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
@@ -61,6 +67,7 @@ export class SourceTransfer {
   #listener: Listener<typeof migrationProtocol> | null = null;
   #link: Link<typeof migrationProtocol, 'listener'> | null = null;
   #sender: PageSender | null = null;
+  readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
   #mustStop = false;
@@ -75,6 +82,7 @@ export class SourceTransfer {
     this.#log = new MigrationLog(assignment.command, assignment.host);
     this.#authentication = { kind: 'token', token: assignment.token };
     this.#leases = openTransferLeases(assignment);
+    this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
   }
 
@@ -189,7 +197,12 @@ export class SourceTransfer {
             return { record: await this.#closedRecord.promise };
           },
         },
-        notices: { 'pages.applied': ({ bytes }) => this.#sender?.acknowledged(bytes) },
+        notices: {
+          'pages.applied': ({ bytes }) => {
+            this.#sender?.acknowledged(bytes);
+            this.#traffic.add('sentBytes', bytes);
+          },
+        },
       },
     });
   }

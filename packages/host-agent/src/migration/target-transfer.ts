@@ -30,7 +30,13 @@ import { VmControlBlock } from '../vm/control-block.ts';
 import { Deadlines } from './deadlines.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
-import type { TargetAssignment, TransferEvent, TransferInstruction } from './transfer-channel.ts';
+import {
+  type TargetAssignment,
+  type TransferEvent,
+  type TransferInstruction,
+  type TransferTraffic,
+  transferTraffic,
+} from './transfer-channel.ts';
 import { openTransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
@@ -58,6 +64,7 @@ export class TargetTransfer {
   #stateHash = 0n;
   #readyAtNs = 0n;
   #grantedAtNs = 0n;
+  readonly #traffic: TransferTraffic;
 
   constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
     this.#assignment = assignment;
@@ -65,6 +72,7 @@ export class TargetTransfer {
     const memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
     this.#vm = new VmLink(assignment.vmPort, memory);
     this.#receiver = new PageReceiver(assignment.core, memory);
+    this.#traffic = transferTraffic(assignment.traffic);
     this.#authentication = { kind: 'token', token: assignment.token };
     this.#leases = openTransferLeases(assignment);
   }
@@ -179,6 +187,7 @@ export class TargetTransfer {
       this.#link?.close(applied.reason);
       return;
     }
+    this.#traffic.add('receivedBytes', frame.length);
     // Also when nothing more is on its way: the source waits for the end of a round.
     const bytes = applied.acknowledgeBytes;
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });

@@ -1,14 +1,15 @@
 /** What is said between the agent's main thread and a transfer worker. One worker serves one migration. */
 import type { MessagePort } from 'node:worker_threads';
 import type { CoreModules } from '@skein/machine';
-import type {
-  Epoch,
-  GuestHistory,
-  HostName,
-  MigrationProgress,
-  MigrationRecord,
-  MigrationSourceCommand,
-  MigrationTargetCommand,
+import {
+  CounterBlock,
+  type Epoch,
+  type GuestHistory,
+  type HostName,
+  type MigrationProgress,
+  type MigrationRecord,
+  type MigrationSourceCommand,
+  type MigrationTargetCommand,
 } from '@skein/shared';
 
 /**
@@ -32,6 +33,18 @@ interface TransferAssignment {
   readonly migrationAddress: string;
   readonly storageAddress: string;
   readonly storage: { readonly address: string; readonly port: number };
+  /** `TransferTraffic`, counted by all transfers of this host. */
+  readonly traffic: SharedArrayBuffer;
+}
+
+const trafficNames = ['sentBytes', 'receivedBytes'] as const;
+
+/** Bytes of pages: sent ones as the other side acknowledges them. */
+export type TransferTraffic = CounterBlock<(typeof trafficNames)[number]>;
+
+/** `buffer`: of the thread that made it. */
+export function transferTraffic(buffer?: SharedArrayBuffer): TransferTraffic {
+  return new CounterBlock(trafficNames, buffer);
 }
 
 export interface SourceAssignment extends TransferAssignment {

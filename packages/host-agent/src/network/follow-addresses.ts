@@ -1,4 +1,6 @@
 /** What a host does when one of its networks is disconnected, or is at another address than before. */
+
+import type { MetricsEndpoint } from '@skein/metrics';
 import type { HostAddresses } from '@skein/shared';
 import type { Logger } from 'pino';
 import type { AddressChange } from '../core/address-changes.ts';
@@ -11,6 +13,7 @@ export interface NetworkParts {
   readonly network: SwitchHandle;
   readonly peers: PeerLinks | null;
   readonly leases: LeaseKeeper;
+  readonly metrics: MetricsEndpoint | null;
   readonly log: Logger;
   /** Tells the coordinator, now or as soon as it can be reached. */
   readonly onAddresses: (addresses: HostAddresses) => void;
@@ -29,6 +32,11 @@ function follow({ network, from, to }: AddressChange, parts: NetworkParts): void
   else parts.log.info({ network, from, to }, 'link up');
   switch (network) {
     case 'management':
+      if (to !== null) parts.leases.redial(network);
+      parts.metrics
+        ?.move()
+        .catch((error: unknown) => parts.log.warn({ err: error }, 'metrics cannot be read'));
+      break;
     case 'storage-a':
       if (to !== null) parts.leases.redial(network);
       break;

@@ -40,6 +40,7 @@ export class PeerLinks {
     HostName,
     { readonly peer: PeerHost; readonly link: KeptLink<typeof agentAgentProtocol> }
   >();
+  #peers: readonly HostName[] = [];
   #listener: Listener<typeof agentAgentProtocol> | null = null;
 
   private constructor(options: PeerLinksOptions) {
@@ -84,6 +85,7 @@ export class PeerLinks {
 
   /** The peers of the coordinator's view: dials those that are ours to dial, forgets those that are gone. */
   setPeers(peers: readonly PeerHost[]): void {
+    this.#peers = peers.map(({ host }) => host).filter((host) => host !== this.#options.own.name);
     const wanted = new Map(
       peers.filter(({ host }) => this.#options.own.name < host).map((peer) => [peer.host, peer]),
     );
@@ -95,6 +97,11 @@ export class PeerLinks {
       this.#kept.delete(host);
     }
     for (const peer of wanted.values()) if (!this.#kept.has(peer.host)) this.#keep(peer);
+  }
+
+  /** Of each host that the coordinator's view names: is there a link to it? */
+  status(): readonly { readonly host: HostName; readonly isUp: boolean }[] {
+    return this.#peers.map((host) => ({ host, isUp: this.#links.has(host) }));
   }
 
   announce(owners: readonly MacOwner[]): void {

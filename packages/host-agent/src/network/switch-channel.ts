@@ -11,6 +11,9 @@ export interface SwitchWorkerData {
   readonly vxlanPort: number;
   /** Rung by VM workers and by the main thread. */
   readonly doorbell: SharedArrayBuffer;
+  /** Counters that the main thread reads: the uplink's frames and its tunnel's packets. */
+  readonly uplinkTraffic: SharedArrayBuffer;
+  readonly tunnelCounters: SharedArrayBuffer;
 }
 
 /** A vNIC to be plugged in: rings as seen from the guest. */
@@ -23,6 +26,8 @@ export interface PlugNic {
   readonly control: SharedArrayBuffer;
   readonly transmitRing: FrameRingHandle;
   readonly receiveRing: FrameRingHandle;
+  /** Counts its frames where the main thread reads them. */
+  readonly traffic: SharedArrayBuffer;
 }
 
 export type SwitchCommand =

@@ -3,8 +3,8 @@
  * that starts or arrives here is claimed at once, here and at the peers, so that no switch waits for the coordinator.
  */
 import { Worker } from 'node:worker_threads';
-import { Doorbell } from '@skein/network';
-import { type ClusterView, type HostName, type MacOwner, OperationError } from '@skein/shared';
+import { Doorbell, Traffic, tunnelCounterNames } from '@skein/network';
+import { type ClusterView, CounterBlock, type HostName, type MacOwner, OperationError } from '@skein/shared';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import type { SwitchCommand, SwitchEvent, SwitchWorkerData } from './switch-channel.ts';
 
@@ -25,6 +25,11 @@ const startDeadlineMs = 10_000;
 
 export class SwitchHandle {
   readonly doorbell = Doorbell.create();
+  /** Counted by the switch worker. */
+  readonly uplinkTraffic = new Traffic();
+  readonly tunnelCounters = new CounterBlock(tunnelCounterNames);
+  /** Claims of other hosts to an address at its owner's epoch. */
+  conflicts = 0;
   readonly #options: SwitchHandleOptions;
   readonly #worker: Worker;
   /** UDP port of the tunnel, null without one. */
@@ -38,6 +43,8 @@ export class SwitchHandle {
       guestAddress: options.guestAddress,
       vxlanPort: options.vxlanPort,
       doorbell: this.doorbell.buffer,
+      uplinkTraffic: this.uplinkTraffic.buffer,
+      tunnelCounters: this.tunnelCounters.buffer,
     };
     this.#worker = new Worker(new URL('../../build/switch.worker.js', import.meta.url), { workerData });
     this.#worker.on('error', options.onDied);
@@ -67,7 +74,7 @@ export class SwitchHandle {
       nics: vm.machine.nics.flatMap((nic, index) => {
         const rings = nics[index];
         if (rings === undefined) return [];
-        const { transmitRing, receiveRing } = rings;
+        const { transmitRing, receiveRing, traffic } = rings;
         const { mac, segment } = nic;
         return [
           {
@@ -79,6 +86,7 @@ export class SwitchHandle {
             control: vm.control.buffer,
             transmitRing,
             receiveRing,
+            traffic,
           },
         ];
       }),
@@ -126,6 +134,7 @@ export class SwitchHandle {
         } else if (event.type === 'uplink-down') {
           this.#options.onUplinkDown(event.message);
         } else {
+          this.conflicts += 1;
           this.#options.onConflict(event.owner);
         }
       });

@@ -7,6 +7,7 @@ import {
   FrameRing,
   type PortId,
   securityPolicyDefault,
+  Traffic,
   type VirtualSwitch,
 } from '@skein/network';
 import type { ClusterView, MacOwner, Segment, VmId } from '@skein/shared';
@@ -100,6 +101,7 @@ export class SwitchLoop {
       epoch: nic.epoch,
       deliver: (frame) => receive.push(frame),
       mayOutput: () => control.isAllowed(process.hrtime.bigint()),
+      traffic: new Traffic(nic.traffic),
     });
     this.#plugged.push({ nic, port, transmit: FrameRing.attach(nic.transmitRing) });
   }

@@ -1,7 +1,7 @@
 /** Entry of the switch worker: opens the uplink on the guest network, if this host has one, and runs the switch. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Doorbell, MovingUplink, VirtualSwitch } from '@skein/network';
-import { invariant, OperationError } from '@skein/shared';
+import { Doorbell, MovingUplink, Traffic, tunnelCounterNames, VirtualSwitch } from '@skein/network';
+import { CounterBlock, invariant, OperationError } from '@skein/shared';
 import type { SwitchCommand, SwitchEvent, SwitchWorkerData } from './switch-channel.ts';
 import { SwitchLoop } from './switch-loop.ts';
 
@@ -11,11 +11,13 @@ const data = workerData as SwitchWorkerData;
 const tell = (event: SwitchEvent): void => port.postMessage(event);
 
 try {
-  const uplink = data.hasUplink ? new MovingUplink(data.vxlanPort) : null;
+  const tunnelCounters = new CounterBlock(tunnelCounterNames, data.tunnelCounters);
+  const uplink = data.hasUplink ? new MovingUplink(data.vxlanPort, tunnelCounters) : null;
   await uplink?.moveTo(data.guestAddress);
   const virtualSwitch = new VirtualSwitch({
     host: data.host,
     nowMs: () => Number(process.hrtime.bigint() / 1_000_000n),
+    uplinkTraffic: new Traffic(data.uplinkTraffic),
     ...(uplink === null ? {} : { uplink }),
   });
   const loop = new SwitchLoop(virtualSwitch, Doorbell.attach(data.doorbell), tell);

@@ -18,6 +18,8 @@ export interface HostedVmOptions {
   readonly state: 'starting' | 'incoming';
   readonly console: GuestConsole;
   readonly onChange: (vm: HostedVm) => void;
+  /** It stands still, for its lease could not be renewed in time. */
+  readonly onFrozen: (vm: HostedVm) => void;
   readonly onConsole: (vm: HostedVm, position: number, bytes: Uint8Array) => void;
   readonly onEnded: (vm: HostedVm) => void;
 }
@@ -41,6 +43,8 @@ export class HostedVm {
   onLeaseLost: ((reason: string) => void) | null = null;
   firstStepMs: number | null = null;
   readyMs: number | null = null;
+  /** What the divider last took it to want. */
+  demandMhz = 0;
   readonly #awaited = new Map<VmRunState, () => void>();
   #state: VmRunState;
   #reason: string | null = null;
@@ -98,6 +102,7 @@ export class HostedVm {
       case 'frozen':
         if (this.#state === 'running' || this.#state === 'starting') {
           this.move('frozen', 'its lease could not be renewed in time');
+          this.#options.onFrozen(this);
         }
         break;
       case 'thawed':

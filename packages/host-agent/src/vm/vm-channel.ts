@@ -24,6 +24,8 @@ export interface VmNic {
   readonly transmitRing: FrameRingHandle;
   /** Frames from the switch: its doorbell is the machine's attention word. */
   readonly receiveRing: FrameRingHandle;
+  /** What the switch counts at this vNIC's port. */
+  readonly traffic: SharedArrayBuffer;
 }
 
 export type VmOrigin =

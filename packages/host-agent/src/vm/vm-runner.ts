@@ -4,7 +4,7 @@
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type CoreModules, createMachineMemory, type MachineInput, MachineMemory } from '@skein/machine';
-import { Doorbell, FrameRing } from '@skein/network';
+import { Doorbell, FrameRing, Traffic } from '@skein/network';
 import type { MachineSpec } from '@skein/shared';
 import type { VmControlBlock } from './control-block.ts';
 import type { VmAssignment, VmCommand, VmEvent, VmNic, VmOrigin } from './vm-channel.ts';
@@ -40,6 +40,7 @@ export class VmRunner {
       mac,
       transmitRing: FrameRing.create({ capacityBytes: ringBytes, doorbell: options.switchDoorbell }).handle,
       receiveRing: FrameRing.create({ capacityBytes: ringBytes, doorbell: wakeVm }).handle,
+      traffic: new Traffic().buffer,
     }));
     const channel = new MessageChannel();
     this.#port = channel.port1;

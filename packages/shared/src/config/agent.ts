@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { HostName } from '../ids.ts';
 import { ListenPort, TcpPort } from '../model/network.ts';
+import { MetricsConfig } from './metrics.ts';
 import { OwnAddresses, PeerAddress } from './own-address.ts';
 
 export const vxlanPortDefault = 4789; // RFC 7348, VXLAN Frame Format
@@ -26,6 +27,7 @@ export const AgentConfig = z.strictObject({
       .min(64)
       .max(1 << 20),
   }),
+  metrics: MetricsConfig.optional(),
   /** Guest images by content digest: `<digest>/manifest.json`. */
   imageDirectory: z.string().min(1),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),

@@ -12,6 +12,8 @@ export const CoordinatorConfig = z.strictObject({
   clusterTokenFile: z.string().min(1),
   /** People's programs prove this one. */
   apiTokenFile: z.string().min(1),
+  /** Made at the first start; whoever shows it may read `/metrics` and the list of its targets, nothing else. */
+  metricsTokenFile: z.string().min(1).optional(),
   managementAddress: OwnAddress,
   apiPort: ListenPort.default(0),
   /** Names under which the API is served beside addresses and localhost; others are refused (DNS rebinding). */

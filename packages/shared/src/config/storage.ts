@@ -1,17 +1,26 @@
 /** Configuration of the storage service: one JSON file. */
 import { z } from 'zod';
 import { ListenPort } from '../model/network.ts';
+import { MetricsConfig } from './metrics.ts';
 import { OwnAddress } from './own-address.ts';
 import { Timing } from './timing.ts';
 
-export const StorageConfig = z.strictObject({
-  /** Holds the lease log; made if absent. */
-  stateDirectory: z.string().min(1),
-  clusterTokenFile: z.string().min(1),
-  /** This service's address on storage-a. */
-  address: OwnAddress,
-  port: ListenPort.default(0),
-  timing: Timing.prefault({}),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-});
+export const StorageConfig = z
+  .strictObject({
+    /** Holds the lease log; made if absent. */
+    stateDirectory: z.string().min(1),
+    clusterTokenFile: z.string().min(1),
+    /** This service's address on storage-a. */
+    address: OwnAddress,
+    port: ListenPort.default(0),
+    /** Its metrics are read there; leases are served on the storage network alone. */
+    managementAddress: OwnAddress.optional(),
+    metrics: MetricsConfig.optional(),
+    timing: Timing.prefault({}),
+    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  })
+  .refine(({ metrics, managementAddress }) => metrics === undefined || managementAddress !== undefined, {
+    path: ['managementAddress'],
+    message: 'metrics are served on the management address: it is required with them',
+  });
 export type StorageConfig = z.infer<typeof StorageConfig>;

@@ -28,6 +28,8 @@ export const HostIdentity = z.strictObject({
   peerPort: TcpPort.nullable(),
   /** UDP port of its VXLAN tunnel on its guest-a address. */
   vxlanPort: TcpPort.nullable(),
+  /** Where its metrics are read, on its management address. */
+  metricsPort: TcpPort.nullable().default(null),
 });
 export type HostIdentity = z.infer<typeof HostIdentity>;
 

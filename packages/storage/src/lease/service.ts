@@ -38,6 +38,9 @@ export interface LeaseServiceOptions {
   /** A link ended other than by being closed. */
   readonly onLinkEnded?: (reason: CloseReason, peer: Identity) => void;
   readonly onDecision?: (request: LeaseRequest, outcome: string) => void;
+  /** Each request as it was decided, also a renewal, which changes no owner. */
+  readonly onDecided?: (type: LeaseRequest['type'], outcome: string) => void;
+  readonly onSynced?: (durationMs: number) => void;
 }
 
 /** Who may have links: agents (for their own host) and the coordinator (to read, and to fence the dead). */
@@ -73,7 +76,12 @@ export class LeaseService {
       if (service !== null) void service.#listener?.close();
       options.onFatal(error);
     };
-    const store = await LeaseStore.open({ directory: options.stateDirectory, onFatal });
+    const { stateDirectory: directory, onSynced } = options;
+    const store = await LeaseStore.open({
+      directory,
+      onFatal,
+      ...(onSynced === undefined ? {} : { onSynced }),
+    });
     try {
       service = new LeaseService(options, store);
       service.#listener = await service.#listen();
@@ -90,6 +98,22 @@ export class LeaseService {
 
   get port(): number {
     return this.#listener?.port ?? 0;
+  }
+
+  /** Roles of the peers that have a link at present. */
+  get linkRoles(): readonly string[] {
+    return [...(this.#listener?.links ?? [])].map(({ peer }) => peer.role);
+  }
+
+  /** Leases by what they are at present. */
+  counts(): { held: number; expired: number; free: number } {
+    const nowNs = this.#options.nowNs();
+    const counts = { held: 0, expired: 0, free: 0 };
+    for (const { owner, untilNs } of this.#leases.values()) {
+      if (owner === null) counts.free += 1;
+      else counts[untilNs > nowNs ? 'held' : 'expired'] += 1;
+    }
+    return counts;
   }
 
   async close(): Promise<void> {
@@ -163,7 +187,7 @@ export class LeaseService {
   }
 
   async #decide(request: LeaseRequest): Promise<LeaseGrant> {
-    const { nowNs, timing, onDecision } = this.#options;
+    const { nowNs, timing, onDecision, onDecided } = this.#options;
     const ttlMs = timing.vmLeaseTtlMs;
     const before = this.#leases.get(request.vm);
     if (before === undefined && this.#leases.size >= leasesMax) {
@@ -173,6 +197,7 @@ export class LeaseService {
     const { coordinatorEpoch } = this.#store.book;
     const decision = decideLease(before, request, { nowNs: nowNs(), ttlMs, coordinatorEpoch });
     if (decision.kind === 'refused') {
+      onDecided?.(request.type, decision.code);
       onDecision?.(request, decision.code);
       throw new OperationError({ code: decision.code, message: decision.reason });
     }
@@ -183,6 +208,7 @@ export class LeaseService {
       onDecision?.(request, 'granted');
     }
     this.#leases.set(request.vm, lease);
+    onDecided?.(request.type, 'granted');
     return { epoch: lease.epoch, ttlMs };
   }
 

@@ -28,6 +28,8 @@ export interface LeaseStoreOptions {
    */
   readonly onFatal: (error: OperationError) => void;
   readonly compactAfterLines?: number;
+  /** A change reached the disk; how long the system's fdatasync took. */
+  readonly onSynced?: (durationMs: number) => void;
 }
 
 interface Waiting {
@@ -131,9 +133,11 @@ export class LeaseStore {
       throw failed(`${this.#path} cannot grow: nothing was changed. Make room on its disk`, cause);
     }
     // After a failed sync nobody knows what the disk holds, and a second one may succeed without having written.
+    const startedAt = performance.now();
     await this.#log.file.datasync().catch((cause: unknown) => {
       throw this.#endWith(cause);
     });
+    this.#options.onSynced?.(performance.now() - startedAt);
     this.#log.bytes += bytes.length;
     this.#log.lines += records.length;
   }
