@@ -13,6 +13,8 @@ interface BenchOptions {
 export type Bench = (options: BenchOptions) => Promise<Readonly<Record<string, unknown>>>;
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  failover: async () => (await import('./failover.ts')).benchFailover,
+  link: async () => (await import('./link.ts')).benchLink,
   machine: async () => (await import('./machine.ts')).benchMachine,
   transfer: async () => (await import('./transfer.ts')).benchTransfer,
 };

@@ -3,14 +3,16 @@
  * the target dials. Omitted: what comes before and after the pages of one round.
  */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { PageReceiver, PageSender } from '@skein/host-agent';
 import { createMachineMemory, MachineMemory } from '@skein/machine';
 import { migrationProtocol, OperationError } from '@skein/shared';
-import { dial, type Link, type Listener, listen } from '@skein/transport';
+import { type Authentication, dial, type Link, type Listener, listen } from '@skein/transport';
 import { cpuSecondsSince, loopback, type SentReply, type TransferAssignment } from './transfer-channel.ts';
 
 const own = (name: string) => ({ role: 'transfer', name, bootId: randomBytes(16).toString('hex') });
-const authentication = { kind: 'none' } as const;
+const authenticationOf = ({ kind, role, credentialsFolder }: TransferAssignment): Authentication =>
+  kind === 'pages' ? { kind: 'certificate', directory: join(credentialsFolder, role) } : { kind: 'none' };
 const helloDeadlineMs = 3000;
 
 /** What a migration asks and a single round does not. */
@@ -33,7 +35,8 @@ export class PageSource {
     this.#connected = connected;
   }
 
-  static async listen({ core, memory, memoryMib }: TransferAssignment): Promise<PageSource> {
+  static async listen(assignment: TransferAssignment): Promise<PageSource> {
+    const { core, memory, memoryMib } = assignment;
     if (memory === null) throw new Error('a source has RAM');
     const view = new MachineMemory(core, memory, memoryMib);
     const connected = Promise.withResolvers<{
@@ -46,7 +49,7 @@ export class PageSource {
       port: 0,
       protocol: migrationProtocol,
       own: own('source'),
-      authentication,
+      authentication: authenticationOf(assignment),
       handlers: {
         requests: {
           'migration.hello': notHere,
@@ -119,7 +122,8 @@ export class PageTarget {
     };
   }
 
-  static async dial({ core, memoryMib, port }: TransferAssignment): Promise<PageTarget> {
+  static async dial(assignment: TransferAssignment): Promise<PageTarget> {
+    const { core, memoryMib, port } = assignment;
     const memory = createMachineMemory(core, memoryMib);
     const receiver = new PageReceiver(core, new MachineMemory(core, memory, memoryMib));
     const link = await dial({
@@ -127,7 +131,7 @@ export class PageTarget {
       port,
       protocol: migrationProtocol,
       own: own('target'),
-      authentication,
+      authentication: authenticationOf(assignment),
       bulkBuffer: receiver.socketBuffer,
       handlers: {
         requests: { 'migration.final': notHere },

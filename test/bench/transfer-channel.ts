@@ -1,8 +1,11 @@
 /** What the transfer bench, its two peer processes and their worker threads say to each other. */
 import type { CoreModules } from '@skein/machine';
 
-/** pages: as a migration moves them. raw-tcp: the same number of bytes in 64 KiB writes, thrown away on arrival. */
-export type TransferKind = 'pages' | 'raw-tcp';
+/**
+ * pages: as a migration moves them. pages-plain: the same in a cluster without certificates and encryption. raw-tcp: the
+ * same number of bytes in 64 KiB writes, thrown away on arrival.
+ */
+export type TransferKind = 'pages' | 'pages-plain' | 'raw-tcp';
 export type PeerRole = 'source' | 'target';
 
 export type PeerCommand =
@@ -53,6 +56,8 @@ export interface TransferAssignment {
   readonly memoryMib: number;
   /** The source's RAM; a target has a fresh one. */
   readonly memory: WebAssembly.Memory | null;
+  /** Holds the credentials of either role, in a folder of its name. */
+  readonly credentialsFolder: string;
   /** Where the source listens; 0 for the source itself. */
   readonly port: number;
 }

@@ -11,7 +11,7 @@ import type { PeerCommand, PeerReply, TransferAssignment, WorkerReply } from './
 
 const fillBytes = 1 << 20;
 /** The worker's bundle. */
-const [workerUrl = ''] = process.argv.slice(2);
+const [workerUrl = '', credentialsFolder = ''] = process.argv.slice(2);
 
 class Peer {
   readonly #core: CoreModules;
@@ -58,11 +58,19 @@ class Peer {
     return reply as PeerReply;
   }
 
-  #start(assignment: Omit<TransferAssignment, 'core'>): Promise<PeerReply> {
+  #start(assignment: Omit<TransferAssignment, 'core' | 'credentialsFolder'>): Promise<PeerReply> {
     const { role, kind, memory, memoryMib, port } = assignment;
     this.#worker = new Worker(new URL(workerUrl), {
       resourceLimits: transferWorkerLimits,
-      workerData: { role, kind, memory, memoryMib, port, core: this.#core } satisfies TransferAssignment,
+      workerData: {
+        role,
+        kind,
+        memory,
+        memoryMib,
+        port,
+        credentialsFolder,
+        core: this.#core,
+      } satisfies TransferAssignment,
     });
     return this.#answer(this.#worker) as Promise<PeerReply>;
   }

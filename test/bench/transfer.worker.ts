@@ -8,7 +8,7 @@ if (parentPort === null) throw new Error('transfer.worker runs as a worker threa
 const port = parentPort;
 const tell = (reply: WorkerReply): void => port.postMessage(reply);
 const assignment = workerData as TransferAssignment;
-const isPages = assignment.kind === 'pages';
+const isPages = assignment.kind !== 'raw-tcp';
 
 if (assignment.role === 'source') {
   const source = await (isPages ? PageSource : RawSource).listen(assignment);

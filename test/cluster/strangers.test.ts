@@ -1,8 +1,10 @@
 /** What strangers on its networks can do to a cluster: nothing. Every listener, found through the kernel, is tried. */
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   agentAgentProtocol,
   agentCoordinatorProtocol,
@@ -11,10 +13,13 @@ import {
   storageProtocol,
 } from '@skein/shared';
 import { dial } from '@skein/transport';
+import { CertificateAuthority } from '@skein/transport/authority';
+import { joinWithToken, parseJoinToken, writeCredentials } from '@skein/transport/certificates';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, Console } from '../support/cluster.ts';
 import { type ListeningSocket, listeningSockets } from '../support/listeners.ts';
 
+const folder = mkdtempSync(join(tmpdir(), 'skein-strangers-'));
 let cluster: Cluster;
 let web1: Console;
 let tcp: ListeningSocket[];
@@ -27,7 +32,10 @@ beforeAll(async () => {
   tcp = all.filter(({ protocol }) => protocol === 'tcp');
   udp = all.filter(({ protocol }) => protocol === 'udp');
 });
-afterAll(() => cluster.close());
+afterAll(async () => {
+  await cluster.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const silenceMsMax = 10_000;
 
@@ -55,8 +63,8 @@ const protocols: readonly ProtocolDefinition[] = [
 describe('strangers', () => {
   it('find listeners on loopback networks only, one UDP port a host', () => {
     for (const { address } of [...tcp, ...udp]) expect(address).toMatch(/^127\./);
-    // The coordinator's three, the storage service's for leases and metrics, an agent's for its peers and metrics.
-    expect(tcp).toHaveLength(3 + 2 + 2 * 2);
+    // The coordinator's four, the storage service's for leases and metrics, an agent's for its peers and metrics.
+    expect(tcp).toHaveLength(4 + 2 + 2 * 2);
     expect(udp).toHaveLength(2);
   });
 
@@ -95,6 +103,69 @@ describe('strangers', () => {
       }
     }
     await web1.expectAlive();
+  });
+
+  it('with certificates of a cluster of their own are refused by every listener and every protocol', async () => {
+    const elsewhere = await CertificateAuthority.open(join(folder, 'authority'), 'elsewhere', Date.now());
+    const validity = { nowMs: Date.now(), lifeMs: 3_600_000 };
+    for (const { kind, name, roles } of [
+      { kind: 'agent', name: 'h1', roles: ['agent', 'agent-heartbeat', 'transfer'] },
+      { kind: 'coordinator', name: 'coordinator', roles: ['coordinator'] },
+      { kind: 'storage', name: 'storage', roles: ['storage'] },
+    ] as const) {
+      const directory = join(folder, kind);
+      await writeCredentials(directory, await elsewhere.ownCredentials({ kind, name }, validity));
+      for (const { address, port } of tcp) {
+        for (const protocol of protocols) {
+          for (const role of roles) {
+            const attempt = dial({
+              host: address,
+              port,
+              protocol,
+              own: { role, name, bootId: randomBytes(16).toString('hex') },
+              authentication: { kind: 'certificate', directory },
+              handlers: { requests: {}, notices: {} } as never,
+            });
+            await expect(attempt, `${address}:${port} ${protocol.name} ${role}`).rejects.toThrow();
+          }
+        }
+      }
+    }
+    await web1.expectAlive();
+  });
+
+  it('find TLS wherever the cluster’s programs talk to each other', async () => {
+    const plain = await Promise.all(
+      tcp.map(async (listener) => {
+        const answer = await speak(listener, Buffer.from('GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n'));
+        return answer.toString('latin1').startsWith('HTTP/1.1') ? listener.port : null;
+      }),
+    );
+    // In the clear, and for people's programs: the API, consoles, and metrics.
+    expect(new Set(plain.filter((port) => port !== null))).toEqual(new Set([7100, 7102, 7130]));
+  });
+
+  it('do not join: tokens are checked, and no secret is in any log', async () => {
+    const { coordinator } = JSON.parse(readFileSync(cluster.process('h1').configFile, 'utf8')) as {
+      coordinator: { address: string; joinPort: number };
+    };
+    const at = { address: coordinator.address, port: coordinator.joinPort };
+    const text = readFileSync(join(cluster.folder, 'join-agent.token'), 'utf8').trim();
+    const token = parseJoinToken(text);
+    const guessed = { ...token, secret: randomBytes(32).toString('base64url') };
+    await expect(joinWithToken(at, guessed, { kind: 'agent', name: 'h9' })).rejects.toMatchObject({
+      code: 'join.refused',
+    });
+    // Even the right one does not push a host aside that lives.
+    await expect(joinWithToken(at, token, { kind: 'agent', name: 'h1' })).rejects.toMatchObject({
+      code: 'name.taken',
+    });
+    for (const { name } of cluster.processes) {
+      for (const secret of [token.secret, guessed.secret, 'PRIVATE KEY']) {
+        expect(cluster.log(name)).not.toContain(secret);
+      }
+    }
+    expect(cluster.log('coordinator')).toContain('"code":"join.refused"');
   });
 
   it('get no answer from the API without its token, nor with a wrong one', async () => {

@@ -92,7 +92,7 @@ describe('docker compose up', () => {
       await expect(docker('exec', containerOf(program), 'touch', '/x')).rejects.toThrow(/Read-only/);
     }
     await expect(
-      docker('exec', containerOf('h1'), 'sh', '-c', 'echo x > /var/lib/skein-join/cluster.token'),
+      docker('exec', containerOf('h1'), 'sh', '-c', 'echo x > /var/lib/skein-join/agent.token'),
     ).rejects.toThrow(/Read-only/);
   });
 

@@ -35,7 +35,6 @@ export class CoordinatorBed {
   readonly folder = mkdtempSync(join(tmpdir(), 'skein-coordinator-'));
   readonly network = `127.${20 + Math.floor(Math.random() * 200)}`;
   readonly apiToken = randomBytes(32).toString('hex');
-  readonly #clusterToken = randomBytes(32);
   readonly #agents: ScriptedAgent[] = [];
   readonly #clients: LeaseClient[] = [];
   #storage: Program | null = null;
@@ -45,7 +44,6 @@ export class CoordinatorBed {
 
   static async start(hosts: readonly string[] = []): Promise<CoordinatorBed> {
     const bed = new CoordinatorBed();
-    writeFileSync(bed.#file('cluster-token'), bed.#clusterToken.toString('hex'), { mode: 0o600 });
     writeFileSync(bed.#file('api-token'), bed.apiToken, { mode: 0o600 });
     await bed.startStorage();
     await bed.startCoordinator();
@@ -70,14 +68,14 @@ export class CoordinatorBed {
   }
 
   get authentication(): Authentication {
-    return { kind: 'token', token: new Uint8Array(this.#clusterToken) };
+    return { kind: 'none' };
   }
 
   get config(): Record<string, unknown> {
     return {
       cluster: 'test',
       stateDirectory: this.#file('coordinator'),
-      clusterTokenFile: this.#file('cluster-token'),
+      insecure: true,
       apiTokenFile: this.#file('api-token'),
       managementAddress: `${this.network}.1.1`,
       ...this.#ports,
@@ -106,7 +104,7 @@ export class CoordinatorBed {
   async startStorage(): Promise<void> {
     this.#storage = await startProgram('storage', 'storage', this.folder, {
       stateDirectory: this.#file('storage'),
-      clusterTokenFile: this.#file('cluster-token'),
+      insecure: true,
       address: `${this.network}.4.1`,
       port: this.#storagePort,
     });

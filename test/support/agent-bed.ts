@@ -3,7 +3,7 @@
  * happens between agents, at steps that a real coordinator would pass in no time.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultCacheFolder, ensureGuestImage, type GuestImage } from '@skein/guests';
@@ -52,8 +52,6 @@ export class AgentBed {
   readonly #identities = new Map<string, HostIdentity>();
   readonly #status = new Map<string, AgentStatus>();
   readonly #consoles = new Map<VmId, ConsoleText>();
-  readonly #tokenFile = join(this.folder, 'token');
-  readonly #token = randomBytes(32);
   readonly #vms: BedVm[] = [];
   #storage: Program | null = null;
   #storagePort = 0;
@@ -64,7 +62,6 @@ export class AgentBed {
 
   static async start(hosts: readonly string[]): Promise<AgentBed> {
     const bed = new AgentBed();
-    writeFileSync(bed.#tokenFile, bed.#token.toString('hex'), { mode: 0o600 });
     bed.#image = await ensureGuestImage({});
     await bed.startStorage();
     await bed.#listen();
@@ -81,7 +78,7 @@ export class AgentBed {
   async startStorage(): Promise<void> {
     this.#storage = await startProgram('storage', 'storage', this.folder, {
       stateDirectory: join(this.folder, 'storage'),
-      clusterTokenFile: this.#tokenFile,
+      insecure: true,
       address: `${this.#network}.4.2`,
       port: this.#storagePort,
     });
@@ -92,7 +89,7 @@ export class AgentBed {
     const { program, ready } = spawnProgram(host, 'host-agent', this.folder, {
       host,
       stateDirectory: join(this.folder, host),
-      clusterTokenFile: this.#tokenFile,
+      insecure: true,
       coordinator: { address: `${this.#network}.1.1`, port: this.#listener?.port },
       storage: { address: `${this.#network}.4.2`, port: this.#storagePort },
       addresses: {
@@ -236,7 +233,7 @@ export class AgentBed {
       port: 0,
       protocol: agentCoordinatorProtocol,
       own: { role: 'coordinator', name: 'coordinator', bootId: randomBytes(16).toString('hex') },
-      authentication: { kind: 'token', token: new Uint8Array(this.#token) },
+      authentication: { kind: 'none' },
       maxPayloadBytes: 8 << 20,
       handlers: {
         requests: {

@@ -1,1 +1,6 @@
-export {};
+/** What programs of ours that act on a cluster share with `skein`: finding it, its API, its guests' consoles. */
+export { type ClusterAccess, findCluster } from './client/access.ts';
+export { ApiClient } from './client/api-client.ts';
+export { awaitOperation } from './client/follow-operation.ts';
+export { GuestConsole } from './demo/guest-console.ts';
+export { longestGapMs, parseEchoReply } from './demo/readings.ts';

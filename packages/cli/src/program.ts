@@ -12,6 +12,7 @@ import { addLinkCommand } from './command/link.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
 import { finishedWith } from './command/outcome.ts';
 import { addSharedOptions } from './command/shared-options.ts';
+import { addTokenCommand } from './command/token.ts';
 import { addUpCommand } from './command/up.ts';
 import { addVmCommand } from './command/vm.ts';
 import { failureOf, problemDetails } from './failure.ts';
@@ -47,6 +48,7 @@ function createProgram(): Command {
     addEventsCommand,
     addFaultCommand,
     addLinkCommand,
+    addTokenCommand,
     addImageCommand,
     addMachineCommand,
     addDoctorCommand,

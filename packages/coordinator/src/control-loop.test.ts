@@ -1,7 +1,7 @@
 import type { HostView } from '@skein/shared';
 import { afterEach, describe, expect, it } from 'vitest';
 import { dialRaw } from './testing/scripted-agent.ts';
-import { clusterToken, TestCluster } from './testing/test-cluster.ts';
+import { TestCluster } from './testing/test-cluster.ts';
 
 let cluster: TestCluster;
 afterEach(() => cluster.close());
@@ -129,10 +129,7 @@ describe('an agent', () => {
     cluster = await TestCluster.start(1);
     const { identity } = cluster.agent('h1');
     const bootId = 'e'.repeat(32);
-    const link = await dialRaw(
-      { agentPort: cluster.ports.agentPort, token: clusterToken },
-      { role: 'agent', name: 'h1', bootId },
-    );
+    const link = await dialRaw({ agentPort: cluster.ports.agentPort }, { role: 'agent', name: 'h1', bootId });
     const status = { vms: [], usedMhz: 0, usedMemoryMib: 0 };
     const body = { identity: { ...identity, bootId }, status };
     await expect(link.request('agent.register', body, { deadlineMs: 2000 })).rejects.toMatchObject({
@@ -150,7 +147,7 @@ describe('an agent', () => {
     cluster = await TestCluster.start(1);
     const { identity } = cluster.agent('h1');
     const link = await dialRaw(
-      { agentPort: cluster.ports.agentPort, token: clusterToken },
+      { agentPort: cluster.ports.agentPort },
       { role: 'agent-heartbeat', name: 'h1', bootId: identity.bootId },
     );
     const beat = (sequence: number) =>

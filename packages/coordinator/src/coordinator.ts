@@ -22,6 +22,7 @@ import { readClusterFile } from './cluster-file/read.ts';
 import { ControlLoop } from './control-loop.ts';
 import { findDefaultImage } from './default-image.ts';
 import type { Environment } from './env.ts';
+import { openJoining } from './joining/joining.ts';
 import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
 import { Executor } from './operations/executor.ts';
 import { liveCopy } from './operations/operation.ts';
@@ -35,7 +36,6 @@ import { World } from './world.ts';
 
 export interface CoordinatorOptions {
   readonly config: CoordinatorConfig;
-  readonly clusterToken: Uint8Array;
   readonly apiToken: Uint8Array;
   /** Gives the right to read metrics only; null: nobody has that right alone. */
   readonly metricsToken: Uint8Array | null;
@@ -48,6 +48,8 @@ export interface RunningCoordinator {
   readonly apiPort: number;
   readonly agentPort: number;
   readonly clientPort: number;
+  /** Null in an insecure cluster: nobody needs to join. */
+  readonly joinPort: number | null;
   /** Every VM of the cluster file has booted. */
   isReady(): boolean;
   close(): Promise<void>;
@@ -86,15 +88,20 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
 }
 
 async function assemble(
-  { config, clusterToken, apiToken, metricsToken, log }: CoordinatorOptions,
+  { config, apiToken, metricsToken, log }: CoordinatorOptions,
   { world, file, image }: { world: World; file: ClusterFile; image: ContentDigest | null },
   clock: Pick<Environment, 'nowMs' | 'wallMs'>,
   closers: (() => Promise<void> | void)[],
 ): Promise<Omit<RunningCoordinator, 'close'>> {
   const own: Identity = { role: 'coordinator', name: 'coordinator', bootId: randomBytes(16).toString('hex') };
-  const cluster: Authentication = { kind: 'token', token: clusterToken };
   const { localAddress, address: host, port } = config.storage;
   const managementAddress = requireOwnAddress(config.managementAddress);
+  const { wallMs } = clock;
+  const joining = config.insecure
+    ? null
+    : await openJoining(config, { world, address: managementAddress, log, wallMs });
+  if (joining !== null) closers.push(() => joining.close());
+  const cluster: Authentication = joining?.authentication ?? { kind: 'none' };
   const leases = new LeaseReader({ host, port, localAddress, own, authentication: cluster });
   closers.push(() => leases.close());
   let agents: AgentSessions | null = null;
@@ -147,6 +154,7 @@ async function assemble(
     commands,
     tokens: { api: apiToken, metrics: metricsToken },
     metrics,
+    joinTokens: joining?.tokens ?? null,
     hostNames: config.apiHostNames,
     info,
     log,
@@ -186,7 +194,14 @@ async function assemble(
   loop.start();
   closers.push(() => loop.stop());
   const isReady = (): boolean => declared.state().waiting.length === 0;
-  return { address: managementAddress, isReady, apiPort: api.port, agentPort: agents.port, clientPort };
+  return {
+    address: managementAddress,
+    isReady,
+    apiPort: api.port,
+    agentPort: agents.port,
+    clientPort,
+    joinPort: joining?.port ?? null,
+  };
 }
 
 /** It was decided for a host that cannot be asked now and has not failed. */

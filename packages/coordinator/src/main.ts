@@ -6,21 +6,15 @@ import { startCoordinator } from './coordinator.ts';
 
 await runProgram(CoordinatorConfig, async (config) => {
   const log = pino({ name: 'coordinator', level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
-  // At the first start; `skein up` has made them before.
-  await ensureTokenFile(config.clusterTokenFile);
+  // At the first start; `skein up` has made it before.
   await ensureTokenFile(config.apiTokenFile);
-  const clusterToken = await readTokenFile(config.clusterTokenFile);
   const apiToken = await readTokenFile(config.apiTokenFile);
   const { metricsTokenFile } = config;
   if (metricsTokenFile !== undefined) await ensureTokenFile(metricsTokenFile);
   const metricsToken = metricsTokenFile === undefined ? null : await readTokenFile(metricsTokenFile);
-  const { address, apiPort, agentPort, clientPort, isReady, close } = await startCoordinator({
-    config,
-    clusterToken,
-    apiToken,
-    metricsToken,
-    log,
-  });
-  log.info({ apiPort, agentPort, clientPort }, 'listening');
-  return { ready: { address, apiPort, agentPort, clientPort }, isHealthy: isReady, close };
+  const running = await startCoordinator({ config, apiToken, metricsToken, log });
+  const { address, apiPort, agentPort, clientPort, joinPort, isReady, close } = running;
+  const ready = { address, apiPort, agentPort, clientPort, joinPort };
+  log.info(ready, 'listening');
+  return { ready, isHealthy: isReady, close };
 });

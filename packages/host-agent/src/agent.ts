@@ -11,13 +11,14 @@ import {
   OperationError,
   type OwnAddress,
 } from '@skein/shared';
-import { type Authentication, awaitTokenFile } from '@skein/transport';
+import { awaitTokenFile } from '@skein/transport';
 import type { Logger } from 'pino';
 import { measureCpuMhz } from './capacity.ts';
 import { CoordinatorSession } from './coordinator-session.ts';
 import { settleHostName } from './host-name.ts';
 import { Hypervisor } from './hypervisor.ts';
 import { ImageStore } from './image/image-store.ts';
+import { joinCluster } from './join-cluster.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { type HostParts, hostRegistry } from './metrics/host-metrics.ts';
 import { MigrationService } from './migration/migration-service.ts';
@@ -44,13 +45,13 @@ export async function startAgent(
   onFatal: (error: Error) => void,
 ): Promise<RunningAgent> {
   await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
-  const token = await awaitTokenFile(config.clusterTokenFile);
-  const authentication: Authentication = { kind: 'token', token };
   const bootId = randomBytes(16).toString('hex');
   const managementAddress = required(config, 'management');
   const storageAddress = required(config, 'storage-a');
   const guestAddress = config.addresses['guest-a'] ?? null;
   const host = await settleHostName({ configured: config.host, stateDirectory: config.stateDirectory });
+  const membership = await joinCluster(config, host, log);
+  const { authentication } = membership;
   const own = { role: 'agent', name: host, bootId };
   const watch = new AddressWatch(config.addresses);
   const core = await loadCore();
@@ -71,7 +72,7 @@ export async function startAgent(
   const leases = new LeaseKeeper({
     host,
     bootId,
-    token,
+    authentication,
     managementAddress,
     storageAddress,
     coordinator: config.coordinator,
@@ -91,7 +92,7 @@ export async function startAgent(
   const migrations = new MigrationService({
     host,
     bootId,
-    token,
+    authentication,
     core,
     hypervisor,
     migrationAddress: config.addresses.migration ?? null,
@@ -159,6 +160,7 @@ export async function startAgent(
     identity,
     close: async () => {
       watch.stop();
+      membership.close();
       session?.close();
       await hypervisor.close();
       await Promise.all([migrations.close(), peers?.close(), network.close(), metrics?.close()]);

@@ -44,6 +44,10 @@ export const errorKinds = {
   'lease.store-failed': 'failed',
   'lease.store-in-use': 'failed',
   'lease.too-many': 'refused',
+  // joining a cluster
+  'join.token-invalid': 'usage',
+  'join.refused': 'refused',
+  'token.not-found': 'not-found',
   // transport
   'link.closed': 'unreachable',
   'link.refused': 'unreachable',

@@ -1,12 +1,13 @@
 /** The storage service as its own process: what survives its death, and how it refuses to start. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Authentication } from '@skein/transport';
+import { CertificateAuthority } from '@skein/transport/authority';
+import { type CertifiedName, readCredentials, writeCredentials } from '@skein/transport/certificates';
 import { describe, expect, it } from 'vitest';
 import { client, codeOf, freshBoot, freshVm, onEnd, stateDirectory } from './lease/service.fixture.ts';
 
@@ -14,27 +15,26 @@ const main = join(import.meta.dirname, 'main.ts');
 
 interface Cluster {
   readonly directory: string;
-  readonly tokenText: string;
-  readonly authentication: Authentication;
+  /** That host's certificate, from the cluster's authority. */
+  readonly as: (host: string) => Authentication;
   readonly config: Record<string, unknown>;
 }
 
 async function cluster(more: Record<string, unknown> = {}): Promise<Cluster> {
   const directory = await stateDirectory();
-  const tokenText = randomBytes(32).toString('hex');
-  const clusterTokenFile = join(directory, 'cluster.token');
-  await writeFile(clusterTokenFile, tokenText, { mode: 0o600 });
+  const authority = await CertificateAuthority.open(join(directory, 'authority'), 'test', Date.now());
+  const certify = async (subject: CertifiedName, into: string): Promise<void> =>
+    writeCredentials(into, await authority.ownCredentials(subject, { nowMs: Date.now(), lifeMs: 3_600_000 }));
+  await certify({ kind: 'storage', name: 'storage' }, join(directory, 'state', 'credentials'));
+  for (const name of ['h1', 'h2']) await certify({ kind: 'agent', name }, join(directory, name));
   const config = {
     stateDirectory: join(directory, 'state'),
-    clusterTokenFile,
     address: '127.0.0.1',
+    coordinator: { address: '127.0.0.1' }, // Nobody is there: who has a certificate needs no coordinator to start.
     ...more,
   };
-  const authentication: Authentication = {
-    kind: 'token',
-    token: new Uint8Array(Buffer.from(tokenText, 'hex')),
-  };
-  return { directory, tokenText, authentication, config };
+  const as = (host: string): Authentication => ({ kind: 'certificate', directory: join(directory, host) });
+  return { directory, as, config };
 }
 
 interface Running {
@@ -96,12 +96,11 @@ async function kill({ child, exited }: Running): Promise<void> {
 describe('the storage service', () => {
   it('[LEASE-8] [LEASE-9] killed right after an answer has what it answered, and holds it', async () => {
     const made = await cluster({ timing: { vmLeaseTtlMs: 60_000 } }); // Nothing of this expires while it runs.
-    const { authentication } = made;
     const vm = freshVm();
     const boots = { h1: freshBoot(), h2: freshBoot() };
     let running = await start(made);
     const connect = (name: 'h1' | 'h2') =>
-      client(running.port, name, { authentication, bootId: boots[name] });
+      client(running.port, name, { authentication: made.as(name), bootId: boots[name] });
     const acquired = await (await connect('h1')).acquire(vm, 0);
     await kill(running);
     expect(acquired.epoch).toBe(1);
@@ -127,7 +126,7 @@ describe('the storage service', () => {
     const acknowledged = new Map<string, number>();
     for (let round = 0; round < 2; round++) {
       const running = await start(made);
-      const h1 = await client(running.port, 'h1', { authentication: made.authentication, bootId });
+      const h1 = await client(running.port, 'h1', { authentication: made.as('h1'), bootId });
       for (const [vm, epoch] of acknowledged) {
         const kept = (await h1.read(vm))?.epoch ?? 0;
         expect(kept, vm).toBeGreaterThanOrEqual(epoch);
@@ -151,10 +150,9 @@ describe('the storage service', () => {
 
   it('[LEASE-8] refuses changes on a full disk with a stable code, renews on, and goes on when there is room', async () => {
     const made = await cluster();
-    const { authentication } = made;
     const bootId = freshBoot();
     const running = await start(made, 2);
-    const h1 = await client(running.port, 'h1', { authentication, bootId });
+    const h1 = await client(running.port, 'h1', { authentication: made.as('h1'), bootId });
     const granted: string[] = [];
     for (let count = 0; count < 100; count++) {
       const vm = freshVm();
@@ -174,21 +172,26 @@ describe('the storage service', () => {
     await kill(running);
 
     const again = await start(made);
-    const reader = await client(again.port, 'h1', { authentication, bootId });
+    const reader = await client(again.port, 'h1', { authentication: made.as('h1'), bootId });
     expect((await reader.list()).map(({ vm }) => vm)).toEqual(granted.toSorted());
     expect((await reader.acquire(freshVm(), 0)).epoch).toBe(1);
   });
 
-  it('leaves with 0 on SIGTERM, keeps its state to itself, and never says the token', async () => {
+  it('leaves with 0 on SIGTERM, keeps its state to itself, and never says its key', async () => {
     const made = await cluster({ logLevel: 'trace' });
     const running = await start(made);
-    const h1 = await client(running.port, 'h1', { authentication: made.authentication });
+    const h1 = await client(running.port, 'h1', { authentication: made.as('h1') });
     await h1.acquire(freshVm(), 0);
     running.child.kill('SIGTERM');
     expect(await running.exited).toBe(0);
     const said = running.output.stdout + running.output.stderr;
     expect(said).toContain('granted');
-    expect(said).not.toContain(made.tokenText);
+    expect(said).not.toContain('PRIVATE KEY');
+    const { key } = readCredentials(join(made.directory, 'state', 'credentials'));
+    for (const line of key.split('\n').filter((text) => text.length > 0)) expect(said).not.toContain(line);
+    expect((await stat(join(made.directory, 'state', 'credentials', 'credentials.json'))).mode & 0o777).toBe(
+      0o600,
+    );
     const log = join(made.directory, 'state', 'leases.log');
     expect((await stat(log)).mode & 0o777).toBe(0o600);
     expect(await readFile(log, 'utf8')).toContain('"owner":"h1"');
@@ -217,7 +220,7 @@ describe('the storage service', () => {
     const second = await run(made);
     expect(await second.exited).toBe(1);
     expect(second.output.stderr).toContain('another storage service works on');
-    const h1 = await client(running.port, 'h1', { authentication: made.authentication });
+    const h1 = await client(running.port, 'h1', { authentication: made.as('h1') });
     await h1.acquire(freshVm(), 0);
     await kill(running);
 

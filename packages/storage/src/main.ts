@@ -1,8 +1,10 @@
 /** The storage service's process: `node main.ts --config FILE`. One JSON line on stdout says that it is ready. */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { MetricsEndpoint } from '@skein/metrics';
-import { StorageConfig } from '@skein/shared';
-import { awaitTokenFile, runProgram } from '@skein/transport';
+import { OperationError, StorageConfig } from '@skein/shared';
+import { type Authentication, awaitTokenFile, runProgram } from '@skein/transport';
+import { becomeMember } from '@skein/transport/certificates';
 import { type Logger, pino } from 'pino';
 import { LeaseService } from './lease/service.ts';
 import { StorageMetrics } from './metrics/storage-metrics.ts';
@@ -15,7 +17,7 @@ await runProgram(StorageConfig, async (config) => {
     address: config.address,
     port: config.port,
     bootId: randomBytes(16).toString('hex'),
-    authentication: { kind: 'token', token: await awaitTokenFile(config.clusterTokenFile) },
+    authentication: await authenticationOf(config, log),
     timing: config.timing,
     nowNs: () => process.hrtime.bigint(),
     // Dying is the answer: no reply leaves, and the next start reads what the disk holds.
@@ -56,4 +58,26 @@ async function serveMetrics(
     source: metrics.registry,
     onFailed: (error) => log.error({ err: error }, 'the metrics could not be read'),
   });
+}
+
+/** @throws OperationError config.invalid, and what joining throws */
+async function authenticationOf(config: StorageConfig, log: Logger): Promise<Authentication> {
+  if (config.insecure) return { kind: 'none' };
+  const { coordinator, managementAddress, joinTokenFile, stateDirectory } = config;
+  if (coordinator === undefined) {
+    const message = 'coordinator is missing: the storage service joins its cluster there';
+    throw new OperationError({ code: 'config.invalid', message });
+  }
+  const { authentication } = await becomeMember({
+    directory: join(stateDirectory, 'credentials'),
+    subject: { kind: 'storage', name: 'storage' },
+    coordinator: {
+      address: coordinator.address,
+      port: coordinator.joinPort,
+      ...(managementAddress === undefined ? {} : { localAddress: managementAddress }),
+    },
+    ...(joinTokenFile === undefined ? {} : { tokenFile: joinTokenFile }),
+    onEvent: (level, message) => log[level](message),
+  });
+  return authentication;
 }

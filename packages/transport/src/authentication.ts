@@ -1,7 +1,8 @@
 /**
- * Mutual proof that both ends hold the same token, without sending it: HMAC-SHA256 over both nonces, who says it and
- * what it said of itself (FIPS 198-1). Different labels for the two directions, so that no proof can be reflected.
- * Omitted: TLS; frames after the handshake are neither encrypted nor signed (a later issue brings mutual TLS).
+ * How the ends of a link prove who they are. Programs of a cluster hold certificates: both ends of a TLS 1.3 connection
+ * check them, and a link's end can only claim the name that its certificate carries. People's programs hold a token:
+ * HMAC-SHA256 over both nonces, who says it and what it said of itself (FIPS 198-1) proves it without sending it, with
+ * different labels for the two directions, so that no proof can be reflected; frames after it are not encrypted.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -10,19 +11,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { OperationError } from '@skein/shared';
 
 export type Authentication =
+  /** Where this program's credentials are kept; read again at each dial, for they are renewed. */
+  | { readonly kind: 'certificate'; readonly directory: string }
   | { readonly kind: 'token'; readonly token: Uint8Array }
   | { readonly kind: 'none' };
 
 /**
- * Without a token everybody is let in: that is for this machine's own addresses only.
+ * Without authentication everybody is let in: that is for this machine's own addresses only.
  * @throws OperationError config.invalid
  */
-export function requireTokenBeyondLoopback(authentication: Authentication, host: string): void {
+export function requireProofBeyondLoopback(authentication: Authentication, host: string): void {
   const isLoopback = host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-  if (authentication.kind === 'token' || isLoopback) return;
+  if (authentication.kind !== 'none' || isLoopback) return;
   throw new OperationError({
     code: 'config.invalid',
-    message: `${host} is not a loopback address: links there need a token`,
+    message: `${host} is not a loopback address: links there need certificates or a token (insecure links exist for loopback only)`,
   });
 }
 
@@ -47,7 +50,8 @@ export interface Claim {
 }
 
 export function prove(authentication: Authentication, claim: Claim): Uint8Array {
-  if (authentication.kind === 'none') return new Uint8Array(proofBytes);
+  // A certificate has proven it below, on the connection itself.
+  if (authentication.kind !== 'token') return new Uint8Array(proofBytes);
   const hmac = createHmac('sha256', authentication.token);
   const { side, protocol, role, name, bootId, versions } = claim;
   const agreed = `${versions.min}-${versions.max}:${versions.chosen}`;

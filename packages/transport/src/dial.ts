@@ -1,9 +1,11 @@
 /** Opens a link from an address of our own: each traffic type leaves through its own network. */
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { OperationError, type OwnAddress, type ProtocolDefinition } from '@skein/shared';
-import { WebSocket } from 'ws';
-import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
+import { type ClientOptions, WebSocket } from 'ws';
+import { type Authentication, requireProofBeyondLoopback } from './authentication.ts';
 import { BulkSplitter } from './bulk-splitter.ts';
+import { certifiedPeer, isTlsError, tlsOf, whyTlsFailed } from './certificates/tls.ts';
 import { greetAsDialer, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type Handlers, Link, type LinkOptions } from './link.ts';
 import { maxPayloadBytesDefault } from './listener.ts';
@@ -42,9 +44,11 @@ export async function dial<P extends ProtocolDefinition>(
   const { host, port, deadlineMs = handshakeDeadlineMs } = options;
   const localAddress =
     options.localAddress === undefined ? undefined : requireOwnAddress(options.localAddress);
-  requireTokenBeyondLoopback(options.authentication, host);
+  requireProofBeyondLoopback(options.authentication, host);
   const bulk = options.bulkBuffer === undefined ? null : new BulkConnection(options.bulkBuffer);
-  const socket = new WebSocket(`ws://${host}:${port}/`, {
+  const tls = tlsOf(options.authentication);
+  const socket = new WebSocket(`${tls === null ? 'ws' : 'wss'}://${host}:${port}/`, {
+    ...(tls as ClientOptions | null), // Its types lack a checkServerIdentity that answers as node:tls expects.
     perMessageDeflate: false,
     maxPayload: options.maxPayloadBytes ?? maxPayloadBytesDefault,
     followRedirects: false,
@@ -62,11 +66,13 @@ export async function dial<P extends ProtocolDefinition>(
       host,
       port,
       ...(localAddress === undefined ? {} : { localAddress }),
+      isTls: tls !== null,
     });
     const peer = await greetAsDialer(socket, messages, {
-      protocol: options.protocol.name,
+      protocol: options.protocol,
       own: options.own,
       authentication: options.authentication,
+      certified: certifiedPeer(connection),
       ...(options.admit === undefined ? {} : { admit: options.admit }),
     });
     const link = new Link(socket, peer, { ...options, side: 'dialer', connection }, messages.release());
@@ -102,19 +108,22 @@ class BulkConnection {
     });
   }
 
-  /** In place of node:net's function of this name, in the one form that ws uses. */
-  readonly connect = (ends: NetConnectOpts): Socket => {
-    this.#connection = connect({
+  /** In place of node:net's or node:tls' function of this name, in the one form that ws uses. */
+  readonly connect = (ends: NetConnectOpts & Pick<ConnectionOptions, 'cert'>): Socket => {
+    const withReader: ConnectionOptions & NetConnectOpts = {
       ...ends,
       onread: {
         buffer: () => this.#splitter.room,
-        callback: (bytes) => {
+        callback: (bytes: number) => {
           this.#isReading = true;
           this.#splitter.received(bytes);
           return this.#isReading;
         },
       },
-    });
+    };
+    // Whoever dials with a certificate dials TLS. It is told no server name: certificates name no addresses.
+    this.#connection =
+      ends.cert === undefined ? connect(withReader) : connectTls({ ...withReader, servername: '' });
     return this.#connection;
   };
 
@@ -127,6 +136,7 @@ interface Ends {
   readonly host: string;
   readonly port: number;
   readonly localAddress?: string;
+  readonly isTls: boolean;
 }
 
 function opened(socket: WebSocket, ends: Ends): Promise<Socket> {
@@ -140,7 +150,8 @@ function opened(socket: WebSocket, ends: Ends): Promise<Socket> {
   });
 }
 
-function describeDialError(cause: NodeJS.ErrnoException, { host, port, localAddress }: Ends): OperationError {
+function describeDialError(cause: NodeJS.ErrnoException, ends: Ends): OperationError {
+  const { host, port, localAddress } = ends;
   if (cause.code === 'EADDRNOTAVAIL' && localAddress !== undefined) {
     const message = `cannot dial ${host}:${port} from ${localAddress}: is that address this machine's?`;
     return new OperationError({
@@ -148,6 +159,16 @@ function describeDialError(cause: NodeJS.ErrnoException, { host, port, localAddr
       message,
       cause,
       details: { address: localAddress },
+    });
+  }
+  // A listener that refuses a certificate says so and hangs up; its reset may overtake what it said.
+  if (isTlsError(cause) || (ends.isTls && cause.code === 'ECONNRESET')) {
+    const message = `${host}:${port} does not belong to this cluster, or does not count us to it: ${whyTlsFailed(cause)}`;
+    return new OperationError({
+      code: 'link.unauthenticated',
+      message,
+      cause,
+      details: { address: host, port },
     });
   }
   const message = `nothing answers at ${host}:${port}: ${cause.code ?? cause.message}`;

@@ -3,7 +3,7 @@
  * listener: its own hello with a proof; dialer: its proof; listener: welcome. All within three seconds
  * (safety: Faults and bounds); whoever fails is cut off with a stable code and learns nothing.
  */
-import { BootId, Name, OperationError, protocolVersions } from '@skein/shared';
+import { BootId, Name, OperationError, type ProtocolDefinition, protocolVersions } from '@skein/shared';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import {
@@ -14,6 +14,7 @@ import {
   proofBytes,
   prove,
 } from './authentication.ts';
+import { type CertifiedName, mayClaim } from './certificates/certified-name.ts';
 import type { SocketMessages } from './socket-messages.ts';
 import { badMessage, decodeControl, encodeControl } from './wire.ts';
 
@@ -53,9 +54,11 @@ const Proof = z.strictObject({ type: z.literal('proof'), proof: Bytes(proofBytes
 const Welcome = z.strictObject({ type: z.literal('welcome') });
 
 export interface HandshakeOptions {
-  readonly protocol: string;
+  readonly protocol: Pick<ProtocolDefinition, 'name' | 'roles'>;
   readonly own: Identity;
   readonly authentication: Authentication;
+  /** What the peer's certificate says; null where the connection carries none. */
+  readonly certified: CertifiedName | null;
   /** Refuses a peer by throwing; it has proven itself by then. */
   readonly admit?: (peer: Identity) => void;
 }
@@ -65,7 +68,8 @@ export async function greetAsDialer(
   messages: SocketMessages,
   options: HandshakeOptions,
 ): Promise<Identity> {
-  const { own, protocol, authentication } = options;
+  const { own, authentication } = options;
+  const protocol = options.protocol.name;
   const endsAt = performance.now() + handshakeDeadlineMs;
   const dialerNonce = freshNonce();
   send(socket, { type: 'hello', protocol, versions: { ...protocolVersions }, ...own, nonce: dialerNonce });
@@ -81,6 +85,7 @@ export async function greetAsDialer(
   const peer = { role: answer.role, name: answer.name, bootId: answer.bootId };
   if (!isProven(authentication, { side: 'listener', protocol, ...peer, ...common }, answer.proof))
     throw unproven(peer);
+  refuseOther(peer, options.protocol.roles.listener, options);
   send(socket, {
     type: 'proof',
     proof: prove(authentication, { side: 'dialer', protocol, ...own, ...common }),
@@ -95,7 +100,8 @@ export async function greetAsListener(
   messages: SocketMessages,
   options: HandshakeOptions,
 ): Promise<Identity> {
-  const { own, protocol, authentication } = options;
+  const { own, authentication } = options;
+  const protocol = options.protocol.name;
   const endsAt = performance.now() + handshakeDeadlineMs;
   const hello = await receive(messages, Hello, endsAt);
   if (hello.protocol !== protocol) throw badMessage(`it wants ${hello.protocol}, this is ${protocol}`);
@@ -112,6 +118,7 @@ export async function greetAsListener(
   const answer = await receive(messages, Proof, endsAt);
   if (!isProven(authentication, { side: 'dialer', protocol, ...peer, ...common }, answer.proof))
     throw unproven(peer);
+  refuseOther(peer, options.protocol.roles.dialer, options);
   options.admit?.(peer);
   send(socket, { type: 'welcome' });
   return peer;
@@ -126,6 +133,26 @@ async function receive<T>(messages: SocketMessages, schema: z.ZodType<T>, endsAt
   const parsed = schema.safeParse(message);
   if (!parsed.success) throw badMessage('the handshake is not as expected', parsed.error);
   return parsed.data;
+}
+
+/** The one who proved itself must be one who speaks here, under the name that its certificate carries. */
+function refuseOther(
+  peer: Identity,
+  roles: readonly string[],
+  { authentication, certified, protocol }: HandshakeOptions,
+): void {
+  if (authentication.kind === 'certificate' && (certified === null || !mayClaim(certified, peer))) {
+    const holder = certified === null ? 'nobody of a cluster' : `${certified.kind} ${certified.name}`;
+    throw new OperationError({
+      code: 'link.unauthenticated',
+      message: `the certificate of ${holder} does not allow to speak as ${peer.role} ${peer.name}`,
+    });
+  }
+  if (roles.includes(peer.role)) return;
+  throw new OperationError({
+    code: 'link.unauthenticated',
+    message: `${peer.role} ${peer.name} has no part in ${protocol.name}; ${roles.join(', ')} speak here`,
+  });
 }
 
 function unproven(peer: Identity): OperationError {

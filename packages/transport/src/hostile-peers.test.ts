@@ -26,9 +26,10 @@ async function trusted(port: number): Promise<WebSocket> {
   const socket = await stranger(port);
   const messages = new SocketMessages(socket);
   await greetAsDialer(socket, messages, {
-    protocol: protocol.name,
+    protocol,
     own: own('client', 'evil'),
     authentication: token,
+    certified: null,
   });
   messages.release();
   return socket;

@@ -12,6 +12,7 @@ import { type Listener, type ListenOptions, listen } from './listener.ts';
 
 export const protocol = {
   name: 'test',
+  roles: { dialer: ['client'], listener: ['server'] },
   fromDialer: {
     requests: {
       double: { request: z.strictObject({ value: z.int() }), reply: z.strictObject({ value: z.int() }) },

@@ -136,7 +136,10 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     return this.#socket.bufferedAmount;
   }
 
-  /** Bytes on the wire since the connection began, HTTP and WebSocket framing included. */
+  /**
+   * Bytes written since the connection began, HTTP and WebSocket framing included. TLS adds 22 bytes to each record of at
+   * most 16 KiB (RFC 8446, 5.2), which are not counted.
+   */
   get bytesWritten(): number {
     return this.#options.connection.bytesWritten;
   }

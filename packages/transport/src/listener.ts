@@ -1,9 +1,12 @@
 /** Accepts links of one protocol on one address. Strangers are cut off within the handshake's deadline. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { OperationError, type OwnAddress, type ProtocolDefinition, toProblem } from '@skein/shared';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Authentication, requireTokenBeyondLoopback } from './authentication.ts';
+import { type Authentication, requireProofBeyondLoopback } from './authentication.ts';
+import { changeOf } from './certificates/credentials.ts';
+import { certifiedPeer, tlsOf, whyTlsFailed } from './certificates/tls.ts';
 import { greetAsListener, handshakeBytesMax, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type CloseReason, type Handlers, Link, type LinkOptions } from './link.ts';
 import { requireOwnAddress } from './own-address.ts';
@@ -42,10 +45,8 @@ const refusalMs = 200;
 /** @throws OperationError address.in-use, address.unavailable, config.invalid */
 export async function listen<P extends ProtocolDefinition>(options: ListenOptions<P>): Promise<Listener<P>> {
   const host = requireOwnAddress(options.host);
-  requireTokenBeyondLoopback(options.authentication, host);
-  const http = createServer({ connectionsCheckingInterval: 500 }, (_request, response) => {
-    response.writeHead(426, { connection: 'close' }).end();
-  });
+  requireProofBeyondLoopback(options.authentication, host);
+  const { http, stopRenewing } = createHttp(options);
   http.headersTimeout = handshakeDeadlineMs;
   http.requestTimeout = handshakeDeadlineMs;
   http.maxConnections = connectionsMax;
@@ -57,7 +58,12 @@ export async function listen<P extends ProtocolDefinition>(options: ListenOption
     clientTracking: true,
   });
   server.on('error', () => {}); // The http server's own error handler tells.
-  await bind(http, host, options.port);
+  try {
+    await bind(http, host, options.port);
+  } catch (error) {
+    stopRenewing();
+    throw error;
+  }
   const links = new Set<Link<P, 'listener'>>();
   server.on('connection', (socket, request) => {
     void welcome(socket, request.socket, options, links);
@@ -66,8 +72,44 @@ export async function listen<P extends ProtocolDefinition>(options: ListenOption
     address: host,
     port: (http.address() as AddressInfo).port,
     links,
-    close: () => closeAll(http, server, links),
+    close: () => {
+      stopRenewing();
+      return closeAll(http, server, links);
+    },
   };
+}
+
+const renewalPeriodMs = 60_000;
+
+/** With certificates it speaks TLS, and takes up renewed ones. */
+function createHttp<P extends ProtocolDefinition>({
+  authentication,
+  onRejected,
+}: ListenOptions<P>): { readonly http: Server | TlsServer; readonly stopRenewing: () => void } {
+  const answer = (_request: unknown, response: ServerResponse): void => {
+    response.writeHead(426, { connection: 'close' }).end();
+  };
+  const tls = tlsOf(authentication);
+  if (tls === null || authentication.kind !== 'certificate') {
+    return { http: createServer({ connectionsCheckingInterval: 500 }, answer), stopRenewing: () => {} };
+  }
+  const http = createTlsServer(
+    { ...tls, connectionsCheckingInterval: 500, handshakeTimeout: handshakeDeadlineMs },
+    answer,
+  );
+  http.on('tlsClientError', (error, socket) => {
+    const message = `no certificate of this cluster: ${whyTlsFailed(error)}`;
+    onRejected?.({ code: 'link.unauthenticated', message }, socket.remoteAddress ?? 'unknown');
+  });
+  let change = changeOf(authentication.directory);
+  const timer = setInterval(() => {
+    const latest = changeOf(authentication.directory);
+    if (latest === null || latest === change) return;
+    change = latest;
+    http.setSecureContext(tlsOf(authentication) ?? {});
+  }, renewalPeriodMs);
+  timer.unref();
+  return { http, stopRenewing: () => clearInterval(timer) };
 }
 
 async function welcome<P extends ProtocolDefinition>(
@@ -81,9 +123,10 @@ async function welcome<P extends ProtocolDefinition>(
   const unlimit = limitStranger(socket, connection);
   try {
     const peer = await greetAsListener(socket, messages, {
-      protocol: options.protocol.name,
+      protocol: options.protocol,
       own: options.own,
       authentication: options.authentication,
+      certified: certifiedPeer(connection),
       ...(options.admit === undefined ? {} : { admit: options.admit }),
     });
     unlimit();
@@ -119,7 +162,7 @@ function limitStranger(socket: WebSocket, connection: Socket): () => void {
   return () => connection.off('data', count);
 }
 
-function bind(http: Server, host: string, port: number): Promise<void> {
+function bind(http: Server | TlsServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     http.once('error', (cause: NodeJS.ErrnoException) => reject(describeBindError(cause, host, port)));
     http.listen({ host, port, exclusive: true }, resolve);
@@ -137,7 +180,7 @@ function describeBindError(cause: NodeJS.ErrnoException, host: string, port: num
 }
 
 async function closeAll<P extends ProtocolDefinition>(
-  http: Server,
+  http: Server | TlsServer,
   server: WebSocketServer,
   links: ReadonlySet<Link<P, 'listener'>>,
 ): Promise<void> {

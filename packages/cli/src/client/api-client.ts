@@ -6,9 +6,12 @@ import {
   ChangeReply,
   ClusterEvent,
   ClusterInfo,
+  CreateJoinTokenReply,
+  type CreateJoinTokenRequest,
   type CreateVmRequest,
   ErrorCodeSchema,
   HostView,
+  JoinTokenView,
   type MigrateVmRequest,
   OperationError,
   OperationView,
@@ -95,6 +98,20 @@ export class ApiClient {
 
   startVm(name: string, request: { readonly host?: string }): Promise<ChangeReply> {
     return this.#change('POST', `/v1/vms/${encodeURIComponent(name)}/start`, request);
+  }
+
+  async createToken(request: CreateJoinTokenRequest): Promise<CreateJoinTokenReply> {
+    const path = '/v1/tokens';
+    return this.#check(path, CreateJoinTokenReply, await this.#request('POST', path, request));
+  }
+
+  tokens(): Promise<readonly JoinTokenView[]> {
+    return this.#list('/v1/tokens', JoinTokenView);
+  }
+
+  async revokeToken(id: string): Promise<JoinTokenView> {
+    const path = `/v1/tokens/${encodeURIComponent(id)}`;
+    return this.#check(path, JoinTokenView, await this.#request('DELETE', path, undefined));
   }
 
   stopVm(name: string): Promise<ChangeReply> {

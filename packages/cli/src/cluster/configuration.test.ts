@@ -17,21 +17,26 @@ const plan: ClusterPlan = {
   hostMemoryMib: 512,
   imageFolder: '/images',
   segments: [lanSegment],
+  isInsecure: false,
 };
 
 describe('configurations that skein writes', () => {
   it('are read back by the schemas of the programs that they are for, and say the same', () => {
     const storage = storageConfig(plan);
-    const coordinator = coordinatorConfig(plan, 4000);
-    const agent = agentConfig(
-      plan,
-      { name: 'h1', addresses: plan.addresses.hosts[0] ?? {} },
-      { agentPort: 5000, storagePort: 4000 },
-    );
+    const coordinator = coordinatorConfig(plan);
+    const agent = agentConfig(plan, { name: 'h1', addresses: plan.addresses.hosts[0] ?? {} });
     expect(StorageConfig.parse(JSON.parse(JSON.stringify(storage)))).toEqual(storage);
     expect(CoordinatorConfig.parse(JSON.parse(JSON.stringify(coordinator)))).toEqual(coordinator);
     expect(AgentConfig.parse(JSON.parse(JSON.stringify(agent)))).toEqual(agent);
-    expect(agent.coordinator).toEqual({ address: coordinator.managementAddress, port: 5000 });
+    expect(agent.coordinator).toEqual({
+      address: coordinator.managementAddress,
+      port: coordinator.agentPort,
+      joinPort: coordinator.joinPort,
+    });
+    expect([agent.storage.port, coordinator.storage.port]).toEqual([storage.port, storage.port]);
+    expect([agent.joinTokenFile, storage.joinTokenFile]).toEqual(
+      (['agent', 'storage'] as const).map((kind) => coordinator.joinTokenFiles[kind]),
+    );
     expect([agent.storage.address, coordinator.storage.address]).toEqual([storage.address, storage.address]);
   });
 

@@ -4,12 +4,13 @@ import {
   AgentConfig,
   CoordinatorConfig,
   type HostAddresses,
+  joinPortDefault,
   type MetricsConfig,
   type Segment,
   StorageConfig,
 } from '@skein/shared';
 import type { ClusterAddresses } from './addresses.ts';
-import { apiTokenFile, clusterTokenFile, metricsTokenFile } from './state-folder.ts';
+import { apiTokenFile, joinTokenFile, metricsTokenFile } from './state-folder.ts';
 
 export interface ClusterPlan {
   readonly cluster: string;
@@ -21,6 +22,8 @@ export interface ClusterPlan {
   readonly hostMhz?: number;
   readonly imageFolder: string;
   readonly segments: readonly Segment[];
+  /** Without certificates: loopback only. */
+  readonly isInsecure: boolean;
 }
 
 /** The one segment that every cluster on a laptop has. */
@@ -30,7 +33,14 @@ export const lanSegment: Segment = { name: 'lan', vni: 77, network: 'guest-a' };
  * Fixed, for a process that is started again must be found where it was; no two clusters share an address, so no
  * two share a port.
  */
-const portNumbers = { api: 7100, agents: 7101, clients: 7102, storage: 7110, metrics: 7130 } as const;
+const portNumbers = {
+  api: 7100,
+  agents: 7101,
+  clients: 7102,
+  join: joinPortDefault,
+  storage: 7110,
+  metrics: 7130,
+} as const;
 
 export interface PlannedProcess {
   readonly folder: string;
@@ -52,19 +62,26 @@ export function placeProcess(stateFolder: string, name: string): PlannedProcess 
 export function storageConfig(plan: ClusterPlan): StorageConfig {
   return StorageConfig.parse({
     stateDirectory: placeProcess(plan.stateFolder, 'storage').stateDirectory,
-    clusterTokenFile: clusterTokenFile(plan.stateFolder),
+    joinTokenFile: joinTokenFile(plan.stateFolder, 'storage'),
+    coordinator: { address: plan.addresses.coordinator.management, joinPort: portNumbers.join },
     address: plan.addresses.storage.storage,
     port: portNumbers.storage,
+    insecure: plan.isInsecure,
     managementAddress: plan.addresses.storage.management,
     metrics: metricsConfig(plan),
   });
 }
 
-export function coordinatorConfig(plan: ClusterPlan, storagePort: number): CoordinatorConfig {
+export function coordinatorConfig(plan: ClusterPlan): CoordinatorConfig {
   return CoordinatorConfig.parse({
     cluster: plan.cluster,
     stateDirectory: placeProcess(plan.stateFolder, 'coordinator').stateDirectory,
-    clusterTokenFile: clusterTokenFile(plan.stateFolder),
+    joinTokenFiles: {
+      agent: joinTokenFile(plan.stateFolder, 'agent'),
+      storage: joinTokenFile(plan.stateFolder, 'storage'),
+    },
+    joinPort: portNumbers.join,
+    insecure: plan.isInsecure,
     apiTokenFile: apiTokenFile(plan.stateFolder),
     metricsTokenFile: metricsTokenFile(plan.stateFolder),
     managementAddress: plan.addresses.coordinator.management,
@@ -74,7 +91,7 @@ export function coordinatorConfig(plan: ClusterPlan, storagePort: number): Coord
     storage: {
       localAddress: plan.addresses.coordinator.storage,
       address: plan.addresses.storage.storage,
-      port: storagePort,
+      port: portNumbers.storage,
     },
     segments: plan.segments,
   });
@@ -83,14 +100,18 @@ export function coordinatorConfig(plan: ClusterPlan, storagePort: number): Coord
 export function agentConfig(
   plan: ClusterPlan,
   host: { readonly name: string; readonly addresses: HostAddresses },
-  ports: { readonly agentPort: number; readonly storagePort: number },
 ): AgentConfig {
   return AgentConfig.parse({
     host: host.name,
     stateDirectory: placeProcess(plan.stateFolder, host.name).stateDirectory,
-    clusterTokenFile: clusterTokenFile(plan.stateFolder),
-    coordinator: { address: plan.addresses.coordinator.management, port: ports.agentPort },
-    storage: { address: plan.addresses.storage.storage, port: ports.storagePort },
+    joinTokenFile: joinTokenFile(plan.stateFolder, 'agent'),
+    insecure: plan.isInsecure,
+    coordinator: {
+      address: plan.addresses.coordinator.management,
+      port: portNumbers.agents,
+      joinPort: portNumbers.join,
+    },
+    storage: { address: plan.addresses.storage.storage, port: portNumbers.storage },
     addresses: host.addresses,
     capacity: {
       memoryMib: plan.hostMemoryMib,

@@ -20,7 +20,6 @@ import {
   apiTokenFile,
   type ClusterFile,
   clusterFilePath,
-  clusterTokenFile,
   formatVersion,
   makePrivateFolder,
   metricsTokenFile,
@@ -38,6 +37,8 @@ export interface LaunchOptions {
   /** `<digest>/manifest.json` of each guest image. */
   readonly imageFolder: string;
   readonly isDetached: boolean;
+  /** Without certificates and encryption between the cluster's programs. */
+  readonly isInsecure?: boolean;
   readonly onProgress: (phase: string) => void;
   /** Ends the launch; what was started is stopped. */
   readonly signal?: AbortSignal;
@@ -61,6 +62,7 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
     ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
     imageFolder: options.imageFolder,
     segments: [lanSegment],
+    isInsecure: options.isInsecure ?? false,
   });
   return await launch.run();
 }
@@ -89,17 +91,17 @@ class Launch {
 
   async #startAll(): Promise<LaunchedCluster> {
     const plan = this.#plan;
-    for (const tokenFile of [clusterTokenFile, apiTokenFile, metricsTokenFile])
+    for (const tokenFile of [apiTokenFile, metricsTokenFile])
       await ensureTokenFile(tokenFile(plan.stateFolder));
+    // First, for all others get their certificates from it.
+    this.#options.onProgress('starting the coordinator');
+    const coordinator = await this.#start('coordinator', 'coordinator', coordinatorConfig(plan));
+    const ready = await coordinator.ready();
     this.#options.onProgress('starting the storage service');
     const storage = await this.#start('storage', 'storage', storageConfig(plan));
-    const storagePort = readyNumber('storage', await storage.ready(), 'port');
-    this.#options.onProgress('starting the coordinator');
-    const coordinator = await this.#start('coordinator', 'coordinator', coordinatorConfig(plan, storagePort));
-    const ready = await coordinator.ready();
-    const agentPort = readyNumber('coordinator', ready, 'agentPort');
+    await storage.ready();
     this.#options.onProgress(`starting ${plan.hostNames.length} host agents`);
-    await this.#startAgents({ agentPort, storagePort });
+    await this.#startAgents();
     this.#refuseIfAborted();
     const apiUrl = `http://${plan.addresses.coordinator.management}:${readyNumber('coordinator', ready, 'apiPort')}`;
     this.#apiUrl = apiUrl;
@@ -108,13 +110,13 @@ class Launch {
   }
 
   /** All hosts are this machine: the first measures how fast it is, undisturbed, and the others are as fast. */
-  async #startAgents(ports: { readonly agentPort: number; readonly storagePort: number }): Promise<void> {
+  async #startAgents(): Promise<void> {
     let { hostMhz } = this.#plan;
     const waiting: Promise<unknown>[] = [];
     for (const [index, name] of this.#plan.hostNames.entries()) {
       const plan = hostMhz === undefined ? this.#plan : { ...this.#plan, hostMhz };
       const host = { name, addresses: plan.addresses.hosts[index] ?? {} };
-      const agent = await this.#start('agent', name, agentConfig(plan, host, ports));
+      const agent = await this.#start('agent', name, agentConfig(plan, host));
       if (hostMhz === undefined) hostMhz = measuredMhz(await agent.ready());
       else waiting.push(agent.ready());
     }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureTokenFile } from '@skein/transport';
@@ -6,14 +6,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addressesOf } from './addresses.ts';
 import { type ClusterPlan, lanSegment, placeProcess, storageConfig } from './configuration.ts';
 import { isRunning, readyNumber, type StartedProcess, startProcess, stopProcesses } from './process.ts';
-import { clusterTokenFile, metricsTokenFile } from './state-folder.ts';
+import { metricsTokenFile } from './state-folder.ts';
 
 let folder = '';
 const started: StartedProcess[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-process-'));
-  await ensureTokenFile(clusterTokenFile(folder));
   await ensureTokenFile(metricsTokenFile(folder));
 });
 
@@ -31,6 +30,7 @@ function plan(): ClusterPlan {
     hostMemoryMib: 512,
     imageFolder: folder,
     segments: [lanSegment],
+    isInsecure: true,
   };
 }
 
@@ -49,7 +49,6 @@ describe('a process of a cluster', () => {
     expect(ready).toMatchObject({ ready: true, pid: storage.pid });
     expect(await isRunning(storage)).toBe(true);
     expect((await stat(storage.configFile)).mode & 0o777).toBe(0o600);
-    expect((await stat(clusterTokenFile(folder))).mode & 0o777).toBe(0o600);
     expect(await stopProcesses([storage])).toEqual([]);
     expect(await isRunning(storage)).toBe(false);
   });
@@ -73,12 +72,5 @@ describe('a process of a cluster', () => {
     expect(await isRunning(storage)).toBe(true);
     expect((await stopProcesses([storage], 200)).map(({ name }) => name)).toEqual(['storage']);
     expect(await isRunning(storage)).toBe(false);
-  });
-
-  it('keeps its token when it is there already', async () => {
-    const before = await readFile(clusterTokenFile(folder), 'utf8');
-    await ensureTokenFile(clusterTokenFile(folder));
-    expect(await readFile(clusterTokenFile(folder), 'utf8')).toBe(before);
-    expect(before).toMatch(/^[0-9a-f]{64}\n$/);
   });
 });

@@ -5,7 +5,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Name, OperationError } from '@skein/shared';
+import { type JoinKind, Name, OperationError } from '@skein/shared';
 
 /** `$SKEIN_STATE`, else `$XDG_STATE_HOME/skein`, else `~/.local/state/skein`; an empty variable counts as unset. */
 export function defaultStateFolder(environment: NodeJS.ProcessEnv = process.env): string {
@@ -105,12 +105,14 @@ export async function removeClusterFiles(stateFolder: string, file: ClusterFile)
   for (const { name } of file.processes) {
     if (Name.safeParse(name).success) await rm(join(stateFolder, name), { recursive: true, force: true });
   }
-  for (const tokenFile of [clusterTokenFile, apiTokenFile, metricsTokenFile])
-    await rm(tokenFile(stateFolder), { force: true });
+  const joinTokens = (['agent', 'storage'] as const).map((kind) => joinTokenFile(stateFolder, kind));
+  for (const token of [...joinTokens, apiTokenFile(stateFolder), metricsTokenFile(stateFolder)])
+    await rm(token, { force: true });
 }
 
-export function clusterTokenFile(stateFolder: string): string {
-  return join(stateFolder, 'cluster.token');
+/** The coordinator puts it there; a program of that kind joins by it. */
+export function joinTokenFile(stateFolder: string, kind: JoinKind): string {
+  return join(stateFolder, `join-${kind}.token`);
 }
 
 export function apiTokenFile(stateFolder: string): string {

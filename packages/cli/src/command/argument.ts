@@ -53,6 +53,17 @@ export function countArgument(min: number, max: number, unit: string): (text: st
   };
 }
 
+const secondsOf = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+const lifeSMax = 366 * 86_400;
+
+/** `90s`, `30m`, `24h`, `7d`: in seconds. */
+export function lifeArgument(text: string): number {
+  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(count) * (secondsOf[unit as keyof typeof secondsOf] ?? 0);
+  if (seconds >= 10 && seconds <= lifeSMax) return seconds;
+  throw new InvalidArgumentError('It must be a time from 10s to 366d, such as 30m, 24h or 7d.');
+}
+
 function wholeNumber(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

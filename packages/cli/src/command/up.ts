@@ -16,6 +16,7 @@ interface UpOptions {
   readonly hostMemory: number;
   readonly hostMhz?: number;
   readonly name: string;
+  readonly insecure?: boolean;
 }
 
 export function addUpCommand(program: Command): void {
@@ -33,6 +34,10 @@ export function addUpCommand(program: Command): void {
     )
     .option('--host-mhz <MHZ>', 'CPU of each host (default: measured)', countArgument(10, 1_000_000, 'MHz'))
     .option('--name <NAME>', 'name of the cluster', nameArgument, 'skein')
+    .option(
+      '--insecure',
+      'no certificates and no encryption between its programs (loopback only; for measuring)',
+    )
     .action(up);
 }
 
@@ -52,10 +57,13 @@ async function up(options: UpOptions, command: Command): Promise<void> {
       ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
       imageFolder: join(defaultCacheFolder(), 'images'),
       isDetached: true,
+      isInsecure: options.insecure === true,
       onProgress: (phase) => line.show(phase),
       signal: abort.signal,
     });
     line.say(`cluster ${launched.cluster} runs: ${options.hosts} hosts, API at ${launched.apiUrl}`);
+    if (options.insecure === true)
+      line.say('INSECURE: whoever can reach its loopback addresses can speak for any host of it');
     if (stateFolder !== defaultStateFolder())
       line.say(`for the commands that follow: export SKEIN_STATE=${stateFolder}`);
     line.say('try: skein get host; skein vm create web1; end it with: skein down');

@@ -1,9 +1,16 @@
 /** The HTTP application: guards, routes, and what each route answers. */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { metricsPath } from '@skein/metrics';
-import { type ClusterInfo, MigrateVmRequest, OperationError, StartVmRequest } from '@skein/shared';
+import {
+  type ClusterInfo,
+  CreateJoinTokenRequest,
+  MigrateVmRequest,
+  OperationError,
+  StartVmRequest,
+} from '@skein/shared';
 import type { Logger } from 'pino';
 import type { Environment } from '../env.ts';
+import type { JoinTokens } from '../joining/join-tokens.ts';
 import type { CoordinatorMetrics } from '../metrics/coordinator-metrics.ts';
 import { scrapeTargets } from '../metrics/scrape-targets.ts';
 import type { Executor } from '../operations/executor.ts';
@@ -23,6 +30,8 @@ export interface AppOptions {
   readonly commands: Commands;
   readonly tokens: ApiTokens;
   readonly metrics: CoordinatorMetrics;
+  /** Null in an insecure cluster. */
+  readonly joinTokens: JoinTokens | null;
   /** Names under which the API is served beside its addresses. */
   readonly hostNames: readonly string[];
   readonly info: () => ClusterInfo;
@@ -54,6 +63,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   addMetrics(app, options);
   addReading(app, options);
   addChanges(app, options);
+  addTokens(app, options);
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Skein', version: options.info().version } });
   return app;
 }
@@ -147,6 +157,24 @@ function addChanges(app: OpenAPIHono, { world, commands, env }: AppOptions): voi
   app.openapi(routes.remove, (context) => {
     const { name } = context.req.valid('param');
     return changeOnce(context, world, null, env.wallMs(), () => commands.delete(name)) as never;
+  });
+}
+
+function addTokens(app: OpenAPIHono, { joinTokens }: AppOptions): void {
+  const tokens = (): JoinTokens => {
+    if (joinTokens !== null) return joinTokens;
+    const message =
+      'this cluster runs with --insecure: whoever reaches its loopback addresses is let in without a token';
+    throw new OperationError({ code: 'join.refused', message });
+  };
+  app.openapi(routes.tokens, (context) => context.json(tokens().list(), 200));
+  app.openapi(routes.createToken, (context) => {
+    const body = CreateJoinTokenRequest.parse(context.req.valid('json') ?? {});
+    // A secret is not kept to be said again: no Idempotency-Key here.
+    return context.json(tokens().create(body), 200);
+  });
+  app.openapi(routes.revokeToken, (context) => {
+    return context.json(tokens().revoke(context.req.valid('param').id), 200);
   });
 }
 

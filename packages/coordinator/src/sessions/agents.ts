@@ -103,7 +103,6 @@ export class AgentSessions {
       own: options.own,
       authentication: options.authentication,
       maxPayloadBytes,
-      admit: refuseOtherRoles,
       onLink: (link) => this.#linkOpened(link),
       onRejected: (reason, address) => options.log.warn({ ...reason, address }, 'agent rejected'),
       handlers: {
@@ -177,16 +176,6 @@ export class AgentSessions {
       message: `${name} has not registered on this link`,
     });
   }
-}
-
-const roles = new Set(['agent', 'agent-heartbeat']);
-
-function refuseOtherRoles(peer: Identity): void {
-  if (roles.has(peer.role)) return;
-  throw new OperationError({
-    code: 'link.unauthenticated',
-    message: `this listener is not for ${peer.role}`,
-  });
 }
 
 function refuseOtherHost(link: AgentLink, host: HostName, bootId: string): void {

@@ -40,7 +40,6 @@ export function listenForClients(options: ClientSessionsOptions): Promise<Listen
     maxPayloadBytes,
     unsentBytesMax,
     onRejected: (reason, address) => options.log.warn({ ...reason, address }, 'client rejected'),
-    admit: refuseOtherRoles,
     handlers: {
       requests: {
         'console.attach': async ({ vm }, link) => {
@@ -75,12 +74,4 @@ function readerOf(link: ClientLink): ConsoleReader {
     output: (bytes) => link.notify('console.output', { bytes }),
     marker: (text) => link.notify('console.marker', { text: text.slice(0, 500) }),
   };
-}
-
-function refuseOtherRoles(peer: Identity): void {
-  if (peer.role === 'client') return;
-  throw new OperationError({
-    code: 'link.unauthenticated',
-    message: `this listener is not for ${peer.role}`,
-  });
 }

@@ -50,4 +50,13 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX idempotency_by_age ON idempotency (created_at_ms);
   `,
+  `
+  CREATE TABLE join_tokens (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,
+    created_at_ms REAL NOT NULL,
+    expires_at_ms REAL NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -14,6 +14,7 @@ import { DesiredTable } from './tables/desired.ts';
 import { EventTable } from './tables/events.ts';
 import { HostTable } from './tables/hosts.ts';
 import { IdempotencyTable } from './tables/idempotency.ts';
+import { JoinTokenTable } from './tables/join-tokens.ts';
 import { OperationTable } from './tables/operations.ts';
 import { VmTable } from './tables/vms.ts';
 
@@ -29,6 +30,7 @@ export class Store {
   readonly events: EventTable;
   readonly hosts: HostTable;
   readonly idempotency: IdempotencyTable;
+  readonly joinTokens: JoinTokenTable;
   /** Counts starts of the coordinator on this store. */
   readonly incarnation: number;
   readonly #database: DatabaseSync;
@@ -44,6 +46,7 @@ export class Store {
     this.events = new EventTable(database);
     this.hosts = new HostTable(database);
     this.idempotency = new IdempotencyTable(database);
+    this.joinTokens = new JoinTokenTable(database);
     const row = database
       .prepare("UPDATE meta SET value = value + 1 WHERE key = 'incarnation' RETURNING value")
       .get();

@@ -24,7 +24,6 @@ export interface ScriptedAgentOptions {
   readonly name: string;
   readonly number: number;
   readonly agentPort: number;
-  readonly token: Uint8Array;
   readonly storage: ScriptedStorage;
   readonly timing: Timing;
   readonly memoryMib?: number;
@@ -136,13 +135,13 @@ export class ScriptedAgent {
   }
 
   #keep(role: string, onLink: (link: AgentLink) => void): KeptLink<typeof agentCoordinatorProtocol> {
-    const { agentPort: port, token } = this.options;
+    const { agentPort: port } = this.options;
     return new KeptLink({
       host: '127.0.0.1',
       port,
       protocol: agentCoordinatorProtocol,
       own: { role, name: this.options.name, bootId: this.identity.bootId },
-      authentication: { kind: 'token', token },
+      authentication: { kind: 'none' },
       pauseMsMax: 50,
       handlers: {
         requests: {
@@ -238,7 +237,7 @@ export class ScriptedAgent {
 
 /** One link of its own, for what a well-behaved agent does not do. */
 export function dialRaw(
-  options: Pick<ScriptedAgentOptions, 'agentPort' | 'token'>,
+  options: Pick<ScriptedAgentOptions, 'agentPort'>,
   own: { readonly role: string; readonly name: string; readonly bootId: string },
 ): Promise<AgentLink> {
   const nothing = (): never => {
@@ -249,7 +248,7 @@ export function dialRaw(
     port: options.agentPort,
     protocol: agentCoordinatorProtocol,
     own,
-    authentication: { kind: 'token', token: options.token },
+    authentication: { kind: 'none' },
     handlers: {
       requests: {
         'vm.start': nothing,

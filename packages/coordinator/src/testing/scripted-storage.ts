@@ -31,7 +31,7 @@ export class ScriptedStorage {
     this.#ttlMs = ttlMs;
   }
 
-  static async start(address: string, token: Uint8Array, ttlMs: number): Promise<ScriptedStorage> {
+  static async start(address: string, ttlMs: number): Promise<ScriptedStorage> {
     const held: { storage?: ScriptedStorage } = {};
     const refuse = (): never => {
       throw new OperationError({ code: 'lease.not-owner', message: 'the coordinator only reads leases' });
@@ -41,7 +41,7 @@ export class ScriptedStorage {
       port: 0,
       protocol: storageProtocol,
       own: { role: 'storage', name: 'storage', bootId: 'a'.repeat(32) },
-      authentication: { kind: 'token', token },
+      authentication: { kind: 'none' },
       handlers: {
         requests: {
           'lease.acquire': refuse,

@@ -25,7 +25,6 @@ export const quickTiming: Timing = Timing.parse({
   marginMs: 40,
 });
 
-export const clusterToken = new Uint8Array(32).fill(1);
 export const apiToken = new Uint8Array(32).fill(2);
 export const metricsToken = new Uint8Array(32).fill(3);
 export const image = 'f'.repeat(64);
@@ -44,7 +43,7 @@ export class TestCluster {
   }
 
   static async start(hosts: number, memoryMib = 1024): Promise<TestCluster> {
-    const storage = await ScriptedStorage.start('127.0.0.1', clusterToken, quickTiming.vmLeaseTtlMs);
+    const storage = await ScriptedStorage.start('127.0.0.1', quickTiming.vmLeaseTtlMs);
     const cluster = new TestCluster(storage);
     await cluster.startCoordinator();
     for (let number = 1; number <= hosts; number++) cluster.addAgent(number, memoryMib);
@@ -64,7 +63,6 @@ export class TestCluster {
       name,
       number,
       agentPort,
-      token: clusterToken,
       storage,
       timing,
       memoryMib,
@@ -88,17 +86,16 @@ export class TestCluster {
     const config = CoordinatorConfig.parse({
       cluster: 'test',
       stateDirectory: join(this.#folder, 'state'),
-      clusterTokenFile: 'unused',
       apiTokenFile: 'unused',
       managementAddress: '127.0.0.1',
       ...this.#ports,
       storage: { localAddress: '127.0.0.1', address: '127.0.0.1', port: this.storage.port },
+      insecure: true,
       segments: [{ name: 'lan', vni: 77, network: 'guest-a' }],
     });
     const log = pino({ level: 'silent' });
     this.#coordinator = await startCoordinator({
       config,
-      clusterToken,
       apiToken,
       metricsToken,
       log,

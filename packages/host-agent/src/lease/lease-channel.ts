@@ -1,11 +1,11 @@
 /** What is said between the agent's main thread and its lease worker. */
 import type { Epoch, HostName, OwnAddress, Problem, VmId } from '@skein/shared';
+import type { Authentication } from '@skein/transport';
 
 export interface LeaseWorkerData {
   readonly host: HostName;
   readonly bootId: string;
-  /** The cluster token, from its file; threads of one process share an address space anyway. */
-  readonly token: Uint8Array;
+  readonly authentication: Authentication;
   /** This host's own addresses, or the subnets in which they are looked up. */
   readonly managementAddress: OwnAddress;
   readonly storageAddress: OwnAddress;

@@ -5,7 +5,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant, timingDefaults } from '@skein/shared';
 import { LeaseClient } from '@skein/storage';
-import type { Authentication } from '@skein/transport';
 import { HostLease } from './host-lease.ts';
 import type { LeaseCommand, LeaseEvent, LeaseWorkerData } from './lease-channel.ts';
 import { leaseFigures } from './lease-figures.ts';
@@ -16,7 +15,6 @@ invariant(parentPort !== null, 'lease.worker runs as a worker thread');
 const port = parentPort;
 const data = workerData as LeaseWorkerData;
 const tell = (event: LeaseEvent): void => port.postMessage(event);
-const authentication: Authentication = { kind: 'token', token: data.token };
 const liveness = new MainLiveness(data.liveness);
 const sleep = new SleepDetector();
 const figures = leaseFigures(data.figures);
@@ -26,7 +24,7 @@ const client = new LeaseClient({
   port: data.storage.port,
   localAddress: data.storageAddress,
   own: { role: 'agent', name: data.host, bootId: data.bootId },
-  authentication,
+  authentication: data.authentication,
   timing: timingDefaults,
   onUp: () => {
     tell({ type: 'storage', isConnected: true });
@@ -46,7 +44,7 @@ const hostLease = new HostLease({
   bootId: data.bootId,
   localAddress: data.managementAddress,
   coordinator: data.coordinator,
-  authentication,
+  authentication: data.authentication,
   timing: timingDefaults,
   isMainAlive: () => liveness.isAlive(),
   figures,

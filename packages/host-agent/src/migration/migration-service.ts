@@ -15,7 +15,7 @@ import {
   type OperationId,
   type OwnAddress,
 } from '@skein/shared';
-import { requireOwnAddress } from '@skein/transport';
+import { type Authentication, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
@@ -32,7 +32,7 @@ import {
 export interface MigrationServiceOptions {
   readonly host: HostName;
   readonly bootId: string;
-  readonly token: Uint8Array;
+  readonly authentication: Authentication;
   readonly core: CoreModules;
   readonly hypervisor: Hypervisor;
   /** Null: this host has no migration network. */
@@ -156,11 +156,11 @@ export class MigrationService {
     });
     worker.once('error', (error) => this.#abandon(command.operation, running, String(error)));
     const vmPort = runner.attachTransfer();
-    const { host, bootId, token, core, storageAddress, storage } = this.#options;
+    const { host, bootId, authentication, core, storageAddress, storage } = this.#options;
     const common = {
       host,
       bootId,
-      token,
+      authentication,
       core,
       memory: runner.memory,
       memoryMib: vm.machine.memoryMib,

@@ -14,7 +14,7 @@ import {
   toProblem,
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
-import { type Authentication, type Link, type Listener, listen } from '@skein/transport';
+import { type Link, type Listener, listen } from '@skein/transport';
 import { decideNextRound } from '../core/convergence.ts';
 import {
   isOver,
@@ -59,7 +59,6 @@ export class SourceTransfer {
   readonly #log: MigrationLog;
   readonly #leases: LeaseClient;
   readonly #pass: LeasePass;
-  readonly #authentication: Authentication;
   readonly #deadlines = new Deadlines();
   readonly #history = Promise.withResolvers<GuestHistory | null>();
   readonly #resumed = Promise.withResolvers<TargetTimes | null>();
@@ -80,7 +79,6 @@ export class SourceTransfer {
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
     this.#log = new MigrationLog(assignment.command, assignment.host);
-    this.#authentication = { kind: 'token', token: assignment.token };
     this.#leases = openTransferLeases(assignment);
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
@@ -166,9 +164,9 @@ export class SourceTransfer {
       port: 0,
       protocol: migrationProtocol,
       own: { role: 'transfer', name: host, bootId },
-      authentication: this.#authentication,
+      authentication: this.#assignment.authentication,
       admit: (peer) => {
-        if (peer.role === 'transfer' && peer.name === command.targetHost && this.#link === null) return;
+        if (peer.name === command.targetHost && this.#link === null) return;
         throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one migration' });
       },
       handlers: {

@@ -15,7 +15,7 @@ import {
   toProblem,
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
-import { type Authentication, dial, type Link } from '@skein/transport';
+import { dial, type Link } from '@skein/transport';
 import { type ClockOffset, estimateOffset, exchangesMin } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
 import {
@@ -53,7 +53,6 @@ export class TargetTransfer {
   readonly #vm: VmLink;
   readonly #receiver: PageReceiver;
   readonly #leases: LeaseClient;
-  readonly #authentication: Authentication;
   readonly #deadlines = new Deadlines();
   readonly #startedNs = process.hrtime.bigint();
   #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
@@ -73,7 +72,6 @@ export class TargetTransfer {
     this.#vm = new VmLink(assignment.vmPort, memory);
     this.#receiver = new PageReceiver(assignment.core, memory);
     this.#traffic = transferTraffic(assignment.traffic);
-    this.#authentication = { kind: 'token', token: assignment.token };
     this.#leases = openTransferLeases(assignment);
   }
 
@@ -136,11 +134,11 @@ export class TargetTransfer {
       localAddress: migrationAddress,
       protocol: migrationProtocol,
       own: { role: 'transfer', name: host, bootId },
-      authentication: this.#authentication,
+      authentication: this.#assignment.authentication,
       bulkBuffer: this.#receiver.socketBuffer,
       maxPayloadBytes: Math.max(maxPayloadBytes, 6 << 20),
       admit: (peer) => {
-        if (peer.role === 'transfer' && peer.name === command.sourceHost) return;
+        if (peer.name === command.sourceHost) return;
         throw new OperationError({
           code: 'link.unauthenticated',
           message: `${peer.name} is not the source of this migration`,

@@ -11,6 +11,7 @@ import {
   type MigrationSourceCommand,
   type MigrationTargetCommand,
 } from '@skein/shared';
+import type { Authentication } from '@skein/transport';
 
 /**
  * For the threads of transfers. Received bytes lie outside the heap and go only with a collection; a small young
@@ -22,7 +23,7 @@ export const transferWorkerLimits = { maxYoungGenerationSizeMb: 2 } as const;
 interface TransferAssignment {
   readonly host: HostName;
   readonly bootId: string;
-  readonly token: Uint8Array;
+  readonly authentication: Authentication;
   readonly core: CoreModules;
   readonly memory: WebAssembly.Memory;
   readonly memoryMib: number;

@@ -9,7 +9,7 @@ export function openTransferLeases(assignment: SourceAssignment | TargetAssignme
     port: assignment.storage.port,
     localAddress: assignment.storageAddress,
     own: { role: 'transfer', name: assignment.host, bootId: assignment.bootId },
-    authentication: { kind: 'token', token: assignment.token },
+    authentication: assignment.authentication,
     timing: timingDefaults,
   });
 }

@@ -70,7 +70,6 @@ export class PeerLinks {
       protocol: agentAgentProtocol,
       own,
       authentication,
-      admit: refuseOtherRoles,
       handlers: {
         requests: {},
         notices: { 'owners.announce': ({ owners }, { peer }) => this.#hear(peer, owners) },
@@ -123,7 +122,7 @@ export class PeerLinks {
       own: this.#options.own,
       authentication: this.#options.authentication,
       admit: (found) => {
-        if (found.name === peer.host && found.role === 'agent') return;
+        if (found.name === peer.host) return;
         throw new OperationError({
           code: 'link.unauthenticated',
           message: `${found.name} answers where ${peer.host} was expected`,
@@ -151,9 +150,4 @@ export class PeerLinks {
   #hear(peer: Identity, owners: readonly MacOwner[]): void {
     this.#options.onOwners(owners.filter((owner) => owner.host === peer.name));
   }
-}
-
-function refuseOtherRoles(peer: Identity): void {
-  if (peer.role === 'agent') return;
-  throw new OperationError({ code: 'link.unauthenticated', message: `agents speak here, no ${peer.role}` });
 }

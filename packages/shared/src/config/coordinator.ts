@@ -2,14 +2,13 @@
 import { z } from 'zod';
 import { Name } from '../ids.ts';
 import { ListenPort, Segment, TcpPort } from '../model/network.ts';
+import { Insecure } from './insecure.ts';
 import { OwnAddress, PeerAddress } from './own-address.ts';
 
 export const CoordinatorConfig = z.strictObject({
   cluster: Name,
   /** Holds the inventory (SQLite); made if absent. */
   stateDirectory: z.string().min(1),
-  /** Agents and the storage service prove this one. */
-  clusterTokenFile: z.string().min(1),
   /** People's programs prove this one. */
   apiTokenFile: z.string().min(1),
   /** Made at the first start; whoever shows it may read `/metrics` and the list of its targets, nothing else. */
@@ -20,6 +19,20 @@ export const CoordinatorConfig = z.strictObject({
   apiHostNames: z.array(z.hostname()).max(16).default([]),
   agentPort: ListenPort.default(0),
   clientPort: ListenPort.default(0),
+  /** Where programs join this cluster. */
+  joinPort: ListenPort.default(0),
+  /** Where join tokens are put, and kept fresh, for programs that are started beside this one. */
+  joinTokenFiles: z
+    .strictObject({ agent: z.string().min(1), storage: z.string().min(1) })
+    .partial()
+    .default({}),
+  /** Programs renew their certificates at two thirds of this. */
+  certificateLifeHours: z
+    .number()
+    .min(0.01)
+    .max(24 * 366)
+    .default(24 * 30),
+  insecure: Insecure,
   storage: z.strictObject({
     /** The coordinator's own address on the storage network, to dial from. */
     localAddress: OwnAddress,

@@ -15,6 +15,7 @@ const bothWays = {
 
 export const agentAgentProtocol = {
   name: 'agent-agent',
+  roles: { dialer: ['agent'], listener: ['agent'] },
   fromDialer: bothWays,
   fromListener: bothWays,
 } as const satisfies ProtocolDefinition;

@@ -103,6 +103,7 @@ export type MigrationTargetCommand = z.infer<typeof MigrationTargetCommand>;
 
 export const agentCoordinatorProtocol = {
   name: 'agent-coordinator',
+  roles: { dialer: ['agent', 'agent-heartbeat'], listener: ['coordinator'] },
   fromDialer: {
     requests: {
       /** First message of an `agent` link, again after each reconnect. */

@@ -7,6 +7,7 @@ import type { ProtocolDefinition } from './definition.ts';
 
 export const clientProtocol = {
   name: 'client',
+  roles: { dialer: ['client'], listener: ['coordinator'] },
   fromDialer: {
     requests: {
       /** Attaches this link to a VM's console; it stays attached across a migration or a restart. */

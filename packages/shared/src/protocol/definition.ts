@@ -13,6 +13,8 @@ export interface DirectionSchemas {
 
 export interface ProtocolDefinition {
   readonly name: string;
+  /** Who may be at either end; anybody else is refused, whatever it has proven. */
+  readonly roles: { readonly dialer: readonly string[]; readonly listener: readonly string[] };
   readonly fromDialer: DirectionSchemas;
   readonly fromListener: DirectionSchemas;
 }

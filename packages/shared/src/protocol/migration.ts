@@ -50,6 +50,7 @@ export type TargetTimes = z.infer<typeof TargetTimes>;
 
 export const migrationProtocol = {
   name: 'migration',
+  roles: { dialer: ['transfer'], listener: ['transfer'] },
   fromDialer: {
     requests: {
       'migration.hello': {

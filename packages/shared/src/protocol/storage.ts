@@ -31,6 +31,8 @@ const VmAndEpoch = z.strictObject({ vm: VmId, epoch: Epoch });
 
 export const storageProtocol = {
   name: 'storage',
+  // Agents for their own host; the coordinator to read, and to fence the dead.
+  roles: { dialer: ['agent', 'transfer', 'coordinator'], listener: ['storage'] },
   fromDialer: {
     requests: {
       /** Compare-and-set on `expectEpoch` (0: no lease yet); the new epoch is one higher. */

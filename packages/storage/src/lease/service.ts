@@ -43,8 +43,6 @@ export interface LeaseServiceOptions {
   readonly onSynced?: (durationMs: number) => void;
 }
 
-/** Who may have links: agents (for their own host) and the coordinator (to read, and to fence the dead). */
-const roles = new Set(['agent', 'transfer', 'coordinator']);
 /** VM ids are never given again, so leases pile up; so many are 15 MB of log, and more are somebody's mistake. */
 const leasesMax = 100_000;
 const maxPayloadBytes = 64 << 10;
@@ -131,7 +129,6 @@ export class LeaseService {
       own: { role: 'storage', name: 'storage', bootId },
       authentication,
       maxPayloadBytes,
-      admit: refuseOtherRoles,
       onLink: (link) => void link.closed.then((reason) => onLinkEnded?.(reason, link.peer)),
       ...(onRejected === undefined ? {} : { onRejected }),
       handlers: this.#handlers(),
@@ -231,14 +228,6 @@ export class LeaseService {
     const { vm, owner, epoch, counter } = lease;
     return { vm, owner, epoch, counter, remainingMs: Math.max(0, Number(leftNs) / 1e6) };
   }
-}
-
-function refuseOtherRoles(peer: Identity): void {
-  if (roles.has(peer.role)) return;
-  throw new OperationError({
-    code: 'link.unauthenticated',
-    message: `the storage service serves no ${peer.role}`,
-  });
 }
 
 function holderOf(peer: Identity): Holder {
