@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CoordinatorBed } from './coordinator-bed.ts';
+import { CoordinatorBed, someImage } from './coordinator-bed.ts';
 
 const main = resolve(import.meta.dirname, '../../packages/coordinator/src/main.ts');
 
@@ -14,10 +14,15 @@ beforeEach(async () => {
 afterEach(() => bed.close());
 
 /** Runs one that must not come up; with exit code and what it said. */
-async function run(config: unknown): Promise<{ code: number | null; said: string }> {
+async function run(
+  config: unknown,
+  args: readonly string[] = [],
+): Promise<{ code: number | null; said: string }> {
   const file = join(bed.folder, 'other.json');
   writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config));
-  const child = spawn(process.execPath, [main, '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, '--config', file, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
   let said = '';
   child.stderr.on('data', (text) => {
@@ -57,6 +62,32 @@ describe('the coordinator as a process', () => {
     expect(code).toBe(2);
     for (const word of ['managementAddress', 'apiPort', 'colour', 'storage']) expect(said).toContain(word);
     expect(await run('{"cluster":')).toMatchObject({ code: 2 });
+  });
+
+  it('refuses a cluster file by line and column before it has made anything, started or only checked', async () => {
+    const clusterFile = join(bed.folder, 'cluster.yaml');
+    const config = {
+      ...elsewhere(),
+      apiTokenFile: join(bed.folder, 'not-made'),
+      imageDirectory: bed.folder,
+      largestHost: { memoryMib: 1024 },
+      clusterFile,
+    };
+    mkdirSync(join(bed.folder, someImage));
+    writeFileSync(join(bed.folder, someImage, 'manifest.json'), '{"memoryMibMin":96}');
+    writeFileSync(clusterFile, 'vms:\n  - { name: a, memoryMib: 2048 }\n  - { name: b, memoryMib: 64 }\n');
+    for (const args of [[], ['--check']]) {
+      const { code, said } = await run(config, args);
+      expect(code).toBe(2);
+      expect(said.trim().split('\n')).toEqual([
+        `${clusterFile}:2:27: vms.0.memoryMib: 2048 MiB are more than any host has: at most 1024`,
+        `${clusterFile}:3:27: vms.1.memoryMib: its image does not boot in 64 MiB: at least 96`,
+      ]);
+    }
+    writeFileSync(clusterFile, 'vms:\n  - { name: a, memoryMib: 1024 }\n');
+    expect(await run(config, ['--check'])).toEqual({ code: 0, said: '' });
+    for (const path of [config.stateDirectory, config.apiTokenFile])
+      expect(existsSync(path as string)).toBe(false);
   });
 
   it('will not use a token that others can read', async () => {

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureGuestImage, type GuestImage, guestMemoryMibMin } from '@skein/guests';
+import { ensureGuestImage, type GuestImage } from '@skein/guests';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { QemuProcess, qemuBoardArguments } from '../support/qemu.ts';
 
@@ -51,7 +51,7 @@ function cable(end: 'server' | 'client'): readonly string[] {
 
 describe('the guest image', () => {
   test('boots in the memory of the smallest guest to a shell that answers and is started anew', async () => {
-    const guest = startGuest('skein.hostname=small', guestMemoryMibMin);
+    const guest = startGuest('skein.hostname=small', image.memoryMibMin ?? 0);
     const banner = await guest.waitFor(/Linux version (\S+) /, bootDeadlineMs);
     expect(banner[1]).toBe(image.kernelVersion);
     await guest.waitFor(/^skein-guest: ready small\r?$/m, bootDeadlineMs);
@@ -66,7 +66,7 @@ describe('the guest image', () => {
   });
 
   test('runs the workload of its command line beside its shell', async () => {
-    const guest = startGuest('skein.hostname=counter skein.run=ticker,100', guestMemoryMibMin);
+    const guest = startGuest('skein.hostname=counter skein.run=ticker,100', image.memoryMibMin ?? 0);
     await guest.waitFor(/^skein-guest: ready counter\r?$/m, bootDeadlineMs);
     await guest.waitFor(/^t 3 \d+\r?$/m, answerDeadlineMs);
     await guest.ask('echo here', /^here\r?$/m, answerDeadlineMs);

@@ -29,16 +29,20 @@ export async function startProgram(
   return { ...program, ready: await ready };
 }
 
-/** As startProgram, without waiting: an agent is ready only once a coordinator accepts it. */
+/**
+ * As startProgram, without waiting: an agent is ready only once a coordinator accepts it. `build` is the folder of a
+ * checkout; this one unless given.
+ */
 export function spawnProgram(
   name: string,
   packageName: string,
   folder: string,
   config: unknown,
+  build = root,
 ): { program: Omit<Program, 'ready'>; ready: Promise<Readonly<Record<string, unknown>>> } {
   const file = join(folder, `${name}.json`);
   writeFileSync(file, JSON.stringify(config));
-  const main = join(root, 'packages', packageName, 'src/main.ts');
+  const main = join(build, 'packages', packageName, 'src/main.ts');
   const child = spawn(process.execPath, [main, '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

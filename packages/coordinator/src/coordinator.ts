@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import {
   type ClusterFile,
   type ClusterInfo,
-  type ContentDigest,
   type CoordinatorConfig,
   type HostName,
   OperationError,
@@ -12,7 +11,7 @@ import {
   timingDefaults,
   type VmId,
 } from '@skein/shared';
-import { type Authentication, type Identity, requireOwnAddress } from '@skein/transport';
+import { type Authentication, type CloseReason, type Identity, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
 import { Commands } from './api/commands.ts';
@@ -20,8 +19,8 @@ import { type ApiServer, serveApi } from './api/server.ts';
 import { DeclaredVms } from './cluster-file/declared-vms.ts';
 import { readClusterFile } from './cluster-file/read.ts';
 import { ControlLoop } from './control-loop.ts';
-import { findDefaultImage } from './default-image.ts';
 import type { Environment } from './env.ts';
+import { GuestImages } from './guest-images.ts';
 import { openJoining } from './joining/joining.ts';
 import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
 import { Executor } from './operations/executor.ts';
@@ -60,10 +59,9 @@ const version = '0.1.0';
 /** @throws OperationError store.corrupt, cluster.running, config.invalid, address.in-use, address.unavailable */
 export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
   const { config } = options;
-  const file = config.clusterFile === undefined ? noFile : await readClusterFile(config.clusterFile);
-  const segments = checkSegments([...config.segments, ...file.segments]);
-  checkVmSegments(file, segments);
-  const image = config.imageDirectory === undefined ? null : await findDefaultImage(config.imageDirectory);
+  const images = new GuestImages(config.imageDirectory ?? null);
+  const file = await readDeclared(config, images);
+  const segments = [...config.segments, ...file.segments];
   const store = Store.open(config.stateDirectory);
   const closers: (() => Promise<void> | void)[] = [() => store.close()];
   const closeAll = async (): Promise<void> => {
@@ -74,7 +72,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     const wallMs = (): number => Date.now();
     const timing = options.timing ?? timingDefaults;
     const world = new World({ store, segments, timing, nowMs, wallMs });
-    const running = await assemble(options, { world, file, image }, { nowMs, wallMs }, closers);
+    const running = await assemble(options, { world, file, images }, { nowMs, wallMs }, closers);
     world.event(
       'coordinator.started',
       `cluster/${config.cluster}`,
@@ -89,7 +87,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
 
 async function assemble(
   { config, apiToken, metricsToken, log }: CoordinatorOptions,
-  { world, file, image }: { world: World; file: ClusterFile; image: ContentDigest | null },
+  { world, file, images }: { world: World; file: ClusterFile; images: GuestImages },
   clock: Pick<Environment, 'nowMs' | 'wallMs'>,
   closers: (() => Promise<void> | void)[],
 ): Promise<Omit<RunningCoordinator, 'close'>> {
@@ -102,7 +100,14 @@ async function assemble(
     : await openJoining(config, { world, address: managementAddress, log, wallMs });
   if (joining !== null) closers.push(() => joining.close());
   const cluster: Authentication = joining?.authentication ?? { kind: 'none' };
-  const leases = new LeaseReader({ host, port, localAddress, own, authentication: cluster });
+  const leases = new LeaseReader({
+    host,
+    port,
+    localAddress,
+    own,
+    authentication: cluster,
+    onDown: tellOnce((reason) => log.warn({ ...reason }, 'no link to the storage service')),
+  });
   closers.push(() => leases.close());
   let agents: AgentSessions | null = null;
   const env: Environment = {
@@ -134,7 +139,7 @@ async function assemble(
   });
   const startedAtMs = clock.wallMs();
   let clientPort = 0;
-  const commands = new Commands(world, executor, env, image);
+  const commands = new Commands(world, executor, env, images);
   const declared = new DeclaredVms(file, world, commands, clock.nowMs);
   const info = (): ClusterInfo => {
     const { declared: vms, ready, waiting } = declared.state();
@@ -204,6 +209,16 @@ async function assemble(
   };
 }
 
+/** Attempts that fail like the one before are not told again. */
+function tellOnce(tell: (reason: CloseReason) => void): (reason: CloseReason) => void {
+  let told = '';
+  return (reason) => {
+    if (reason.message === told) return;
+    told = reason.message;
+    tell(reason);
+  };
+}
+
 /** It was decided for a host that cannot be asked now and has not failed. */
 function isUncertain(world: World, id: VmId): boolean {
   const host = world.hosts.get(world.store.desired.get(id).host ?? '');
@@ -216,29 +231,32 @@ function copyIn(world: World, id: VmId): Sighting | null {
   return vm === undefined ? null : liveCopy({ vm, inventory });
 }
 
-const noFile: ClusterFile = { segments: [], vms: [] };
-
-function checkVmSegments({ vms }: ClusterFile, segments: readonly Segment[]): void {
-  const known = segments.map(({ name }) => name);
-  const problems = vms.flatMap(({ name, nics }) =>
-    nics
-      .filter(({ segment }) => !known.includes(segment))
-      .map(
-        ({ segment }) => `${name}: there is no segment ${segment}; segments: ${known.join(', ') || 'none'}`,
-      ),
-  );
-  if (problems.length > 0) throw new OperationError({ code: 'config.invalid', message: problems.join('\n') });
+/**
+ * What the configuration's cluster file declares, once nothing stands against it.
+ * @throws OperationError config.unreadable, config.invalid, image.not-found
+ */
+async function readDeclared(config: CoordinatorConfig, images: GuestImages): Promise<ClusterFile> {
+  refuseDoubledSegments(config.segments);
+  if (config.clusterFile === undefined) return { segments: [], vms: [] };
+  const { segments, largestHost } = config;
+  return await readClusterFile(config.clusterFile, {
+    segments,
+    largestHost,
+    memoryMibMinOf: (image) => images.memoryMibMin(image ?? images.newest()),
+  });
 }
 
-function checkSegments(segments: readonly Segment[]): readonly Segment[] {
-  const problems: string[] = [];
-  for (const key of ['name', 'vni'] as const) {
-    const seen = new Set<string | number>();
-    for (const segment of segments) {
-      if (seen.has(segment[key])) problems.push(`two segments have the ${key} ${segment[key]}`);
-      seen.add(segment[key]);
-    }
-  }
-  if (problems.length === 0) return segments;
-  throw new OperationError({ code: 'config.invalid', message: problems.join('; ') });
+/** @throws OperationError config.unreadable, config.invalid, image.not-found */
+export async function checkCoordinator(config: CoordinatorConfig): Promise<void> {
+  await readDeclared(config, new GuestImages(config.imageDirectory ?? null));
+}
+
+function refuseDoubledSegments(segments: readonly Segment[]): void {
+  const problems = (['name', 'vni'] as const).flatMap((key) => {
+    const values = segments.map((segment) => segment[key]);
+    return values
+      .filter((value, index) => values.indexOf(value) !== index)
+      .map((value) => `two segments have the ${key} ${value}`);
+  });
+  if (problems.length > 0) throw new OperationError({ code: 'config.invalid', message: problems.join('; ') });
 }

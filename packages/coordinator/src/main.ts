@@ -1,11 +1,15 @@
 /** The coordinator's process: `node main.ts --config FILE`. One JSON line on stdout says that it is ready. */
 import { CoordinatorConfig } from '@skein/shared';
-import { ensureTokenFile, readTokenFile, runProgram } from '@skein/transport';
+import { ensureTokenFile, type RunningProgram, readTokenFile, runProgram } from '@skein/transport';
 import { pino } from 'pino';
-import { startCoordinator } from './coordinator.ts';
+import { checkCoordinator, startCoordinator } from './coordinator.ts';
 
-await runProgram(CoordinatorConfig, async (config) => {
+await runProgram(CoordinatorConfig, start, checkCoordinator);
+
+async function start(config: CoordinatorConfig): Promise<RunningProgram> {
   const log = pino({ name: 'coordinator', level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  // Before anything is made: what is wrong with the configuration leaves no trace.
+  await checkCoordinator(config);
   // At the first start; `skein up` has made it before.
   await ensureTokenFile(config.apiTokenFile);
   const apiToken = await readTokenFile(config.apiTokenFile);
@@ -17,4 +21,4 @@ await runProgram(CoordinatorConfig, async (config) => {
   const ready = { address, apiPort, agentPort, clientPort, joinPort };
   log.info(ready, 'listening');
   return { ready, isHealthy: isReady, close };
-});
+}

@@ -25,6 +25,8 @@ export interface GuestImage {
   readonly kernelVersion: string;
   /** What the image needs on its kernel's command line; a VM's own arguments are appended. */
   readonly defaultBootArguments: string;
+  /** Memory with which it boots and can do something; null where its builder did not say. */
+  readonly memoryMibMin: number | null;
   readonly packages: readonly PackageIdentity[];
 }
 
@@ -34,6 +36,7 @@ export interface ImageContents {
   readonly initrd: Uint8Array;
   readonly kernelVersion: string;
   readonly defaultBootArguments: string;
+  readonly memoryMibMin: number;
   readonly packages: readonly PackageIdentity[];
 }
 
@@ -43,6 +46,8 @@ interface Manifest {
   readonly initrdSha256: string;
   readonly kernelVersion: string;
   readonly defaultBootArguments: string;
+  /** Absent in images that were made before there was such a thing. */
+  readonly memoryMibMin?: number;
   readonly packages: readonly PackageIdentity[];
 }
 
@@ -56,6 +61,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
     initrdSha256: sha256(contents.initrd),
     kernelVersion: contents.kernelVersion,
     defaultBootArguments: contents.defaultBootArguments,
+    memoryMibMin: contents.memoryMibMin,
     packages: contents.packages.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
   };
   const digest = digestOf(manifest);
@@ -120,8 +126,8 @@ export async function loadImage(cacheFolder: string, digest: string): Promise<Gu
     throw corrupt(folder, 'kernel');
   if ((await absentAsUndefined(sha256OfFile(initrdPath))) !== manifest.initrdSha256)
     throw corrupt(folder, 'initrd');
-  const { kernelVersion, defaultBootArguments, packages } = manifest;
-  return { digest, kernelPath, initrdPath, kernelVersion, defaultBootArguments, packages };
+  const { kernelVersion, defaultBootArguments, memoryMibMin = null, packages } = manifest;
+  return { digest, kernelPath, initrdPath, kernelVersion, defaultBootArguments, memoryMibMin, packages };
 }
 
 /** Digests of the images in the cache, sound or not. */
@@ -147,11 +153,12 @@ function corrupt(folder: string, file: string): GuestImageError {
 
 /** Over named fields in a fixed order, so that the file's layout does not matter. */
 function digestOf(manifest: Manifest): string {
-  const { kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, packages } = manifest;
+  const { kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, memoryMibMin, packages } =
+    manifest;
   const listed = packages.map(({ name, version, sha256 }) => [name, version, sha256]);
-  return sha256(
-    JSON.stringify([formatVersion, kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, listed]),
-  );
+  const files = [kernelSha256, initrdSha256, kernelVersion];
+  const sizes = memoryMibMin === undefined ? [] : [memoryMibMin];
+  return sha256(JSON.stringify([formatVersion, ...files, defaultBootArguments, listed, ...sizes]));
 }
 
 /** The manifest, or undefined. Fields of a wrong type would not survive the comparison of the digest either. */
@@ -168,6 +175,7 @@ function parseManifest(text: string): Manifest | undefined {
   const isManifest =
     manifest.formatVersion === formatVersion &&
     strings.every((name) => typeof manifest[name] === 'string') &&
+    (manifest.memoryMibMin === undefined || Number.isInteger(manifest.memoryMibMin)) &&
     Array.isArray(manifest.packages) &&
     manifest.packages.every((item: unknown) => typeof item === 'object' && item !== null);
   return isManifest ? (value as Manifest) : undefined;

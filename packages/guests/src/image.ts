@@ -101,6 +101,7 @@ export async function buildGuestImage(options: GuestImageOptions = {}): Promise<
     initrd,
     kernelVersion: kernel.version,
     defaultBootArguments,
+    memoryMibMin: guestMemoryMibMin,
     packages: [...obtained.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
   });
   if (settings.updateLock) await writeLockFile(settings.lockFile, obtained);
@@ -170,6 +171,7 @@ async function requestKey(settings: Settings): Promise<string> {
     ours,
     JSON.stringify([
       defaultBootArguments,
+      guestMemoryMibMin,
       guestModules,
       lock ?? null,
       await describeFolder(settings.packageFolder),

@@ -12,7 +12,6 @@ export {
   buildGuestImage,
   ensureGuestImage,
   type GuestImageOptions,
-  guestMemoryMibMin,
   listGuestImages,
   loadGuestImage,
 } from './image.ts';

@@ -29,6 +29,8 @@ import { SwitchHandle } from './network/switch-handle.ts';
 
 /** The first heartbeat follows the registration at once; without it the coordinator tells why. */
 const firstLeaseWaitMs = 5000;
+/** The storage service answers within milliseconds if it runs; if it does not, it is told of when it is needed. */
+const storageWaitMs = 1000;
 
 export interface RunningAgent {
   readonly identity: HostIdentity;
@@ -37,7 +39,8 @@ export interface RunningAgent {
 
 /**
  * Resolves when the coordinator has accepted this host.
- * @throws OperationError config.invalid, address.in-use, address.unavailable
+ * @throws OperationError config.invalid, address.in-use, address.unavailable; link.unauthenticated,
+ * link.protocol-version where the coordinator or the storage service will never have it
  */
 export async function startAgent(
   config: AgentConfig,
@@ -132,6 +135,8 @@ export async function startAgent(
     vxlanPort: network.vxlanPort,
     metricsPort: metrics?.port ?? null,
   };
+  // A host whose VM leases are refused must not become part of the cluster.
+  await leases.awaitStorage(storageWaitMs);
   session = new CoordinatorSession({
     identity,
     localAddress: managementAddress,

@@ -14,10 +14,11 @@ import {
   toProblem,
   type VmId,
 } from '@skein/shared';
-import { type Authentication, KeptLink, type Link } from '@skein/transport';
+import { type Authentication, isRefusedForGood, KeptLink, type Link } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Hypervisor } from './hypervisor.ts';
 import type { MigrationService } from './migration/migration-service.ts';
+import { hostRefused } from './refusal.ts';
 
 export interface CoordinatorSessionOptions {
   readonly identity: HostIdentity;
@@ -95,16 +96,25 @@ export class CoordinatorSession {
         },
       },
       onLink: (link) => void this.#register(link),
-      onDown: ({ code, message }) => {
+      onDown: (reason) => {
         this.#registered = null;
         this.#attached.clear();
-        options.log.warn({ code, message }, 'no link to the coordinator');
+        options.log.warn({ ...reason }, 'no link to the coordinator');
+        if (!isRefusedForGood(reason)) return;
+        const { address, port } = options.coordinator;
+        const peer = `the coordinator at ${address}:${port}`;
+        // Without effect once it was accepted: guests run here, and may outlast whatever this is.
+        this.#firstRegistration.reject(hostRefused(options.identity.name, peer, reason));
       },
     });
     this.#timer = setInterval(() => this.#sendStatus(), statusPeriodMs);
+    this.#firstRegistration.promise.catch(() => {}); // Whoever awaits it is told.
   }
 
-  /** Resolves when the coordinator has accepted this host for the first time. */
+  /**
+   * Resolves when the coordinator has accepted this host for the first time.
+   * @throws OperationError link.unauthenticated, link.protocol-version: it never will
+   */
   get registered(): Promise<void> {
     return this.#firstRegistration.promise;
   }

@@ -1,14 +1,14 @@
 /** Opens a link from an address of our own: each traffic type leaves through its own network. */
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import { OperationError, type OwnAddress, type ProtocolDefinition } from '@skein/shared';
+import { OperationError, type OwnAddress, type ProtocolDefinition, toProblem } from '@skein/shared';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type Authentication, requireProofBeyondLoopback } from './authentication.ts';
 import { BulkSplitter } from './bulk-splitter.ts';
 import { certifiedPeer, isTlsError, tlsOf, whyTlsFailed } from './certificates/tls.ts';
 import { greetAsDialer, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type Handlers, Link, type LinkOptions } from './link.ts';
-import { maxPayloadBytesDefault } from './listener.ts';
+import { maxPayloadBytesDefault, refusalMs } from './listener.ts';
 import { requireOwnAddress } from './own-address.ts';
 import { SocketMessages } from './socket-messages.ts';
 
@@ -81,7 +81,9 @@ export async function dial<P extends ProtocolDefinition>(
   } catch (error) {
     messages.release();
     socket.on('error', () => {});
-    socket.terminate();
+    // The other end shall know why; it has as long as a listener gives.
+    socket.close(1008, toProblem(error).code);
+    setTimeout(() => socket.terminate(), refusalMs).unref();
     if (!isLate) throw error;
     const message = `${host}:${port} did not complete the handshake within ${deadlineMs} ms`;
     throw new OperationError({ code: 'link.timeout', message, cause: error });

@@ -106,7 +106,7 @@ export async function greetAsListener(
   const hello = await receive(messages, Hello, endsAt);
   if (hello.protocol !== protocol) throw badMessage(`it wants ${hello.protocol}, this is ${protocol}`);
   const version = Math.min(hello.versions.max, protocolVersions.max);
-  if (version < Math.max(hello.versions.min, protocolVersions.min)) throw otherVersion(hello.versions);
+  if (version < Math.max(hello.versions.min, protocolVersions.min)) throw otherVersion(hello);
   const common = {
     dialerNonce: hello.nonce,
     listenerNonce: freshNonce(),
@@ -158,13 +158,19 @@ function refuseOther(
 function unproven(peer: Identity): OperationError {
   return new OperationError({
     code: 'link.unauthenticated',
-    message: `${peer.role} ${peer.name} does not hold this cluster's token`,
+    message: `${nameOf(peer)} and this program hold tokens of different clusters`,
   });
 }
 
-function otherVersion(versions: { min: number; max: number }): OperationError {
+/** As it says: it has not proven anything yet. */
+function otherVersion({ versions, ...peer }: z.infer<typeof Hello>): OperationError {
+  const offered = `${versions.min} to ${versions.max}`;
   return new OperationError({
     code: 'link.protocol-version',
-    message: `the peer speaks protocol versions ${versions.min} to ${versions.max}, this build ${protocolVersions.min} to ${protocolVersions.max}: update the older one`,
+    message: `${nameOf(peer)} speaks protocol versions ${offered}, this build ${protocolVersions.min} to ${protocolVersions.max}: update the older one`,
   });
+}
+
+function nameOf({ role, name }: Pick<Identity, 'role' | 'name'>): string {
+  return role === name ? name : `${role} ${name}`;
 }

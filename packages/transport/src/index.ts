@@ -25,5 +25,5 @@ export type {
   RequestOf,
   Side,
 } from './protocol-types.ts';
-export { type KeepLinkOptions, KeptLink } from './reconnecting.ts';
+export { isRefusedForGood, type KeepLinkOptions, KeptLink } from './reconnecting.ts';
 export { bulkKind } from './wire.ts';

@@ -40,7 +40,7 @@ export interface Listener<P extends ProtocolDefinition> {
 export const maxPayloadBytesDefault = 1 << 20;
 const connectionsMax = 4096;
 /** A refused or closing peer has this long to take our close frame. */
-const refusalMs = 200;
+export const refusalMs = 200;
 
 /** @throws OperationError address.in-use, address.unavailable, config.invalid */
 export async function listen<P extends ProtocolDefinition>(options: ListenOptions<P>): Promise<Listener<P>> {

@@ -1,6 +1,7 @@
 /** A program for program.test.ts: says what configuration it was started with; well unless `isSick` is set. */
+import { OperationError } from '@skein/shared';
 import { z } from 'zod';
-import { runProgram } from './program.ts';
+import { type RunningProgram, runProgram } from './program.ts';
 
 const Config = z.strictObject({
   name: z.string(),
@@ -9,7 +10,12 @@ const Config = z.strictObject({
   isSick: z.boolean().default(false),
 });
 
-await runProgram(Config, async (config) => {
+await runProgram(Config, start, async ({ name }) => {
+  if (name !== 'unsound') return;
+  throw new OperationError({ code: 'image.not-found', message: `there is no image for ${name}` });
+});
+
+async function start(config: z.infer<typeof Config>): Promise<RunningProgram> {
   // As a listener does it in a real program: runs until it is told to end.
   const timer = setInterval(() => {}, 60_000);
   return {
@@ -17,4 +23,4 @@ await runProgram(Config, async (config) => {
     isHealthy: () => !config.isSick,
     close: async () => clearInterval(timer),
   };
-});
+}

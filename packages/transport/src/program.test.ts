@@ -61,6 +61,15 @@ describe('a program of ours', () => {
     expect((await start(base, { SKEIN_CONFIG: '{' }).ended).errors).toMatch(/^SKEIN_CONFIG is not JSON/);
   });
 
+  it('only looks at its configuration when it is told to check', async () => {
+    expect(await start(base, {}, ['--check']).ended).toEqual({ code: 0, errors: '' });
+    const { code, errors } = await start({ ...base, colour: 'red' }, {}, ['--check']).ended;
+    expect(code).toBe(2);
+    expect(errors).toContain('colour');
+    const unsound = await start({ ...base, name: 'unsound' }, {}, ['--check']).ended;
+    expect(unsound).toEqual({ code: 3, errors: 'there is no image for unsound\n' });
+  });
+
   it('touches its health file each second while it is well, and not when it is not', async () => {
     const [well, sick] = [join(folder, 'well'), join(folder, 'sick')];
     const programs = [

@@ -2,6 +2,7 @@
  * How each of our processes starts and ends: `--config FILE`, with what `SKEIN_CONFIG` sets instead, validated whole; one
  * JSON line on stdout when it is ready; SIGTERM and SIGINT end it cleanly; an error is one clear line and the exit code
  * of its kind. `--health-file FILE` is touched each second while it is well: what a container's health check looks at.
+ * `--check` reads the configuration and all that it names, starts nothing, and ends with 0 or with every problem.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -19,13 +20,20 @@ export interface RunningProgram {
 const closeDeadlineMs = 3000;
 const healthPeriodMs = 1000;
 
+/** `check` throws what is wrong with files that the configuration names. */
 export async function runProgram<C>(
   schema: z.ZodType<C>,
   start: (config: C) => Promise<RunningProgram>,
+  check: (config: C) => Promise<void> = async () => {},
 ): Promise<void> {
   try {
-    const { config: path, 'health-file': healthFile } = readArguments();
-    const running = await start(await readConfig(schema, path));
+    const { config: path, 'health-file': healthFile, check: isCheck } = readArguments();
+    const config = await readConfig(schema, path);
+    if (isCheck === true) {
+      await check(config);
+      return;
+    }
+    const running = await start(config);
     if (healthFile !== undefined) setInterval(() => tellHealth(running, healthFile), healthPeriodMs);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(running));
     process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, ...running.ready })}\n`);
@@ -82,11 +90,17 @@ async function readText(path: string): Promise<string> {
   });
 }
 
-function readArguments(): { readonly config: string; readonly 'health-file'?: string | undefined } {
-  const usage = 'usage: --config FILE [--health-file FILE]';
+interface Arguments {
+  readonly config: string;
+  readonly 'health-file'?: string | undefined;
+  readonly check?: boolean | undefined;
+}
+
+function readArguments(): Arguments {
+  const usage = 'usage: --config FILE [--health-file FILE] [--check]';
   try {
     const { values } = parseArgs({
-      options: { config: { type: 'string' }, 'health-file': { type: 'string' } },
+      options: { config: { type: 'string' }, 'health-file': { type: 'string' }, check: { type: 'boolean' } },
     });
     if (values.config !== undefined) return { ...values, config: values.config };
   } catch (cause) {

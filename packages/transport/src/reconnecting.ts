@@ -2,7 +2,7 @@
  * Keeps one link up: dials again after every end, with growing, jittered pauses. Level-triggered protocols say
  * everything anew in `onLink`, so what was lost on the way heals.
  */
-import { OperationError, type ProtocolDefinition, toProblem } from '@skein/shared';
+import { type ErrorCode, OperationError, type ProtocolDefinition, toProblem } from '@skein/shared';
 import { type DialOptions, dial } from './dial.ts';
 import type { CloseReason, Link } from './link.ts';
 
@@ -18,6 +18,11 @@ const pauseMsMinDefault = 50;
 const pauseMsMaxDefault = 2000;
 /** A link that ended sooner was no success: a peer that accepts and hangs up at once is not dialed in a storm. */
 const successMs = 1000;
+
+/** Whoever asks again with the same credentials and the same build is refused again. */
+export function isRefusedForGood(reason: CloseReason): reason is CloseReason & { readonly code: ErrorCode } {
+  return reason.code === 'link.unauthenticated' || reason.code === 'link.protocol-version';
+}
 
 export class KeptLink<P extends ProtocolDefinition> {
   readonly #options: KeepLinkOptions<P>;

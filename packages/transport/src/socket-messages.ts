@@ -1,5 +1,5 @@
 /** The messages of a WebSocket during its handshake, one by one, with a deadline; then it is handed on. */
-import { ErrorCodeSchema, OperationError } from '@skein/shared';
+import { type ErrorCode, ErrorCodeSchema, OperationError, protocolVersions } from '@skein/shared';
 import type { RawData, WebSocket } from 'ws';
 
 export class SocketMessages {
@@ -63,7 +63,7 @@ export class SocketMessages {
     const known = ErrorCodeSchema.safeParse(why);
     this.#end ??= new OperationError({
       code: known.success ? known.data : 'link.closed',
-      message: `the peer closed the link: ${why}`,
+      message: (known.success ? refusals[known.data] : undefined) ?? `the peer closed the link: ${why}`,
     });
     this.#wake?.();
   };
@@ -73,6 +73,13 @@ export class SocketMessages {
     this.#wake?.();
   };
 }
+
+const { min, max } = protocolVersions;
+/** What a listener's code means to the one who dialed. */
+const refusals: Partial<Record<ErrorCode, string>> = {
+  'link.unauthenticated': 'the peer does not count this program to its cluster',
+  'link.protocol-version': `the peer speaks none of the protocol versions ${min} to ${max} that this build speaks: update the older one`,
+};
 
 /** ws names breaches of RFC 6455 WS_ERR_*; what is left is the network's. */
 export function describeSocketError(cause: Error & { readonly code?: string }): OperationError {

@@ -11,6 +11,7 @@ const imagePresentation: Presentation<GuestImage> = {
   columns: [
     { header: 'DIGEST', value: (image) => image.digest },
     { header: 'KERNEL', value: (image) => image.kernelVersion },
+    { header: 'MIB', value: (image) => image.memoryMibMin },
     {
       header: 'PACKAGES',
       value: (image) => image.packages.map(({ name, version }) => `${name}=${version}`).join(','),

@@ -1,5 +1,5 @@
 /** `skein vm create|start|stop|delete|migrate|console`: what changes a VM. Each change is an operation to follow. */
-import { ensureGuestImage, guestMemoryMibMin, loadGuestImage } from '@skein/guests';
+import { ensureGuestImage, loadGuestImage } from '@skein/guests';
 import { type ChangeReply, Name, type OperationView } from '@skein/shared';
 import type { Command } from 'commander';
 import { ApiClient, type CreateVm } from '../client/api-client.ts';
@@ -94,7 +94,6 @@ function addChange(
 
 async function create(name: string, options: CreateOptions, command: Command): Promise<void> {
   const vmName = checkedName(withoutKind('vm', name));
-  refuseTooSmall(options);
   const access = await accessOf(command);
   const client = new ApiClient(access);
   const image = access.usesOwnImages ? await imageDigest(options.image) : options.image;
@@ -115,14 +114,6 @@ async function create(name: string, options: CreateOptions, command: Command): P
     ...hostOf(options.host),
   };
   await finish(client, await client.createVm(request), options, command);
-}
-
-/** A machine may be smaller; the kernel of the image that we make does not boot in less. */
-function refuseTooSmall({ image, memory }: CreateOptions): void {
-  if (image !== undefined || memory >= guestMemoryMibMin) return;
-  throw usageError(
-    `--memory ${memory} is too little: Debian's kernel boots in ${guestMemoryMibMin} MiB and more; give an --image of your own for less`,
-  );
 }
 
 function checkedName(text: string): string {

@@ -13,6 +13,7 @@ import {
   type VmSpec,
 } from '@skein/shared';
 import type { Environment } from '../env.ts';
+import type { GuestImages } from '../guest-images.ts';
 import type { Executor } from '../operations/executor.ts';
 import { liveCopy } from '../operations/operation.ts';
 import { bootArguments } from '../policy/boot-arguments.ts';
@@ -25,16 +26,19 @@ export class Commands {
   readonly #world: World;
   readonly #executor: Executor;
   readonly #env: Environment;
-  readonly #defaultImage: ContentDigest | null;
+  readonly #images: GuestImages;
 
-  constructor(world: World, executor: Executor, env: Environment, defaultImage: ContentDigest | null = null) {
+  constructor(world: World, executor: Executor, env: Environment, images: GuestImages) {
     this.#world = world;
     this.#executor = executor;
     this.#env = env;
-    this.#defaultImage = defaultImage;
+    this.#images = images;
   }
 
-  /** @throws OperationError name.taken, vm.address-taken, request.invalid, host.not-found, placement.no-host */
+  /**
+   * @throws OperationError name.taken, vm.address-taken, request.invalid, image.not-found, host.not-found,
+   * placement.no-host
+   */
   create(request: CreateVmRequest): ChangeReply {
     const { store, segments } = this.#world;
     const { name, memoryMib, cpu, restartPriority } = request;
@@ -48,7 +52,8 @@ export class Commands {
       throw new OperationError({ code: 'request.invalid', message });
     }
     this.#refuseTakenAddresses(request);
-    const image = this.#imageOf(request);
+    const image = request.image ?? this.#images.newest();
+    this.#refuseTooSmall(request, image);
     const macs = this.#freshMacs(request.nics.length);
     const nics = request.nics.map((nic, index) => ({ mac: macs[index] ?? '', ...nic }));
     const spec: VmSpec = {
@@ -194,11 +199,12 @@ export class Commands {
     }
   }
 
-  #imageOf({ name, image }: CreateVmRequest): ContentDigest {
-    const chosen = image ?? this.#defaultImage;
-    if (chosen !== null) return chosen;
-    const message = `${name}: name an image, for this coordinator has no default one (imageDirectory in its configuration)`;
-    throw new OperationError({ code: 'request.invalid', message });
+  /** What fails in the guest's kernel half a second later, without a word that a person sees, is refused here. */
+  #refuseTooSmall({ name, memoryMib }: CreateVmRequest, image: ContentDigest): void {
+    const memoryMibMin = this.#images.memoryMibMin(image);
+    if (memoryMibMin === null || memoryMib >= memoryMibMin) return;
+    const message = `${name} does not boot in ${memoryMib} MiB: its image needs at least ${memoryMibMin}`;
+    throw new OperationError({ code: 'request.invalid', message, details: { memoryMib, memoryMibMin } });
   }
 
   #start(spec: VmSpec, placement: Extract<Placement, { kind: 'placed' }>, wanted: HostName | null): string {

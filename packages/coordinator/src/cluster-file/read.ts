@@ -3,18 +3,20 @@ import { readFile } from 'node:fs/promises';
 import { ClusterFile, OperationError } from '@skein/shared';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { allowedKeys } from './allowed-keys.ts';
+import { type Limits, obstacles } from './feasibility.ts';
 
 /** @throws OperationError config.unreadable, config.invalid */
-export async function readClusterFile(path: string): Promise<ClusterFile> {
+export async function readClusterFile(path: string, limits: Limits): Promise<ClusterFile> {
   const text = await readFile(path, 'utf8').catch((cause: Error) => {
     const message = `cannot read the cluster file ${path}: ${cause.message}`;
     throw new OperationError({ code: 'config.unreadable', message, cause });
   });
-  return parseClusterFile(text, path);
+  return parseClusterFile(text, path, limits);
 }
 
 /** @throws OperationError config.invalid */
-export function parseClusterFile(text: string, path: string): ClusterFile {
+export function parseClusterFile(text: string, path: string, limits: Limits): ClusterFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const place = (offset: number): string => {
@@ -25,18 +27,31 @@ export function parseClusterFile(text: string, path: string): ClusterFile {
     throw invalid(document.errors.map((error) => `${place(error.pos[0])}: ${error.message}`));
   }
   const parsed = ClusterFile.safeParse(document.toJS() ?? {});
-  if (parsed.success) return parsed.data;
-  throw invalid(parsed.error.issues.flatMap((issue) => describe(issue, document, place)));
+  if (!parsed.success)
+    throw invalid(parsed.error.issues.flatMap((issue) => describe(issue, document, place)));
+  const impossible = obstacles(parsed.data, limits);
+  if (impossible.length === 0) return parsed.data;
+  throw invalid(impossible.map((obstacle) => sentence(obstacle, document, place)));
 }
 
-function describe(issue: z.core.$ZodIssue, document: Document, place: (offset: number) => string): string[] {
-  const key = issue.path.map(String).join('.') || 'the file';
-  if (issue.code !== 'unrecognized_keys')
-    return [`${place(offsetOf(document, issue.path))}: ${key}: ${issue.message}`];
+type Place = (offset: number) => string;
+
+function describe(issue: z.core.$ZodIssue, document: Document, place: Place): string[] {
+  if (issue.code !== 'unrecognized_keys') return [sentence(issue, document, place)];
+  const allowed = allowedKeys(ClusterFile, issue.path).join(', ');
   return issue.keys.map((unknown) => {
     const where = place(offsetOfKey(document, issue.path, unknown));
-    return `${where}: ${[...issue.path, unknown].map(String).join('.')}: there is no such key`;
+    const key = [...issue.path, unknown].map(String).join('.');
+    return `${where}: ${key}: there is no such key; keys here: ${allowed}`;
   });
+}
+
+function sentence(
+  { path, message }: { readonly path: readonly PropertyKey[]; readonly message: string },
+  document: Document,
+  place: Place,
+): string {
+  return `${place(offsetOf(document, path))}: ${path.map(String).join('.') || 'the file'}: ${message}`;
 }
 
 /** Where the value stands, or what should hold it. */

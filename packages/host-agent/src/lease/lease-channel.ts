@@ -1,6 +1,6 @@
 /** What is said between the agent's main thread and its lease worker. */
 import type { Epoch, HostName, OwnAddress, Problem, VmId } from '@skein/shared';
-import type { Authentication } from '@skein/transport';
+import type { Authentication, CloseReason } from '@skein/transport';
 
 export interface LeaseWorkerData {
   readonly host: HostName;
@@ -48,4 +48,5 @@ export type LeaseEvent =
   /** Somebody else has it, at a later epoch: the VM must stop. */
   | { readonly type: 'lost'; readonly vm: VmId; readonly epoch: Epoch; readonly reason: string }
   | { readonly type: 'host-lease'; readonly isHeld: boolean }
-  | { readonly type: 'storage'; readonly isConnected: boolean };
+  /** The link to the storage service: up where there is no reason. */
+  | { readonly type: 'storage'; readonly down: CloseReason | null };

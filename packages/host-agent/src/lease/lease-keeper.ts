@@ -2,8 +2,11 @@
  * The main thread's handle on the lease worker: acquires and releases VM leases, hears of losses, knows whether
  * the host lease is held. The worker renews by itself; this thread only proves that it is alive.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { type Epoch, fromProblem, OperationError, type VmId } from '@skein/shared';
+import { type CloseReason, isRefusedForGood } from '@skein/transport';
+import { hostRefused } from '../refusal.ts';
 import type { VmControlBlock } from '../vm/control-block.ts';
 import type { LeaseCommand, LeaseEvent, LeaseWorkerData } from './lease-channel.ts';
 import { leaseFigures } from './lease-figures.ts';
@@ -25,6 +28,8 @@ export class LeaseKeeper {
   readonly #liveness = new Int32Array(new SharedArrayBuffer(4));
   readonly #livenessTimer: NodeJS.Timeout;
   readonly #hostLeaseWaiters = new Set<() => void>();
+  readonly #storageAnswered = Promise.withResolvers<void>();
+  readonly #data: Omit<LeaseWorkerData, 'liveness' | 'figures'>;
   #lastRequest = 0;
   #holdsHostLease = false;
   #isStorageConnected = false;
@@ -37,6 +42,8 @@ export class LeaseKeeper {
       liveness: this.#liveness.buffer,
       figures: this.figures.buffer,
     };
+    this.#data = data;
+    this.#storageAnswered.promise.catch(() => {}); // Whoever awaits it is told.
     this.#worker = new Worker(new URL('../../build/lease.worker.js', import.meta.url), { workerData });
     this.#worker.on('message', (event: LeaseEvent) => this.#hear(event));
     this.#worker.on('error', (error: Error) => this.#onDied?.(error));
@@ -61,6 +68,19 @@ export class LeaseKeeper {
       };
       this.#hostLeaseWaiters.add(wake);
     });
+  }
+
+  /**
+   * Returns when the storage service has let this host in, or after `waitMsMax`: it may be down just now.
+   * @throws OperationError link.unauthenticated, link.protocol-version: it never will
+   */
+  async awaitStorage(waitMsMax: number): Promise<void> {
+    const patience = new AbortController();
+    const signal = patience.signal;
+    await Promise.race([
+      this.#storageAnswered.promise,
+      delay(waitMsMax, undefined, { signal }).catch(() => {}),
+    ]).finally(() => patience.abort());
   }
 
   onLost(listener: (vm: VmId, epoch: Epoch, reason: string) => void): void {
@@ -147,8 +167,18 @@ export class LeaseKeeper {
         this.#hostLeaseWaiters.clear();
         break;
       case 'storage':
-        this.#isStorageConnected = event.isConnected;
+        this.#isStorageConnected = event.down === null;
+        this.#hearOfStorage(event.down);
         break;
+    }
+  }
+
+  #hearOfStorage(down: CloseReason | null): void {
+    if (down === null) this.#storageAnswered.resolve();
+    else if (isRefusedForGood(down)) {
+      const { host, storage } = this.#data;
+      const peer = `the storage service at ${storage.address}:${storage.port}`;
+      this.#storageAnswered.reject(hostRefused(host, peer, down));
     }
   }
 

@@ -27,10 +27,10 @@ const client = new LeaseClient({
   authentication: data.authentication,
   timing: timingDefaults,
   onUp: () => {
-    tell({ type: 'storage', isConnected: true });
+    tell({ type: 'storage', down: null });
     leases.renewAll();
   },
-  onDown: () => tell({ type: 'storage', isConnected: false }),
+  onDown: (down) => tell({ type: 'storage', down }),
 });
 const leases = new VmLeases({
   client,

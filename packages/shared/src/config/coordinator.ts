@@ -40,6 +40,8 @@ export const CoordinatorConfig = z.strictObject({
     port: TcpPort,
   }),
   segments: z.array(Segment).max(1024),
+  /** What the largest host offers, where that is known beforehand: a VM of the cluster file that needs more is refused. */
+  largestHost: z.strictObject({ memoryMib: z.int().min(1), cpuMhz: z.int().min(1).optional() }).optional(),
   /** A cluster file: its VMs are made as soon as hosts can take them. */
   clusterFile: z.string().min(1).optional(),
   /** Guest images as all hosts have them; the newest is the default of new VMs. */

@@ -10,7 +10,8 @@ import { IpV4Interface } from './network.ts';
 export const memoryMibMin = 64;
 export const memoryMibMax = 3072;
 
-export const MemoryMib = z.int().min(memoryMibMin).max(memoryMibMax);
+const memoryRange = `must be a whole number of MiB from ${memoryMibMin} to ${memoryMibMax}`;
+export const MemoryMib = z.int(memoryRange).min(memoryMibMin, memoryRange).max(memoryMibMax, memoryRange);
 
 export const NicSpec = z.strictObject({
   mac: MacAddress,
