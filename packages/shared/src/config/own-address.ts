@@ -40,9 +40,14 @@ function overlappingSubnets<K extends string>(subnets: Readonly<Partial<Record<K
   return entries.flatMap(([first, a], index) =>
     entries
       .slice(index + 1)
-      .filter(([, b]) => includes(a, baseOf(b)) || includes(b, baseOf(a)))
+      .filter(([, b]) => overlap(a, b))
       .map(([second]): [K, K] => [first, second]),
   );
+}
+
+/** Whether two subnets share an address. */
+export function overlap(a: IpV4Subnet, b: IpV4Subnet): boolean {
+  return includes(a, baseOf(b)) || includes(b, baseOf(a));
 }
 
 /** Whether an IPv4 address lies in a subnet `10.89.2.0/24`. */
