@@ -60,6 +60,20 @@ describe('a kept link', () => {
     kept.close();
   });
 
+  it('dials anew from another address; a link that was made a moment ago is from it already', async () => {
+    const { listener } = await serve();
+    const { kept, state, until } = keeping(listener.port);
+    await until(({ up }) => up === 1);
+    kept.redial('the network changed');
+    expect(await kept.get().request('double', { value: 1 }, { deadlineMs: 5000 })).toEqual({ value: 2 });
+    expect(state.down).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    kept.redial('the network changed');
+    await until(({ up }) => up === 2);
+    expect(state.down.map(({ message }) => message)).toEqual(['the network changed']);
+    kept.close();
+  });
+
   it('tries more and more rarely at a peer that hangs up at once', async () => {
     const { listener } = await serve({ onLink: (link) => link.close('not now') });
     const { kept, state, until } = keeping(listener.port, { pauseMsMin: 1, pauseMsMax: 10_000 });

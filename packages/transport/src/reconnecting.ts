@@ -18,6 +18,8 @@ const pauseMsMinDefault = 50;
 const pauseMsMaxDefault = 2000;
 /** A link that ended sooner was no success: a peer that accepts and hangs up at once is not dialed in a storm. */
 const successMs = 1000;
+/** Whoever watches addresses looks twice a second: a younger link knows what the watcher learns now. */
+const freshMs = 500;
 
 /** Whoever asks again with the same credentials and the same build is refused again. */
 export function isRefusedForGood(reason: CloseReason): reason is CloseReason & { readonly code: ErrorCode } {
@@ -28,6 +30,7 @@ export class KeptLink<P extends ProtocolDefinition> {
   readonly #options: KeepLinkOptions<P>;
   readonly #stop = new AbortController();
   #link: Link<P, 'dialer'> | null = null;
+  #upAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: KeepLinkOptions<P>) {
     this.#options = options;
@@ -47,9 +50,12 @@ export class KeptLink<P extends ProtocolDefinition> {
     throw new OperationError({ code: 'link.closed', message: `no connection to ${host}:${port} at present` });
   }
 
-  /** Ends the present link, so that the next is dialed: this end's address is another one now. */
+  /**
+   * Ends the present link, so that the next is dialed: this end's address is another one now. A link that has just been
+   * made was dialed from it already.
+   */
   redial(reason: string): void {
-    this.#link?.close(reason);
+    if (performance.now() - this.#upAt > freshMs) this.#link?.close(reason);
   }
 
   close(): void {
@@ -72,11 +78,10 @@ export class KeptLink<P extends ProtocolDefinition> {
 
   /** Never rejects: one link from its beginning to its end. */
   async #once(): Promise<{ readonly reason: CloseReason; readonly upMs: number }> {
-    let upAt = Number.POSITIVE_INFINITY;
     let link: Link<P, 'dialer'> | null = null;
     try {
       link = await dial(this.#options);
-      upAt = performance.now();
+      this.#upAt = performance.now();
       this.#link = link;
       if (this.#stop.signal.aborted) link.close();
       else this.#options.onLink(link);
@@ -87,7 +92,7 @@ export class KeptLink<P extends ProtocolDefinition> {
     }
     const reason = await link.closed;
     this.#link = null;
-    return { reason, upMs: performance.now() - upAt };
+    return { reason, upMs: performance.now() - this.#upAt };
   }
 }
 
