@@ -202,7 +202,7 @@ class InterfaceCounter {
 
 async function outsideOf(host: string): Promise<string> {
   const address = await addressOf(host);
-  const script = `for i in /sys/class/net/*; do n=$(basename $i); ip -o -4 address show dev $n | grep -q ' ${address}/' && cat $i/iflink; done`;
+  const script = `for i in /sys/class/net/*; do n=$(basename $i); if ip -o -4 address show dev $n | grep -q ' ${address}/'; then cat $i/iflink; fi; done`;
   const index = (await docker('exec', containerOf(host), 'sh', '-c', script)).trim();
   const image = (await docker('inspect', '--format', '{{.Config.Image}}', containerOf(host))).trim();
   const run = ['run', '--rm', '--pull', 'never', '--network', 'host', '--entrypoint', 'ip', image];
