@@ -49,8 +49,8 @@ export interface RunningCoordinator {
   readonly clientPort: number;
   /** Null in an insecure cluster: nobody needs to join. */
   readonly joinPort: number | null;
-  /** Every VM of the cluster file has booted. */
-  isReady(): boolean;
+  /** Why VMs of the cluster file have not booted yet, a sentence each. */
+  waiting(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -198,10 +198,9 @@ async function assemble(
   closers.push(() => api.close());
   loop.start();
   closers.push(() => loop.stop());
-  const isReady = (): boolean => declared.state().waiting.length === 0;
   return {
     address: managementAddress,
-    isReady,
+    waiting: () => declared.state().waiting,
     apiPort: api.port,
     agentPort: agents.port,
     clientPort,

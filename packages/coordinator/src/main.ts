@@ -17,8 +17,16 @@ async function start(config: CoordinatorConfig): Promise<RunningProgram> {
   if (metricsTokenFile !== undefined) await ensureTokenFile(metricsTokenFile);
   const metricsToken = metricsTokenFile === undefined ? null : await readTokenFile(metricsTokenFile);
   const running = await startCoordinator({ config, apiToken, metricsToken, log });
-  const { address, apiPort, agentPort, clientPort, joinPort, isReady, close } = running;
+  const { address, apiPort, agentPort, clientPort, joinPort, waiting, close } = running;
   const ready = { address, apiPort, agentPort, clientPort, joinPort };
   log.info(ready, 'listening');
-  return { ready, isHealthy: isReady, close };
+  let told = '';
+  const ailments = (): readonly string[] => {
+    const reasons = waiting();
+    // Whoever wonders why `docker compose up --wait` waits finds it in the log, once for each change.
+    if (reasons.join() !== told) log.info({ reasons }, 'guests of the cluster file that are not ready');
+    told = reasons.join();
+    return reasons;
+  };
+  return { ready, ailments, close };
 }

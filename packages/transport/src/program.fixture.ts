@@ -20,7 +20,7 @@ async function start(config: z.infer<typeof Config>): Promise<RunningProgram> {
   const timer = setInterval(() => {}, 60_000);
   return {
     ready: { config },
-    isHealthy: () => !config.isSick,
+    ailments: () => (config.isSick ? ['it is sick', 'and tired'] : []),
     close: async () => clearInterval(timer),
   };
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -58,7 +58,8 @@ describe('a program of ours', () => {
     expect(code).toBe(2);
     expect(errors).toMatch(/config\.json with SKEIN_CONFIG:/);
     for (const problem of ['colour', 'name', 'ports[0]']) expect(errors).toContain(problem);
-    expect((await start(base, { SKEIN_CONFIG: '{' }).ended).errors).toMatch(/^SKEIN_CONFIG is not JSON/);
+    const broken = await start(base, { SKEIN_CONFIG: '{"capacity": {"memoryMib": 1g}}' }).ended;
+    expect(broken.errors).toMatch(/^SKEIN_CONFIG is not JSON: .*, near ".*memoryMib\\": 1g}}"$/m);
   });
 
   it('only looks at its configuration when it is told to check', async () => {
@@ -70,7 +71,7 @@ describe('a program of ours', () => {
     expect(unsound).toEqual({ code: 3, errors: 'there is no image for unsound\n' });
   });
 
-  it('touches its health file each second while it is well, and not when it is not', async () => {
+  it('writes its health file each second, empty while it is well, else with what ails it', async () => {
     const [well, sick] = [join(folder, 'well'), join(folder, 'sick')];
     const programs = [
       start(base, {}, ['--health-file', well]),
@@ -80,7 +81,8 @@ describe('a program of ours', () => {
     await vi.waitFor(() => expect(existsSync(well)).toBe(true), 5000);
     const firstMs = statSync(well).mtimeMs;
     await vi.waitFor(() => expect(statSync(well).mtimeMs).toBeGreaterThan(firstMs), 5000);
-    expect(existsSync(sick)).toBe(false);
+    expect(readFileSync(well, 'utf8')).toBe('');
+    expect(readFileSync(sick, 'utf8')).toBe('it is sick\nand tired\n');
     for (const { child } of programs) child.kill('SIGTERM');
     await Promise.all(programs.map(({ ended }) => ended));
   });

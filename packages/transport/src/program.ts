@@ -1,10 +1,10 @@
 /**
  * How each of our processes starts and ends: `--config FILE`, with what `SKEIN_CONFIG` sets instead, validated whole; one
  * JSON line on stdout when it is ready; SIGTERM and SIGINT end it cleanly; an error is one clear line and the exit code
- * of its kind. `--health-file FILE` is touched each second while it is well: what a container's health check looks at.
+ * of its kind. `--health-file FILE` is written each second, empty while it is well: what a container's health check looks at.
  * `--check` reads the configuration and all that it names, starts nothing, and ends with 0 or with every problem.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { exitCodes, OperationError } from '@skein/shared';
 import { z } from 'zod';
@@ -12,8 +12,8 @@ import { z } from 'zod';
 export interface RunningProgram {
   /** Printed as `{"ready":true,"pid":...,...}`. */
   readonly ready: Readonly<Record<string, unknown>>;
-  /** Does what it is there for; always, unless given. */
-  readonly isHealthy?: () => boolean;
+  /** Why it does not yet do what it is there for, a sentence each; without any it does. */
+  readonly ailments?: () => readonly string[];
   close(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export async function runProgram<C>(
       return;
     }
     const running = await start(config);
-    if (healthFile !== undefined) setInterval(() => tellHealth(running, healthFile), healthPeriodMs);
+    if (healthFile !== undefined) setInterval(() => void tellHealth(running, healthFile), healthPeriodMs);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(running));
     process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, ...running.ready })}\n`);
   } catch (error) {
@@ -49,9 +49,15 @@ async function stop(running: RunningProgram): Promise<void> {
   process.exit(0);
 }
 
-function tellHealth({ isHealthy }: RunningProgram, path: string): void {
-  if (isHealthy?.() === false) return;
-  writeFile(path, '').catch((error: Error) => process.stderr.write(`the health file: ${error.message}\n`));
+/** The file holds what ails it: an empty one that is fresh says that it is well. It is never seen half written. */
+async function tellHealth({ ailments }: RunningProgram, path: string): Promise<void> {
+  const reasons = ailments?.() ?? [];
+  try {
+    await writeFile(`${path}.new`, reasons.map((reason) => `${reason}\n`).join(''));
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    process.stderr.write(`the health file: ${(error as Error).message}\n`);
+  }
 }
 
 async function readConfig<C>(schema: z.ZodType<C>, path: string): Promise<C> {
@@ -119,8 +125,16 @@ function parseJson(path: string, text: string): unknown {
   } catch (cause) {
     throw new OperationError({
       code: 'config.invalid',
-      message: `${path} is not JSON: ${(cause as Error).message}`,
+      message: `${path} is not JSON: ${(cause as Error).message}${excerptAt(text, (cause as Error).message)}`,
       cause,
     });
   }
+}
+
+/** What stands where the parser stopped: whoever set a part of the text recognises it. */
+function excerptAt(text: string, message: string): string {
+  const position = Number(/at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
+  if (Number.isNaN(position)) return '';
+  const excerpt = text.slice(Math.max(0, position - 20), position + 10).replaceAll(/\s+/g, ' ');
+  return `, near ${JSON.stringify(excerpt)}`;
 }
