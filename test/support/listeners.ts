@@ -7,28 +7,62 @@ export interface ListeningSocket {
   readonly port: number;
 }
 
-/** Source: proc(5), /proc/net/tcp; state 0A is LISTEN, an unconnected UDP socket is 07. */
+const tables = ['tcp', 'tcp6', 'udp', 'udp6'] as const;
+type Table = (typeof tables)[number];
+
+/** Of one process. */
 export function listeningSockets(pid: number): ListeningSocket[] {
   const inodes = new Set<string>();
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1];
     if (inode !== undefined) inodes.add(inode);
   }
-  return (['tcp', 'udp'] as const).flatMap((protocol) => {
-    const state = protocol === 'tcp' ? '0A' : '07';
-    const rows = readFileSync(`/proc/${pid}/net/${protocol}`, 'utf8').trim().split('\n').slice(1);
-    return rows.flatMap((row) => {
-      const columns = row.trim().split(/\s+/);
-      const [address = '', port = ''] = (columns[1] ?? '').split(':');
-      if (columns[3] !== state || !inodes.has(columns[9] ?? '')) return [];
-      return [{ protocol, address: dotted(address), port: Number.parseInt(port, 16) }];
-    });
-  });
+  return tables.flatMap((table) =>
+    rowsOf(table, readFileSync(`/proc/${pid}/net/${table}`, 'utf8'))
+      .filter(({ inode }) => inodes.has(inode))
+      .map(({ socket }) => socket),
+  );
 }
 
-/** Little endian, as this machine is. */
-function dotted(hex: string): string {
-  return [6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join('.');
+/** Of all processes of a network namespace, from what this prints in it. */
+export const printTables = tables.map((table) => `echo "= ${table}"; cat /proc/net/${table}`).join('; ');
+
+export function socketsIn(printed: string): ListeningSocket[] {
+  return printed
+    .split(/^= /m)
+    .slice(1)
+    .flatMap((part) => {
+      const [name = '', ...rows] = part.split('\n');
+      return rowsOf(name.trim() as Table, rows.join('\n')).map(({ socket }) => socket);
+    });
+}
+
+/** Source: proc(5), /proc/net/tcp; state 0A is LISTEN, an unconnected UDP socket is 07. */
+function rowsOf(table: Table, text: string): { readonly inode: string; readonly socket: ListeningSocket }[] {
+  const protocol = table.startsWith('tcp') ? 'tcp' : 'udp';
+  const state = protocol === 'tcp' ? '0A' : '07';
+  return text
+    .trim()
+    .split('\n')
+    .slice(1)
+    .flatMap((row) => {
+      const columns = row.trim().split(/\s+/);
+      const [address = '', port = ''] = (columns[1] ?? '').split(':');
+      if (columns[3] !== state) return [];
+      const socket = { protocol, address: addressOf(address), port: Number.parseInt(port, 16) } as const;
+      return [{ inode: columns[9] ?? '', socket }];
+    });
+}
+
+/** Words of 32 bits, each little endian, as this machine is. */
+function addressOf(hex: string): string {
+  const bytes = [...hex.matchAll(/.{8}/g)].flatMap(([word]) =>
+    [6, 4, 2, 0].map((at) => Number.parseInt(word.slice(at, at + 2), 16)),
+  );
+  if (bytes.length === 4) return bytes.join('.');
+  return Array.from({ length: 8 }, (_, index) =>
+    (((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0)).toString(16),
+  ).join(':');
 }
 
 function linkOf(path: string): string {

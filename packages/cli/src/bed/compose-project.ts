@@ -39,7 +39,9 @@ export function projectName(environment: NodeJS.ProcessEnv = process.env): strin
 /** Empty when there is none. @throws OperationError bed.unavailable */
 export async function clusterContainers(project: string): Promise<readonly ClusterContainer[]> {
   const label = `label=com.docker.compose.project=${project}`;
-  const ids = (await docker('ps', '--all', '--quiet', '--no-trunc', '--filter', label)).split('\n');
+  // Images that compose builds carry the project as well, and give it to whatever else is run from them; not a number.
+  const filters = ['--filter', label, '--filter', 'label=com.docker.compose.container-number'];
+  const ids = (await docker('ps', '--all', '--quiet', '--no-trunc', ...filters)).split('\n');
   const found = ids.filter((id) => id !== '');
   if (found.length === 0) return [];
   const parsed = z.array(Inspected).safeParse(JSON.parse(await docker('inspect', ...found)));

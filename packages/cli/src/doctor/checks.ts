@@ -20,9 +20,15 @@ export async function checkMachine(stateFolder: string): Promise<readonly Findin
     checkLoopback(),
     checkCluster(stateFolder),
     checkKernel(),
-    checkDocker(),
-    checkComposeFile(),
-    checkContainers(),
+    checkForContainers(),
   ]);
   return found.flat();
+}
+
+/** What only an engine can tell is asked of one that answers. */
+async function checkForContainers(): Promise<readonly Finding[]> {
+  const docker = await checkDocker();
+  if (docker.some(({ verdict }) => verdict === 'missing')) return docker;
+  const more = await Promise.all([checkComposeFile(), checkContainers()]);
+  return [...docker, ...more.flat()];
 }

@@ -41,14 +41,10 @@ interface Occupied {
   readonly subnet: string;
 }
 
-/** Docker's words for a plugin that it has not. */
-const noPlugin = /unknown flag|unknown shorthand flag|not a docker command/;
-
-/** Nothing where there is no compose plugin: that is another check's finding. */
 export async function checkComposeFile(): Promise<readonly Finding[]> {
   const output = await outputOf('docker', 'compose', '--file', composeFile, 'config', '--format', 'json');
-  if (output.kind === 'failed') return noPlugin.test(output.words) ? [] : [invalid(output.words)];
-  if (output.kind !== 'printed') return [];
+  if (output.kind === 'failed') return [invalid(output.words)];
+  if (output.kind !== 'printed') return [invalid('docker compose config does not answer')];
   const config = ComposeConfig.safeParse(JSON.parse(output.text));
   if (!config.success) return [invalid(firstLine(z.prettifyError(config.error)))];
   return await Promise.all([checkPorts(config.data), checkSubnets(config.data)]);
