@@ -129,6 +129,13 @@ export class World {
       });
   }
 
+  /** Whoever asks has made sure that it is no host any more. */
+  removeHost(name: HostName): void {
+    this.store.hosts.delete(name);
+    this.hosts.delete(name);
+    this.event('host.removed', `host/${name}`, `${name} was removed: it is no host of this cluster any more`);
+  }
+
   /** A running agent says so when it loses a network, and when it has it again. */
   #tellLinkChanges(before: HostIdentity, after: HostIdentity): void {
     if (before.bootId !== after.bootId) return;

@@ -18,6 +18,7 @@ import type { World } from '../world.ts';
 import type { Commands } from './commands.ts';
 import { eventStream } from './event-stream.ts';
 import { type ApiTokens, checkHost, checkToken, countRequests, limitBody } from './guards.ts';
+import { removeHost } from './host-removal.ts';
 import { changeOnce } from './once.ts';
 import { invalidRequest, problemResponse } from './problems.ts';
 import { routes, scrapeTargetsPath } from './routes.ts';
@@ -153,6 +154,10 @@ function addChanges(app: OpenAPIHono, { world, commands, env }: AppOptions): voi
     const { name } = context.req.valid('param');
     const body = MigrateVmRequest.parse(context.req.valid('json') ?? {});
     return changeOnce(context, world, body, env.wallMs(), () => commands.migrate(name, body)) as never;
+  });
+  app.openapi(routes.removeHost, (context) => {
+    const { name } = context.req.valid('param');
+    return changeOnce(context, world, null, env.wallMs(), () => removeHost(world, name)) as never;
   });
   app.openapi(routes.remove, (context) => {
     const { name } = context.req.valid('param');

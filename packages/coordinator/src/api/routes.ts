@@ -73,6 +73,13 @@ export const routes = {
     request: { params: z.object({ name: HostName }) },
     responses: answers(HostView, 'One host'),
   }),
+  removeHost: createRoute({
+    method: 'delete',
+    path: '/v1/hosts/{name}',
+    security,
+    request: { params: z.object({ name: HostName }) },
+    responses: answers(HostView, 'The host as it was; it must have failed'),
+  }),
   vms: createRoute({
     method: 'get',
     path: '/v1/vms',

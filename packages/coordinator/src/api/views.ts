@@ -78,7 +78,7 @@ function stateOf(vm: VmInventory, inventory: Inventory): Pick<VmView, 'state'> &
 function running(state: string, reason: string | null): ReturnType<typeof stateOf> {
   switch (state) {
     case 'running':
-      return { state: 'running', reason: null };
+      return { state: 'running', reason };
     case 'frozen':
       return { state: 'frozen', reason };
     case 'suspended':

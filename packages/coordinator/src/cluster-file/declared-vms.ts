@@ -75,7 +75,8 @@ export class DeclaredVms {
       if (vm === undefined || vm.spec.power === 'off') return [];
       const copy = liveCopy({ vm, inventory });
       if (copy === null) return [`${name}: ${vm.desired.waitingReason ?? 'it runs nowhere'}`];
-      return copy.report.readyMs === null ? [`${name}: it boots on ${copy.host}`] : [];
+      const { readyMs, reason } = copy.report;
+      return readyMs === null ? [`${name}: ${reason ?? `it boots on ${copy.host}`}`] : [];
     });
     return { declared: this.#file.vms.length, ready: this.#file.vms.length - waiting.length, waiting };
   }

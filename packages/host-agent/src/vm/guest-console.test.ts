@@ -34,6 +34,19 @@ describe('a guest’s console', () => {
     }
   });
 
+  it('finds a kernel’s last words, and takes no program’s line for them', () => {
+    const console = new GuestConsole();
+    console.append(bytes('Kernel panic - not syncing: says a program\r\n'));
+    expect(console.panic).toBeNull();
+    console.append(bytes('[    1.234567] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0'));
+    console.append(bytes('0000009\r\n'));
+    expect(console.panic).toBe('Attempted to kill init! exitcode=0x00000009');
+    const target = new GuestConsole();
+    const { backlog: consoleBacklog, position: consolePosition } = console;
+    target.adopt({ consoleBacklog, consolePosition, kernel: '7.2', firstStepMs: 1, readyMs: 2 });
+    expect(target.panic).toBe(console.panic);
+  });
+
   it('does not take a line for the ready line that only contains it', () => {
     const console = new GuestConsole();
     let isReady = false;

@@ -1,11 +1,14 @@
 /**
  * What a guest wrote on its console: the last 64 KiB with a position counted since power-on, and what can be read
- * from it without asking the guest: the kernel's version in its banner, and the image's `ready` line.
+ * from it without asking the guest: the kernel's version in its banner, the image's `ready` line, and a kernel's last
+ * words (Linux, kernel/panic.c: panic).
  */
 import { consoleBacklogBytesMax, type GuestHistory } from '@skein/shared';
 
 const bannerPattern = /Linux version (\S{1,100})/;
 const readyPattern = /^skein-guest: ready\b/;
+/** Behind the kernel's own clock, which a program's lines do not have. */
+const panicPattern = /^\[ *\d+\.\d+\] Kernel panic - not syncing: (.{1,200})/;
 /** A line longer than this is not one that we look for. */
 const lineBytesMax = 512;
 
@@ -15,6 +18,8 @@ export class GuestConsole {
   #line = '';
   readonly #decoder = new TextDecoder('latin1');
   kernel: string | null = null;
+  /** What the kernel said when it gave up: nothing comes after it. */
+  panic: string | null = null;
   /** Called once, at the first `ready` line. */
   onReady: (() => void) | null = null;
   #isReady = false;
@@ -26,6 +31,7 @@ export class GuestConsole {
     this.#position = history.consolePosition;
     this.kernel = history.kernel;
     this.#isReady = history.readyMs !== null;
+    this.#scan(history.consoleBacklog);
     this.append(early);
   }
 
@@ -46,7 +52,7 @@ export class GuestConsole {
     next.set(this.#backlog.subarray(this.#backlog.length - keep));
     next.set(bytes.subarray(Math.max(0, bytes.length - consoleBacklogBytesMax)), keep);
     this.#backlog = next;
-    if (this.kernel === null || !this.#isReady) this.#scan(bytes);
+    this.#scan(bytes);
   }
 
   #scan(bytes: Uint8Array): void {
@@ -54,6 +60,7 @@ export class GuestConsole {
     this.#line = (lines.pop() ?? '').slice(-lineBytesMax);
     for (const line of lines) {
       this.kernel ??= bannerPattern.exec(line)?.[1] ?? null;
+      this.panic ??= panicPattern.exec(line)?.[1]?.trim() ?? null;
       if (!this.#isReady && readyPattern.test(line)) {
         this.#isReady = true;
         this.onReady?.();

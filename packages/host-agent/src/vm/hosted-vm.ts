@@ -136,16 +136,17 @@ export class HostedVm {
   }
 
   report(): VmReport {
+    const { panic } = this.console;
     return {
       vm: this.vm,
       name: this.name,
       epoch: this.epoch,
       state: this.#state,
-      reason: this.#reason,
+      reason: this.#reason ?? (panic === null ? null : `its kernel panicked: ${panic}`),
       steps: Number(this.control.steps),
       usedMhz: this.#usage.mhz,
       firstStepMs: this.firstStepMs,
-      readyMs: this.readyMs,
+      readyMs: panic === null ? this.readyMs : null,
       kernel: this.console.kernel,
     };
   }

@@ -28,6 +28,11 @@ export class HostTable {
     this.#byName.set(identity.name, identity);
   }
 
+  delete(name: HostName): void {
+    this.#database.prepare('DELETE FROM hosts WHERE name = ?').run(name);
+    this.#byName.delete(name);
+  }
+
   reload(): void {
     this.#byName.clear();
     for (const row of this.#database.prepare('SELECT name, identity FROM hosts').iterate()) {
