@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AgentConfig } from '@skein/shared';
+import { type AgentConfig, protocolVersions } from '@skein/shared';
 import { CertificateAuthority } from '@skein/transport/authority';
 import {
   formatJoinToken,
@@ -109,17 +109,52 @@ describe('a host that does not fit the cluster', () => {
   });
 
   it('ends when its build speaks another protocol version; both ends say which one to update', async () => {
-    const build = otherBuild(2);
+    const { min, max } = protocolVersions;
+    const other = max + 1;
+    const build = otherBuild(other);
     try {
       const { code, lastLine } = await endOf(secondHost(), build.root);
       expect(code).toBe(4);
-      expect(lastLine).toMatch(/^the coordinator at 127\.\S+ refuses host h9: .*versions 2 to 2 .*update/);
+      expect(lastLine).toMatch(
+        new RegExp(
+          `^the coordinator at 127\\.\\S+ refuses host h9: .*versions ${other} to ${other} .*update`,
+        ),
+      );
       expect(await hosts()).toEqual(['h1']);
       expect(cluster.log('coordinator')).toContain(
-        'agent h9 speaks protocol versions 2 to 2, this build 1 to 1: update the older one',
+        `agent h9 speaks protocol versions ${other} to ${other}, this build ${min} to ${max}: update the older one`,
       );
     } finally {
       build.remove();
     }
+  });
+});
+
+describe('a VM that cannot be', () => {
+  const create = (more: Record<string, unknown>): Promise<unknown> =>
+    cluster.api('POST', '/vms', { name: 'w', memoryMib: 128, image: cluster.image, start: false, ...more });
+
+  it('is refused by the API: too little memory for its image, and addresses that no station can have', async () => {
+    await expect(create({ memoryMib: 64 })).rejects.toThrow(
+      /400 .*w does not boot in 64 MiB: its image needs at least \d+/,
+    );
+    for (const address of ['10.77.0.0/24', '10.77.0.255/24', '127.0.0.1/8']) {
+      const nics = [{ segment: 'lan', address }];
+      await expect(create({ nics }), address).rejects.toThrow(/400 .*nics/);
+    }
+    expect(await cluster.api('GET', '/vms')).toEqual([]);
+  });
+});
+
+describe('a guest whose kernel panics', () => {
+  it('is told as such, and does not count as ready any more', async () => {
+    const console = await cluster.boot('web1', 'h1', '10.77.0.11');
+    console.type('echo c >/proc/sysrq-trigger\n');
+    const vm = await cluster.eventually('it is told', async () => {
+      const view = await cluster.vm('web1');
+      return view.reason !== null && view;
+    });
+    expect(vm).toMatchObject({ state: 'running', readyMs: null });
+    expect(vm.reason).toMatch(/^its kernel panicked: sysrq triggered crash/);
   });
 });

@@ -53,6 +53,11 @@ export class Cluster {
     return this.#url;
   }
 
+  /** Digest of the guest image that its VMs boot from. */
+  get image(): string {
+    return this.#image;
+  }
+
   get tokenFile(): string {
     return join(this.folder, 'api.token');
   }

@@ -19,7 +19,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.concurrent('exit codes and messages of skein', () => {
   it.for<readonly [string, readonly string[], RegExp]>([
-    ['an unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
+    ['an unknown command', ['frobnicate'], /unknown command 'frobnicate'; known here: up, down, get,/],
+    ['an unknown kind', ['get', 'frob'], /'frob'; known here: host, vm, operation, event\n$/],
+    ['an address without a vNIC', ['vm', 'create', 'w', '--no-nic', '--address', '10.0.0.1/8'], /--no-nic/],
+    ['the address of a network', ['vm', 'create', 'w', '--address', '10.0.0.0/8'], /names the network/],
     ['an unknown option', ['get', 'vm', '--wtach'], /unknown option '--wtach'.*--watch/s],
     ['an unknown form of output', ['get', 'vm', '--output', 'xml'], /xml.*table, wide, json, yaml, name/],
     ['a missing argument', ['vm', 'stop'], /missing required argument 'name'/],

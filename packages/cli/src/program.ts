@@ -7,6 +7,7 @@ import { addDownCommand } from './command/down.ts';
 import { addEventsCommand } from './command/events.ts';
 import { addFaultCommand } from './command/fault.ts';
 import { addGetCommand } from './command/get.ts';
+import { addHostCommand } from './command/host.ts';
 import { addImageCommand } from './command/image.ts';
 import { addLinkCommand } from './command/link.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
@@ -15,7 +16,7 @@ import { addSharedOptions } from './command/shared-options.ts';
 import { addTokenCommand } from './command/token.ts';
 import { addUpCommand } from './command/up.ts';
 import { addVmCommand } from './command/vm.ts';
-import { failureOf, problemDetails } from './failure.ts';
+import { failureOf, problemDetails, usageError } from './failure.ts';
 
 /** Runs one command line; returns the exit code (design: interfaces, exit codes). */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -26,7 +27,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     return finishedWith();
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    return report(error, args);
+    return report(withKnownCommands(error, program, args), args);
   }
 }
 
@@ -45,6 +46,7 @@ function createProgram(): Command {
     addGetCommand,
     addDescribeCommand,
     addVmCommand,
+    addHostCommand,
     addEventsCommand,
     addFaultCommand,
     addLinkCommand,
@@ -66,6 +68,19 @@ function inherit(parent: Command): void {
     command.copyInheritedSettings(parent);
     inherit(command);
   }
+}
+
+/** An unknown word is told with those that could have stood there. */
+function withKnownCommands(error: unknown, program: Command, args: readonly string[]): unknown {
+  if (!(error instanceof CommanderError) || error.code !== 'commander.unknownCommand') return error;
+  let here = program;
+  for (const arg of args.filter((word) => !word.startsWith('-'))) {
+    const next = here.commands.find((command) => command.name() === arg || command.aliases().includes(arg));
+    if (next === undefined) break;
+    here = next;
+  }
+  const known = here.commands.map((command) => command.name()).join(', ');
+  return usageError(`${error.message.replace(/^error: /, '')}; known here: ${known}`);
 }
 
 function report(error: unknown, args: readonly string[]): number {

@@ -59,6 +59,21 @@ describe('ensureGuestImage', () => {
     expect(phases).toEqual([]);
     expect(await listGuestImages(options)).toEqual([image]);
     expect(await loadGuestImage(image.digest, options)).toEqual(image);
+    expect(await loadGuestImage(image.digest.slice(0, 6), options)).toEqual(image);
+    for (const short of ['', image.digest.slice(0, 5), '0123456789'])
+      await expect(loadGuestImage(short, options)).rejects.toMatchObject({ code: 'image.not-found' });
+  });
+
+  test('is not chosen among several that begin alike', async () => {
+    const { options } = setting('alike');
+    const image = await ensureGuestImage(options);
+    const twin = `${image.digest.slice(0, 63)}${image.digest.endsWith('0') ? '1' : '0'}`;
+    mkdirSync(join(options.cacheFolder, 'images', twin));
+    await expect(loadGuestImage(image.digest.slice(0, 12), options)).rejects.toMatchObject({
+      code: 'image.invalid',
+      message: expect.stringContaining(twin) as string,
+    });
+    expect(await loadGuestImage(image.digest, options)).toEqual(image);
   });
 
   test('gives the same digest from the same packages everywhere', async () => {

@@ -124,12 +124,22 @@ export async function listGuestImages(options: GuestImageOptions = {}): Promise<
   return images;
 }
 
+/** Fewer digits are no name for anything. */
+const digestDigitsMin = 6;
+
 /**
- * The image with this digest, verified.
- * @throws GuestImageError image.not-found, image.corrupt
+ * The image with this digest, or with the only one that begins so, verified.
+ * @throws GuestImageError image.not-found, image.corrupt; image.invalid where several begin so
  */
 export async function loadGuestImage(digest: string, options: GuestImageOptions = {}): Promise<GuestImage> {
-  return await loadImage(settingsOf(options).cacheFolder, digest);
+  const { cacheFolder } = settingsOf(options);
+  if (digest.length < digestDigitsMin) return await loadImage(cacheFolder, digest);
+  const found = (await storedDigests(cacheFolder)).filter((stored) => stored.startsWith(digest));
+  if (found.length <= 1) return await loadImage(cacheFolder, found[0] ?? digest);
+  throw new GuestImageError(
+    'image.invalid',
+    `${found.length} images begin with ${digest}: give more of it (${found.join(', ')})`,
+  );
 }
 
 function settingsOf(options: GuestImageOptions): Settings {

@@ -92,6 +92,12 @@ export class ApiClient {
     return events;
   }
 
+  /** The host as it was. */
+  async removeHost(name: string): Promise<HostView> {
+    const path = `/v1/hosts/${encodeURIComponent(name)}`;
+    return this.#check(path, HostView, await this.#request('DELETE', path, undefined));
+  }
+
   createVm(request: CreateVm): Promise<ChangeReply> {
     return this.#change('POST', '/v1/vms', request);
   }

@@ -22,6 +22,8 @@ export interface ClusterPlan {
   readonly hostMhz?: number;
   readonly imageFolder: string;
   readonly segments: readonly Segment[];
+  /** Its guests are made as soon as the hosts are there. */
+  readonly clusterFile?: string;
   /** Without certificates: loopback only. */
   readonly isInsecure: boolean;
 }
@@ -94,6 +96,12 @@ export function coordinatorConfig(plan: ClusterPlan): CoordinatorConfig {
       port: portNumbers.storage,
     },
     segments: plan.segments,
+    imageDirectory: plan.imageFolder,
+    largestHost: {
+      memoryMib: plan.hostMemoryMib,
+      ...(plan.hostMhz === undefined ? {} : { cpuMhz: plan.hostMhz }),
+    },
+    ...(plan.clusterFile === undefined ? {} : { clusterFile: plan.clusterFile }),
   });
 }
 

@@ -37,9 +37,12 @@ export interface LaunchOptions {
   /** `<digest>/manifest.json` of each guest image. */
   readonly imageFolder: string;
   readonly isDetached: boolean;
+  readonly clusterFile?: string;
   /** Without certificates and encryption between the cluster's programs. */
   readonly isInsecure?: boolean;
   readonly onProgress: (phase: string) => void;
+  /** Looks at the cluster that has started; if it throws, all of it is stopped again. */
+  readonly whenStarted?: (cluster: LaunchedCluster) => Promise<void>;
   /** Ends the launch; what was started is stopped. */
   readonly signal?: AbortSignal;
 }
@@ -62,6 +65,7 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
     ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
     imageFolder: options.imageFolder,
     segments: [lanSegment],
+    ...(options.clusterFile === undefined ? {} : { clusterFile: options.clusterFile }),
     isInsecure: options.isInsecure ?? false,
   });
   return await launch.run();
@@ -81,7 +85,9 @@ class Launch {
 
   async run(): Promise<LaunchedCluster> {
     try {
-      return await this.#startAll();
+      const launched = await this.#startAll();
+      await this.#options.whenStarted?.(launched);
+      return launched;
     } catch (error) {
       await stopProcesses(this.#started);
       await rm(clusterFilePath(this.#plan.stateFolder), { force: true });

@@ -34,10 +34,12 @@ export function networkArgument(text: string): NetworkKind {
 }
 
 export function addressArgument(text: string): string {
-  if (!IpV4Interface.safeParse(text).success) {
-    throw new InvalidArgumentError('It must be an address with its prefix length, such as 10.77.0.11/24.');
-  }
-  return text;
+  const parsed = IpV4Interface.safeParse(text);
+  if (parsed.success) return parsed.data;
+  const reason = parsed.error.issues[0]?.message ?? 'it is none';
+  throw new InvalidArgumentError(
+    `It must be an address with its prefix length, such as 10.77.0.11/24: ${reason}.`,
+  );
 }
 
 /** A parser for whole numbers in a range, with their unit for the message. */

@@ -60,7 +60,10 @@ function show<T>(
   return formatList(presentation, items, format);
 }
 
-/** Prints what changed since the last look: rows below one header, or one JSON object a line (NDJSON). */
+/**
+ * Prints what changed since the last look: rows below one header, or one JSON object a line (NDJSON). A row whose gauges
+ * alone moved is no news; a program gets those as well.
+ */
 async function watch<T>(
   presentation: Presentation<T>,
   select: () => Promise<readonly T[]>,
@@ -68,8 +71,8 @@ async function watch<T>(
 ): Promise<never> {
   const seen = new Map<string, string>();
   const isTable = format === 'table' || format === 'wide';
-  const keyOf = (item: T): string =>
-    isTable ? cellsOf(visible(presentation, format), item).join('\t') : JSON.stringify(item);
+  const news = visible(presentation, format).filter(({ isGauge }) => isGauge !== true);
+  const keyOf = (item: T): string => (isTable ? cellsOf(news, item).join('\t') : JSON.stringify(item));
   for (let isFirst = true; ; isFirst = false) {
     const changed = (await select()).filter((item) => seen.get(presentation.nameOf(item)) !== keyOf(item));
     for (const item of changed) seen.set(presentation.nameOf(item), keyOf(item));

@@ -29,6 +29,7 @@ export function addMachineCommand(program: Command): void {
     .command('run')
     .description(
       'run one machine with its console on this terminal; Ctrl-] ends it. ' +
+        'behind the end of piped input the guest is told to power off, unless it has a workload (skein.run). ' +
         "The exit code is the guest's own (0 after poweroff); skein's own failures are 125.",
     )
     .option('--memory <MIB>', 'RAM of the machine in MiB', memoryArgument, 128)
@@ -47,6 +48,9 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
   const input = new HeldInput({ readyMarker, deliver: (bytes) => machine.type(bytes) });
   const terminal = new ConsoleTerminal({
     onInput: (bytes) => (isHeld ? input.type(bytes) : machine.type(bytes)),
+    onInputEnd: () => {
+      if (isHeld && endsWithInput(options)) input.type(new Uint8Array(Buffer.from(lastCommand)));
+    },
     onLeave: (reason) => {
       isInterrupted = reason === 'signal';
       machine.end();
@@ -69,6 +73,14 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
     input.close();
     await terminal.close();
   }
+}
+
+/** What the shell of our images is told behind piped input, as a shell ends behind its script. */
+const lastCommand = '\npoweroff\n';
+
+/** A guest with a workload has something to do without input, and goes on. */
+function endsWithInput({ append = '' }: MachineRunOptions): boolean {
+  return !append.includes('skein.run=');
 }
 
 interface Guest {

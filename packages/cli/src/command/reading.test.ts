@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { runSkein, type SkeinRun } from '../testing/run-skein.ts';
 import {
   answerJson,
+  exampleCluster,
   exampleHost,
   exampleOperation,
   exampleVm,
@@ -25,6 +26,7 @@ beforeAll(async () => {
     if (method !== 'GET') answerJson(response, 200, { vm: exampleVm, operation: exampleOperation.id });
     else if (path === '/v1/vms') answerJson(response, 200, vms);
     else if (path === '/v1/hosts') answerJson(response, 200, [exampleHost]);
+    else if (path === '/v1/cluster') answerJson(response, 200, exampleCluster);
     else answerJson(response, 200, { ...exampleOperation, state: 'succeeded', endedAtMs: 1_700_000_000_500 });
   });
 });
@@ -79,5 +81,36 @@ describe.concurrent('reading and changing a cluster', () => {
     ]);
     expect([waited.exitCode, waited.stdout]).toEqual([0, 'vm/web1 runs on h1\n']);
     expect([not.exitCode, not.stdout]).toEqual([0, `${exampleOperation.id}\n`]);
+  });
+
+  it('refuses the console of a VM that waits, with its reason, to whoever does not wait', async ({
+    expect,
+  }) => {
+    const run = await skein('vm', 'console', 'web2');
+    expect([run.exitCode, run.stdout]).toEqual([4, '']);
+    expect(run.stderr).toBe(
+      'skein: web2 is waiting (0/3 hosts can run web2): it has no console; it can be waited for with --follow\n',
+    );
+  });
+
+  it('watches without a word about gauges that move, until something else changes', async ({ expect }) => {
+    let looks = 0;
+    const moving = await ScriptedApi.start((_, response) => {
+      looks += 1;
+      const state = looks < 4 ? 'running' : 'frozen';
+      answerJson(response, 200, [{ ...exampleVm, usedMhz: looks * 10, state }]);
+    });
+    const environment = { SKEIN_URL: moving.url, SKEIN_TOKEN_FILE: join(folder, 'token') };
+    const watching = new AbortController();
+    const run = runSkein(['get', 'vm', '--watch'], { environment, signal: watching.signal });
+    await expect.poll(() => looks, { timeout: 10_000 }).toBeGreaterThan(6);
+    watching.abort();
+    expect((await run).stdout.split('\n').map((line) => line.split(/ +/).slice(0, 5).join(' '))).toEqual([
+      'NAME STATE HOST MIB MHZ',
+      'web1 running h1 128 10',
+      'web1 frozen h1 128 40',
+      '',
+    ]);
+    await moving.close();
   });
 });

@@ -1,17 +1,22 @@
 /** `skein up`: a cluster on this machine, in the background, until `skein down`. */
-import { join } from 'node:path';
-import { defaultCacheFolder } from '@skein/guests';
+import { join, resolve } from 'node:path';
+import { defaultCacheFolder, ensureGuestImage } from '@skein/guests';
+import { readTokenFile } from '@skein/transport';
 import type { Command } from 'commander';
+import { ApiClient } from '../client/api-client.ts';
 import { hostsMax } from '../cluster/addresses.ts';
-import { launchCluster } from '../cluster/launch.ts';
+import { awaitDeclaredGuests } from '../cluster/declared-guests.ts';
+import { type LaunchOptions, launchCluster } from '../cluster/launch.ts';
 import { mendDamagedImages } from '../cluster/mend-images.ts';
 import { defaultStateFolder } from '../cluster/state-folder.ts';
 import { Interrupted } from '../failure.ts';
+import { imageProgress } from '../output/image-progress.ts';
 import { StatusLine } from '../output/status-line.ts';
 import { countArgument, nameArgument } from './argument.ts';
 import { stateFolderOf } from './shared-options.ts';
 
 interface UpOptions {
+  readonly file?: string;
   readonly hosts: number;
   readonly hostMemory: number;
   readonly hostMhz?: number;
@@ -25,6 +30,7 @@ export function addUpCommand(program: Command): void {
     .description(
       'start a cluster on this machine: storage service, coordinator and host agents, each a process',
     )
+    .option('-f, --file <FILE>', 'a cluster file, whose guests are made; up is over when all have booted')
     .option('--hosts <N>', 'how many hosts', countArgument(1, hostsMax, 'hosts'), 3)
     .option(
       '--host-memory <MIB>',
@@ -49,6 +55,7 @@ async function up(options: UpOptions, command: Command): Promise<void> {
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     await mendDamagedImages();
+    const file = options.file === undefined ? null : await guestsOf(options.file, line, abort.signal);
     const launched = await launchCluster({
       cluster: options.name,
       stateFolder,
@@ -58,6 +65,7 @@ async function up(options: UpOptions, command: Command): Promise<void> {
       imageFolder: join(defaultCacheFolder(), 'images'),
       isDetached: true,
       isInsecure: options.insecure === true,
+      ...file,
       onProgress: (phase) => line.show(phase),
       signal: abort.signal,
     });
@@ -71,4 +79,22 @@ async function up(options: UpOptions, command: Command): Promise<void> {
     line.clear();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** A cluster file's guests boot from this checkout's image, which must be there before the coordinator reads the file. */
+async function guestsOf(
+  file: string,
+  line: StatusLine,
+  signal: AbortSignal,
+): Promise<Pick<LaunchOptions, 'clusterFile' | 'whenStarted'>> {
+  const progress = imageProgress();
+  await ensureGuestImage(progress.options).finally(() => progress.close());
+  return {
+    clusterFile: resolve(file),
+    whenStarted: async ({ apiUrl, apiTokenFile }) => {
+      const client = new ApiClient({ url: apiUrl, token: await readTokenFile(apiTokenFile) });
+      const onProgress = (phase: string): void => line.show(phase);
+      await awaitDeclaredGuests({ look: () => client.cluster(), onProgress, signal });
+    },
+  };
 }

@@ -1,6 +1,6 @@
 /** `skein vm console NAME`: a VM's console on this terminal. It stays attached while the VM moves. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OperationError } from '@skein/shared';
+import { OperationError, type VmView } from '@skein/shared';
 import type { Command } from 'commander';
 import { ApiClient } from '../client/api-client.ts';
 import { ConsoleLink } from '../client/console-link.ts';
@@ -30,12 +30,7 @@ async function attach(name: string, options: { readonly follow?: boolean }, comm
   const client = new ApiClient(access);
   const [cluster, vms] = await Promise.all([client.cluster(), client.vms()]);
   const vm = selectOne({ kind: 'vm', nameOf: vmPresentation.nameOf, items: vms }, name);
-  if (vm.state === 'stopped') {
-    throw new OperationError({
-      code: 'vm.wrong-state',
-      message: `${vm.name} is stopped: it has no console; start it first`,
-    });
-  }
+  refuseWithoutConsole(vm, process.stdin.isTTY === true || options.follow === true);
   let terminal: ConsoleTerminal | null = null;
   let lastOutputMs = performance.now();
   const link = await ConsoleLink.attach(access, cluster, vm.name, {
@@ -64,6 +59,20 @@ async function attach(name: string, options: { readonly follow?: boolean }, comm
     link.close();
     await (terminal as ConsoleTerminal | null)?.close();
   }
+}
+
+/** A VM that waits has a console as soon as it runs: for those who stay, by eye or with --follow. */
+function refuseWithoutConsole({ name, state, reason }: VmView, isStaying: boolean): void {
+  if (state === 'running' || state === 'migrating' || state === 'starting') return;
+  const what = `${name} is ${state}${reason === null ? '' : ` (${reason})`}`;
+  const isOver = state === 'stopped' || state === 'failed';
+  if (!isOver && (isStaying || state !== 'waiting')) {
+    process.stderr.write(`[${what}]\n`);
+    return;
+  }
+  const advice = isOver ? 'start it first' : 'it can be waited for with --follow';
+  const message = `${what}: it has no console; ${advice}`;
+  throw new OperationError({ code: 'vm.wrong-state', message });
 }
 
 async function silence(lastOutputMs: () => number): Promise<void> {

@@ -94,6 +94,8 @@ function addChange(
 
 async function create(name: string, options: CreateOptions, command: Command): Promise<void> {
   const vmName = checkedName(withoutKind('vm', name));
+  if (!options.nic && options.address !== undefined)
+    throw usageError('--address is for a vNIC, and --no-nic leaves it out: give one of them');
   const access = await accessOf(command);
   const client = new ApiClient(access);
   const image = access.usesOwnImages ? await imageDigest(options.image) : options.image;

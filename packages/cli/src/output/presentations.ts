@@ -16,6 +16,7 @@ export const hostPresentation: Presentation<HostView> = {
       header: 'MHZ',
       value: (host) => `${Math.round(host.usedMhz)}/${host.capacity.cpuMhz}`,
       alignsRight: true,
+      isGauge: true,
     },
     { header: 'MIB', value: (host) => `${host.usedMemoryMib}/${host.capacity.memoryMib}`, alignsRight: true },
     { header: 'PID', value: (host) => host.pid, alignsRight: true },
@@ -39,7 +40,7 @@ export const vmPresentation: Presentation<VmView> = {
     { header: 'STATE', value: (vm) => vm.state },
     { header: 'HOST', value: (vm) => vm.host },
     { header: 'MIB', value: (vm) => vm.spec.machine.memoryMib, alignsRight: true },
-    { header: 'MHZ', value: (vm) => Math.round(vm.usedMhz), alignsRight: true },
+    { header: 'MHZ', value: (vm) => Math.round(vm.usedMhz), alignsRight: true, isGauge: true },
     {
       header: 'ADDRESS',
       value: (vm) => vm.spec.machine.nics.map((nic) => nic.address ?? nic.mac).join(','),

@@ -5,6 +5,8 @@ export interface Column<T> {
   /** Shown with `--output wide` only. */
   readonly isWide?: boolean;
   readonly alignsRight?: boolean;
+  /** Changes all the time: of itself no news to whoever watches. */
+  readonly isGauge?: boolean;
 }
 
 export function cellsOf<T>(columns: readonly Column<T>[], row: T): readonly string[] {

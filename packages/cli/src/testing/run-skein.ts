@@ -11,6 +11,8 @@ export interface SkeinRun {
 export interface SkeinRunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Ends it, as a person does who has seen enough. */
+  readonly signal?: AbortSignal;
 }
 
 const main = join(import.meta.dirname, '../main.ts');
@@ -24,6 +26,7 @@ export function runSkein(args: readonly string[], options: SkeinRunOptions = {})
     timeout: deadlineMs,
     killSignal: 'SIGKILL',
   });
+  options.signal?.addEventListener('abort', () => child.kill('SIGKILL'));
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,7 +1,7 @@
 /** An HTTP server that answers as a script says: the other end of the API client, on a real socket. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { HostView, OperationView, VmView } from '@skein/shared';
+import type { ClusterInfo, HostView, OperationView, VmView } from '@skein/shared';
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -47,6 +47,15 @@ export function answerJson(response: ServerResponse, status: number, body: unkno
   const type = status < 400 ? 'application/json' : 'application/problem+json';
   response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
 }
+
+export const exampleCluster: ClusterInfo = {
+  cluster: 'test',
+  version: '0',
+  pid: 1,
+  clientPort: 1,
+  startedAtMs: 0,
+  declared: { vms: 0, ready: 0, waiting: [] },
+};
 
 export const exampleHost: HostView = {
   name: 'h1',
