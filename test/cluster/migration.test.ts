@@ -1,6 +1,6 @@
 /** Live migration between two real agents with a real guest, through what can go wrong on the way. */
 import { readFileSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentBed, type BedVm } from '../support/agent-bed.ts';
 import { until } from '../support/until.ts';
@@ -74,14 +74,20 @@ describe('a live migration', () => {
 
   it('is refused when one byte of a page is flipped on the wire, and the source runs on', async () => {
     const from = vm.host;
-    const relay = new FlippingRelay();
+    let hasFlipped = false;
+    const relay = new Relay((chunk, passedBytes) => {
+      if (hasFlipped || passedBytes + chunk.length <= 3_000_000) return true;
+      hasFlipped = true;
+      chunk[chunk.length - 1] = (chunk.at(-1) ?? 0) ^ 0x10;
+      return true;
+    });
     const operation = await bed.beginMigration(vm, other(from), (source) => relay.open(source));
     const [source, target] = await Promise.all([
       bed.recordOf(operation, 'source'),
       bed.recordOf(operation, 'target'),
     ]);
     relay.close();
-    expect(relay.hasFlipped).toBe(true);
+    expect(hasFlipped).toBe(true);
     expect(source.outcome).toBe('aborted');
     expect(target.outcome).toBe('aborted');
     expect(target.reason).toMatch(/is not what the source sent/);
@@ -100,6 +106,32 @@ describe('a live migration', () => {
     expect(record).toMatchObject({ outcome: 'aborted' });
     await expectAlive();
     await bed.startAgent(target, target === 'h1' ? 0 : 1);
+    await bed.migrate(vm, target);
+    await expectAlive();
+  });
+
+  it('is given up with the reason when the two hosts lose each other in the middle, and refused until they find each other', async () => {
+    const from = vm.host;
+    const target = other(from);
+    const relay = new Relay((_, passedBytes) => passedBytes < 3_000_000);
+    const operation = await bed.beginMigration(vm, target, (source) => relay.open(source));
+    bed.hide('h2', 'migration');
+    const records = await Promise.all([bed.recordOf(operation, 'source'), bed.recordOf(operation, 'target')]);
+    relay.close();
+    for (const { outcome } of records) expect(outcome).toBe('aborted');
+    expect(records.map(({ reason }) => reason).join()).toMatch(
+      /h[12] has not heard h[12] on the migration network for \d+ ms/,
+    );
+    await expectAlive();
+    expect(bed.report(from, vm)).toMatchObject({ state: 'running', epoch: vm.epoch });
+    await until('both say so', () =>
+      ['h1', 'h2'].every((host) => bed.silentPeersOf(host).join() === `${other(host)} migration`),
+    );
+    await expect(bed.beginMigration(vm, target)).rejects.toMatchObject({ code: 'migration.partitioned' });
+    bed.hide('h2', null);
+    await until('they hear each other', () =>
+      ['h1', 'h2'].every((host) => bed.silentPeersOf(host).length === 0),
+    );
     await bed.migrate(vm, target);
     await expectAlive();
   });
@@ -157,36 +189,18 @@ function ticks(): number[] {
   return [...bed.console(vm).matchAll(/^t (\d+) \d+\r?$/gm)].map((match) => Number(match[1]));
 }
 
-/** A relay that inverts one bit of one page on its way from source to target. */
-class FlippingRelay {
-  hasFlipped = false;
+/** Stands between source and target; `touch` sees, and may change, what the source sends. False: nothing passes any more. */
+class Relay {
   #server: Server | null = null;
-  readonly #flipAfterBytes = 3_000_000;
+  readonly #touch: (chunk: Buffer, passedBytes: number) => boolean;
+
+  constructor(touch: (chunk: Buffer, passedBytes: number) => boolean) {
+    this.#touch = touch;
+  }
 
   open(source: { address: string; port: number }): Promise<{ address: string; port: number }> {
     return new Promise((resolve) => {
-      const server = createServer((target) => {
-        let passed = 0;
-        // The source admits its target by its proof, wherever the connection comes from.
-        const upstream = connect({ host: source.address, port: source.port });
-        upstream.on('data', (chunk: Buffer) => {
-          if (!this.hasFlipped && passed + chunk.length > this.#flipAfterBytes) {
-            this.hasFlipped = true;
-            const at = chunk.length - 1;
-            chunk[at] = (chunk[at] ?? 0) ^ 0x10;
-          }
-          passed += chunk.length;
-          target.write(chunk);
-        });
-        target.on('data', (chunk) => upstream.write(chunk));
-        for (const [end, peer] of [
-          [upstream, target],
-          [target, upstream],
-        ] as const) {
-          end.on('close', () => peer.destroy());
-          end.on('error', () => peer.destroy());
-        }
-      });
+      const server = createServer((target) => this.#join(source, target));
       this.#server = server;
       server.listen(0, source.address, () => {
         const bound = server.address();
@@ -200,5 +214,24 @@ class FlippingRelay {
 
   close(): void {
     this.#server?.close();
+  }
+
+  #join(source: { address: string; port: number }, target: Socket): void {
+    let passed = 0;
+    // The source admits its target by its proof, wherever the connection comes from.
+    const upstream = connect({ host: source.address, port: source.port });
+    upstream.on('data', (chunk: Buffer) => {
+      if (this.#touch(chunk, passed)) target.write(chunk);
+      else for (const end of [upstream, target]) end.pause();
+      passed += chunk.length;
+    });
+    target.on('data', (chunk) => upstream.write(chunk));
+    for (const [end, peer] of [
+      [upstream, target],
+      [target, upstream],
+    ] as const) {
+      end.on('close', () => peer.destroy());
+      end.on('error', () => peer.destroy());
+    }
   }
 }

@@ -63,8 +63,9 @@ const protocols: readonly ProtocolDefinition[] = [
 describe('strangers', () => {
   it('find listeners on loopback networks only, one UDP port a host', () => {
     for (const { address } of [...tcp, ...udp]) expect(address).toMatch(/^127\./);
-    // The coordinator's four, the storage service's for leases and metrics, an agent's for its peers and metrics.
-    expect(tcp).toHaveLength(4 + 2 + 2 * 2);
+    // The coordinator's four; the storage service's for leases and metrics; an agent's for its peers, on each of two
+    // networks, and metrics.
+    expect(tcp).toHaveLength(4 + 2 + 2 * 3);
     expect(udp).toHaveLength(2);
   });
 

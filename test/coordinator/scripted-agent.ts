@@ -124,7 +124,7 @@ export class ScriptedAgent {
         'storage-a': `${network}.4.${10 + index}`,
         'guest-a': `${network}.6.${10 + index}`,
       },
-      peerPort: 7000,
+      peerPorts: { migration: 7000, 'guest-a': 7000 },
       vxlanPort: 4789,
       metricsPort: null,
     };
@@ -390,6 +390,7 @@ export class ScriptedAgent {
         readyMs: vm.readyMs,
         kernel: null,
       })),
+      silentPeers: [],
       usedMhz: present.length,
       usedMemoryMib: present.reduce((sum, { machine }) => sum + machine.memoryMib, 0),
     };

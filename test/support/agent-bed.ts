@@ -16,6 +16,7 @@ import {
   type MacOwner,
   type MigrationProgress,
   type MigrationRecord,
+  type NetworkKind,
   type VmId,
   type VmReport,
 } from '@skein/shared';
@@ -53,6 +54,7 @@ export class AgentBed {
   readonly #status = new Map<string, AgentStatus>();
   readonly #consoles = new Map<VmId, ConsoleText>();
   readonly #vms: BedVm[] = [];
+  readonly #hidden = new Map<string, NetworkKind>();
   #storage: Program | null = null;
   #storagePort = 0;
   #listener: Listener<typeof agentCoordinatorProtocol> | null = null;
@@ -158,6 +160,19 @@ export class AgentBed {
     return this.#status.get(host)?.vms.findLast((report) => report.vm === vm.vm);
   }
 
+  /** From now on the others look for a host's peer link on a network where nobody answers; null: where it is. */
+  hide(host: string, network: NetworkKind | null): void {
+    if (network === null) this.#hidden.delete(host);
+    else this.#hidden.set(host, network);
+    this.#sendView();
+  }
+
+  /** Whom a host says it does not hear. */
+  silentPeersOf(host: string): string[] {
+    const { silentPeers } = this.#status.get(host) ?? { silentPeers: [] };
+    return silentPeers.map((peer) => `${peer.host} ${peer.network}`);
+  }
+
   /** Tells source and target to begin; `sourceAddress` may name a relay instead. */
   async beginMigration(
     vm: BedVm,
@@ -245,6 +260,7 @@ export class AgentBed {
             return { view: this.#view() };
           },
           heartbeat: ({ sequence }) => ({ sequence, granted: true, ttlMs: 1500 }),
+          'host.network-changes': () => ({}),
           'migration.ended': (ended) => {
             this.ended.push(ended);
             return {};
@@ -269,11 +285,9 @@ export class AgentBed {
     const owners: MacOwner[] = this.#vms.flatMap(({ vm, host, epoch, machine }) =>
       machine.nics.map(({ mac, segment }) => ({ mac, segment, vm, host, epoch })),
     );
-    const peers = [...this.#identities.values()].flatMap(({ name, addresses, peerPort, vxlanPort }) => {
-      const guestAddress = addresses['guest-a'];
-      return guestAddress === undefined || peerPort === null || vxlanPort === null
-        ? []
-        : [{ host: name, guestAddress, peerPort, vxlanPort }];
+    const peers = [...this.#identities.values()].map(({ name, addresses, peerPorts, vxlanPort }) => {
+      const nowhere = this.#hidden.get(name) === undefined ? {} : { [this.#hidden.get(name) ?? '']: 9 };
+      return { host: name, addresses, peerPorts: { ...peerPorts, ...nowhere }, vxlanPort };
     });
     return {
       version: this.#version,

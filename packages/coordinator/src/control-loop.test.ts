@@ -130,7 +130,7 @@ describe('an agent', () => {
     const { identity } = cluster.agent('h1');
     const bootId = 'e'.repeat(32);
     const link = await dialRaw({ agentPort: cluster.ports.agentPort }, { role: 'agent', name: 'h1', bootId });
-    const status = { vms: [], usedMhz: 0, usedMemoryMib: 0 };
+    const status = { vms: [], silentPeers: [], usedMhz: 0, usedMemoryMib: 0 };
     const body = { identity: { ...identity, bootId }, status };
     await expect(link.request('agent.register', body, { deadlineMs: 2000 })).rejects.toMatchObject({
       code: 'name.taken',

@@ -210,11 +210,8 @@ export class ControlLoop {
   #updateView(inventory: Inventory): void {
     const { world, sendView } = this.#options;
     const peers = world.hostList.flatMap(({ identity, verdict }): PeerHost[] => {
-      const { name, addresses, peerPort, vxlanPort } = identity;
-      const guestAddress = addresses['guest-a'];
-      if (verdict.state === 'failed' || guestAddress === undefined) return [];
-      if (peerPort === null || vxlanPort === null) return [];
-      return [{ host: name, guestAddress, peerPort, vxlanPort }];
+      const { name, addresses, peerPorts, vxlanPort } = identity;
+      return verdict.state === 'failed' ? [] : [{ host: name, addresses, peerPorts, vxlanPort }];
     });
     const owners = macOwners(inventory.vms);
     const content = JSON.stringify({ peers, owners });

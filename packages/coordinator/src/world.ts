@@ -8,7 +8,9 @@ import {
   type HostIdentity,
   type HostName,
   type LeaseView,
-  networkKinds,
+  type LostPeer,
+  type NetworkChange,
+  type NetworkKind,
   OperationError,
   recoveryMs,
   type Segment,
@@ -17,9 +19,11 @@ import {
   type VmSpec,
 } from '@skein/shared';
 import { Changes } from './changes.ts';
+import { type EventText, networkChangeEvent, pairEvent } from './network-events.ts';
 import type { OperationRecord } from './operations/record.ts';
 import { type HostVerdict, hostLeaseOverMs, judgeHosts, leaseEvidence } from './policy/host-state.ts';
 import type { HostInventory, Inventory, LeaseSight, Sighting, VmInventory } from './policy/inventory.ts';
+import { changedPairs, judgePairs, type Pair } from './policy/pairs.ts';
 import type { AgentLink } from './sessions/agents.ts';
 import { HostLease } from './sessions/host-lease.ts';
 import type { Store } from './store/store.ts';
@@ -33,6 +37,10 @@ export interface Host {
   status: AgentStatus;
   statusAtMs: number | null;
   verdict: HostVerdict;
+  /** Null: it is not connected. */
+  connectedSinceMs: number | null;
+  /** The last change of its networks that this process of it told. */
+  toldChange: number;
   /** Unix times, for people. */
   readonly moments: { heardAtMs: number | null; suspectedAtMs: number | null; failedAtMs: number | null };
 }
@@ -45,7 +53,7 @@ export interface WorldOptions {
   readonly wallMs: () => number;
 }
 
-const noStatus: AgentStatus = { vms: [], usedMhz: 0, usedMemoryMib: 0 };
+const noStatus: AgentStatus = { vms: [], silentPeers: [], usedMhz: 0, usedMemoryMib: 0 };
 /** A host's refusal counts for so long; afterwards it may be asked again. */
 const refusalMs = 5000;
 const failedStartPauseMs = 2000;
@@ -69,6 +77,7 @@ export class World {
   readonly #notBeforeMs = new Map<VmId, number>();
   #watchSinceMs: number;
   #judgedAtMs: number;
+  #pairs: readonly Pair[] = [];
   #isAtomic = false;
 
   constructor(options: WorldOptions) {
@@ -117,7 +126,7 @@ export class World {
     }
     other?.close('the agent registered on a newer link');
     const isNews = host.link !== link;
-    this.#tellLinkChanges(host.identity, identity);
+    if (host.identity.bootId !== bootId) host.toldChange = 0;
     host.lease.begin(bootId, this.#options.nowMs());
     host.link = link;
     host.identity = identity;
@@ -136,19 +145,13 @@ export class World {
     this.event('host.removed', `host/${name}`, `${name} was removed: it is no host of this cluster any more`);
   }
 
-  /** A running agent says so when it loses a network, and when it has it again. */
-  #tellLinkChanges(before: HostIdentity, after: HostIdentity): void {
-    if (before.bootId !== after.bootId) return;
-    const { name } = after;
-    for (const network of networkKinds) {
-      const [from, to] = [before.addresses[network], after.addresses[network]];
-      if (from === to) continue;
-      const isDown = to === undefined;
-      const message = isDown
-        ? `${name} lost the ${network} network: its link is down or it was disconnected`
-        : `${name} is on the ${network} network at ${to}`;
-      const details = { network, from: from ?? null, to: to ?? null };
-      this.event(isDown ? 'host.link-down' : 'host.link-up', `host/${name}`, message, details);
+  /** A change that is told twice, for its acknowledgement was lost, is one event. */
+  networksChanged(name: HostName, changes: readonly NetworkChange[]): void {
+    const host = this.host(name);
+    for (const change of changes) {
+      if (change.sequence <= host.toldChange) continue;
+      host.toldChange = change.sequence;
+      this.#tell(networkChangeEvent(name, change, this.#options.wallMs()));
     }
   }
 
@@ -203,7 +206,23 @@ export class World {
       hasChanged = true;
       this.#verdictChanged(host, from);
     }
+    this.#judgePairs(nowMs);
     return hasChanged;
+  }
+
+  /** Whom a host and its peers have lost. */
+  lostPeersOf(name: HostName): LostPeer[] {
+    return this.#pairs
+      .filter(({ isLost, hosts }) => isLost && hosts.includes(name))
+      .map(({ hosts: [a, b], network, reason, sinceMs }) => {
+        const agoMs = this.#options.nowMs() - sinceMs;
+        return {
+          host: a === name ? b : a,
+          network,
+          reason,
+          sinceMs: Math.round(this.#options.wallMs() - agoMs),
+        };
+      });
   }
 
   /** A lease granted by the coordinator before this one may run until then (safety: rule 6). */
@@ -231,7 +250,8 @@ export class World {
       .flatMap(([vm, sightings]) =>
         sightings.map((sighting) => ({ ...sighting, isDeleted: this.store.deletedVms.has(vm) })),
       );
-    return { nowMs, hosts: this.hostList.map(toInventory), vms, segments: this.segments, strangers };
+    const hosts = this.hostList.map(toInventory);
+    return { nowMs, hosts, vms, segments: this.segments, strangers, pairs: this.#pairs };
   }
 
   /** All of it or nothing, durable when it returns; an inner call joins the outer one. */
@@ -287,6 +307,25 @@ export class World {
     this.changes.notify();
   }
 
+  #tell({ type, subject, message, details }: EventText): void {
+    this.event(type, subject, message, details);
+  }
+
+  #judgePairs(nowMs: number): void {
+    const hosts = this.hostList.map(({ identity, verdict, connectedSinceMs }) => ({
+      name: identity.name,
+      state: verdict.state,
+      connectedSinceMs,
+      networks: Object.keys(identity.addresses) as NetworkKind[],
+    }));
+    const reports = this.hostList.flatMap(({ identity, status }) =>
+      status.silentPeers.map(({ host, network }) => ({ by: identity.name, of: host, network })),
+    );
+    const before = this.#pairs;
+    this.#pairs = judgePairs(before, hosts, reports, nowMs, this.timing);
+    for (const pair of changedPairs(before, this.#pairs)) this.#tell(pairEvent(pair));
+  }
+
   #vm(spec: VmSpec, sightings: readonly Sighting[], nowMs: number): VmInventory {
     const { host, epoch, halt, waitingReason } = this.store.desired.get(spec.id);
     const decidedAtMs = this.#decidedAtMs.get(spec.id) ?? this.#watchSinceMs;
@@ -324,6 +363,7 @@ export class World {
     const { state, reason } = host.verdict;
     const wallMs = this.#options.wallMs();
     const silentMs = this.#options.nowMs() - host.lease.grantedAtMs;
+    host.connectedSinceMs = state === 'connected' ? this.#options.nowMs() : null;
     if (from === 'connected') {
       host.moments.suspectedAtMs = wallMs;
       host.moments.heardAtMs = Math.round(wallMs - silentMs);
@@ -346,6 +386,8 @@ export class World {
       status: noStatus,
       statusAtMs: null,
       verdict: { state: 'suspect', reason: 'it has not registered yet' },
+      connectedSinceMs: null,
+      toldChange: 0,
       moments: { heardAtMs: null, suspectedAtMs: null, failedAtMs: null },
     };
     this.hosts.set(identity.name, host);
@@ -354,7 +396,7 @@ export class World {
 }
 
 function toInventory({ identity, verdict, link, status, statusAtMs }: Host): HostInventory {
-  const { name, capacity, addresses, peerPort, vxlanPort } = identity;
+  const { name, capacity, addresses, peerPorts, vxlanPort } = identity;
   return {
     name,
     state: verdict.state,
@@ -362,7 +404,7 @@ function toInventory({ identity, verdict, link, status, statusAtMs }: Host): Hos
     isReachable: link?.isOpen === true,
     capacity,
     addresses,
-    hasTunnel: peerPort !== null && vxlanPort !== null,
+    hasTunnel: peerPorts['guest-a'] !== undefined && vxlanPort !== null,
     usedMemoryMib: status.usedMemoryMib,
     statusAtMs,
   };

@@ -10,6 +10,7 @@ import {
   type MacOwner,
   OperationError,
   type OwnAddress,
+  timingDefaults,
 } from '@skein/shared';
 import { awaitTokenFile } from '@skein/transport';
 import type { Logger } from 'pino';
@@ -51,7 +52,6 @@ export async function startAgent(
   const bootId = randomBytes(16).toString('hex');
   const managementAddress = required(config, 'management');
   const storageAddress = required(config, 'storage-a');
-  const guestAddress = config.addresses['guest-a'] ?? null;
   const host = await settleHostName({ configured: config.host, stateDirectory: config.stateDirectory });
   const membership = await joinCluster(config, host, log);
   const { authentication } = membership;
@@ -62,13 +62,15 @@ export async function startAgent(
 
   let peers: PeerLinks | null = null;
   let session: CoordinatorSession | null = null;
+  let tellIdentity = (): void => {};
   const network = await SwitchHandle.start({
     host,
-    hasUplink: guestAddress !== null,
+    hasUplink: config.addresses['guest-a'] !== undefined,
     guestAddress: watch.current['guest-a'] ?? null,
     vxlanPort: config.vxlanPort,
     announceOwners: (owners) => peers?.announce(owners),
     onConflict: (owner) => log.error({ owner }, 'another host claims an address at the same epoch'),
+    onUplinkUp: () => tellIdentity(),
     onUplinkDown: (reason) => log.error({ reason }, 'the guest network cannot be used'),
     onDied: onFatal,
   });
@@ -104,71 +106,84 @@ export async function startAgent(
     log,
     onProgress: (progress) => session?.progress(progress),
     onEnded: (side, record) => session?.migrationEnded(side, record),
+    silenceMs: (peer) => peers?.silenceMs(peer, 'migration') ?? null,
   });
-  if (guestAddress !== null) {
-    peers = await PeerLinks.open({
-      own,
-      address: guestAddress,
-      port: config.peerPort,
-      authentication,
-      onOwners: (owners) => network.setOwners(owners),
-      ownOwners: () => ownOwners(hypervisor, host),
-    });
-  }
+  const links = await PeerLinks.open({
+    own,
+    configured: config.addresses,
+    current: () => watch.current,
+    port: config.peerPort,
+    authentication,
+    timing: timingDefaults,
+    onOwners: (owners) => network.setOwners(owners),
+    ownOwners: () => ownOwners(hypervisor, host),
+    onSilence: (fallenSilent) => {
+      for (const peer of fallenSilent) {
+        log.warn(peer, 'a peer is not heard');
+        if (peer.network === 'migration') migrations.peerSilent(peer.host, peer.silentMs);
+      }
+      session?.changed();
+    },
+  });
+  peers = links;
   const metrics = await serveMetrics(config, log, {
     hypervisor,
     migrations,
     leases,
     network,
-    peers,
+    peers: links,
     isRegistered: () => session?.isRegistered ?? false,
     configured: config.addresses,
     addresses: () => watch.current,
   });
-  const identity: HostIdentity = {
+  const identity = (): HostIdentity => ({
     name: host,
     bootId,
     pid: process.pid,
     capacity: { cpuMhz, memoryMib: config.capacity.memoryMib },
     addresses: watch.current,
-    peerPort: peers?.port ?? null,
+    peerPorts: links.ports,
     vxlanPort: network.vxlanPort,
     metricsPort: metrics?.port ?? null,
-  };
+  });
   // A host whose VM leases are refused must not become part of the cluster.
   await leases.awaitStorage(storageWaitMs);
   session = new CoordinatorSession({
-    identity,
+    identity: identity(),
     localAddress: managementAddress,
     coordinator: config.coordinator,
     authentication,
     hypervisor,
     migrations,
+    silentPeers: () => links.silent,
     log,
     onView: (view: ClusterView) => {
       network.setView(view);
-      peers?.setPeers(view.peers);
+      links.setPeers(view.peers);
     },
   });
+  tellIdentity = () => session?.identityChanged(identity());
   followAddresses(watch, {
     network,
-    peers,
+    peers: links,
+    migrations,
     leases,
     metrics,
     log,
-    onAddresses: (addresses) => session?.identityChanged({ ...identity, addresses }),
+    onChanges: (changes) => session?.networksChanged(changes, identity()),
+    onListening: tellIdentity,
   });
   await session.registered;
   // Ready means: something can be placed here.
   await leases.awaitHostLease(firstLeaseWaitMs);
   return {
-    identity,
+    identity: identity(),
     close: async () => {
       watch.stop();
       membership.close();
       session?.close();
       await hypervisor.close();
-      await Promise.all([migrations.close(), peers?.close(), network.close(), metrics?.close()]);
+      await Promise.all([migrations.close(), links.close(), network.close(), metrics?.close()]);
       await leases.close();
     },
   };

@@ -11,11 +11,14 @@ import {
   type MigrationRecord,
   OperationError,
   type OwnAddress,
+  type SilentPeer,
   toProblem,
   type VmId,
 } from '@skein/shared';
 import { type Authentication, isRefusedForGood, KeptLink, type Link } from '@skein/transport';
 import type { Logger } from 'pino';
+import type { AddressChange } from './core/address-changes.ts';
+import { UntoldChanges } from './core/untold-changes.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import type { MigrationService } from './migration/migration-service.ts';
 import { hostRefused } from './refusal.ts';
@@ -27,6 +30,7 @@ export interface CoordinatorSessionOptions {
   readonly authentication: Authentication;
   readonly hypervisor: Hypervisor;
   readonly migrations: MigrationService;
+  readonly silentPeers: () => readonly SilentPeer[];
   readonly log: Logger;
   readonly onView: (view: ClusterView) => void;
 }
@@ -35,7 +39,7 @@ const statusPeriodMs = 1000;
 /** Changes that come together are told together. */
 const statusDelayMs = 5;
 const requestDeadlineMs = 5000;
-const recordRetryMs = 500;
+const retryPauseMs = 500;
 /** Records that the coordinator has not taken yet; the oldest goes first. */
 const recordsMax = 100;
 
@@ -51,12 +55,14 @@ export class CoordinatorSession {
   readonly #kept: KeptLink<typeof agentCoordinatorProtocol>;
   readonly #attached = new Set<VmId>();
   readonly #ended: EndedMigration[] = [];
+  readonly #changes = new UntoldChanges();
   readonly #timer: NodeJS.Timeout;
   readonly #firstRegistration = Promise.withResolvers<void>();
   #registered: CoordinatorLink | null = null;
   #identity: HostIdentity;
   #statusIsDue = false;
   #isSendingRecords = false;
+  #isTellingChanges = false;
 
   constructor(options: CoordinatorSessionOptions) {
     this.#options = options;
@@ -137,8 +143,16 @@ export class CoordinatorSession {
     if (isAllowed) this.#registered?.notify('console.output', { vm, position, bytes });
   }
 
+  /** Networks went or came: told now, or as soon as it can be, for the way to the coordinator may be among them. */
+  networksChanged(changes: readonly AddressChange[], identity: HostIdentity): void {
+    this.#changes.note(changes, monotonicMs());
+    this.identityChanged(identity);
+    void this.#tellChanges();
+  }
+
   /** This host is connected otherwise than before: the coordinator hears of it now, or at the next connect. */
   identityChanged(identity: HostIdentity): void {
+    if (JSON.stringify(identity) === JSON.stringify(this.#identity)) return;
     const hasMoved = identity.addresses.management !== this.#identity.addresses.management;
     this.#identity = identity;
     const { link } = this.#kept;
@@ -174,6 +188,7 @@ export class CoordinatorSession {
       log.info('registered with the coordinator');
       this.#firstRegistration.resolve();
       void this.#sendRecords();
+      void this.#tellChanges();
     } catch (error) {
       log.warn({ ...toProblem(error) }, 'the coordinator did not accept this host');
       link.close('registration failed');
@@ -193,12 +208,30 @@ export class CoordinatorSession {
   }
 
   #status(): AgentStatus {
-    return this.#options.hypervisor.status();
+    const silentPeers = [...this.#options.silentPeers()];
+    return { ...this.#options.hypervisor.status(), silentPeers };
   }
 
   #sendStatus(): void {
     this.#statusIsDue = false;
     this.#registered?.notify('agent.status', this.#status());
+  }
+
+  async #tellChanges(): Promise<void> {
+    if (this.#isTellingChanges) return;
+    this.#isTellingChanges = true;
+    for (;;) {
+      const changes = this.#changes.tell(monotonicMs());
+      const link = this.#registered;
+      if (changes.length === 0 || link === null) break;
+      try {
+        await link.request('host.network-changes', { changes }, { deadlineMs: requestDeadlineMs });
+        this.#changes.acknowledged(changes);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
+      }
+    }
+    this.#isTellingChanges = false;
   }
 
   async #sendRecords(): Promise<void> {
@@ -212,9 +245,13 @@ export class CoordinatorSession {
         await link.request('migration.ended', next, { deadlineMs: requestDeadlineMs });
         if (this.#ended[0] === next) this.#ended.shift();
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, recordRetryMs));
+        await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
       }
     }
     this.#isSendingRecords = false;
   }
+}
+
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }

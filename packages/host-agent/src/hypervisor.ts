@@ -94,7 +94,7 @@ export class Hypervisor {
     return [...this.#vms.values()].filter((vm) => vm.isPresent);
   }
 
-  status(): AgentStatus {
+  status(): Omit<AgentStatus, 'silentPeers'> {
     return {
       vms: [...this.#vms.values()].map((vm) => vm.report()),
       usedMhz: this.#divider.usedMhz,

@@ -30,6 +30,7 @@ export const errorKinds = {
   'placement.no-host': 'refused',
   'migration.same-host': 'refused',
   'migration.no-network': 'refused',
+  'migration.partitioned': 'refused',
   'cluster.running': 'refused',
   'cluster.not-running': 'not-found',
   'epoch.stale': 'refused',

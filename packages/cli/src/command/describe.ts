@@ -1,18 +1,22 @@
-/** `skein describe vm|operation NAME`: one object with its history. */
-import type { ClusterEvent, OperationView, VmView } from '@skein/shared';
+/** `skein describe host|vm|operation NAME`: one object with its history. */
+import type { ClusterEvent, HostView, OperationView, VmView } from '@skein/shared';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { selectOne } from '../client/selection.ts';
 import { formatDuration, formatTime } from '../output/duration.ts';
 import { formatOne } from '../output/format.ts';
 import { formatMigration } from '../output/migration-report.ts';
-import { operationPresentation, vmPresentation } from '../output/presentations.ts';
+import { hostPresentation, operationPresentation, vmPresentation } from '../output/presentations.ts';
 import { clientOf, formatOf } from './shared-options.ts';
 
 const historyMax = 10;
 
 export function addDescribeCommand(program: Command): void {
-  const describe = program.command('describe').description('show one VM or operation with its history');
+  const describe = program.command('describe').description('show one host, VM or operation with its history');
+  describe
+    .command('host <name>')
+    .description('what it has, whom it has lost, its VMs and events')
+    .action(describeHost);
   describe
     .command('vm <name>')
     .description('its specification, where it runs, its operations and events')
@@ -21,6 +25,42 @@ export function addDescribeCommand(program: Command): void {
     .command('operation <id>')
     .description("its timeline and, of a migration, the record's figures")
     .action(describeOperation);
+}
+
+async function describeHost(name: string, _options: unknown, command: Command): Promise<void> {
+  const format = formatOf(command);
+  const client = await clientOf(command);
+  const host = selectOne(
+    { kind: 'host', nameOf: hostPresentation.nameOf, items: await client.hosts() },
+    name,
+  );
+  if (format !== 'table' && format !== 'wide') {
+    process.stdout.write(formatOne(hostPresentation, host, format));
+    return;
+  }
+  const [vms, events] = await Promise.all([client.vms(), client.allEvents()]);
+  const isAbout = (event: ClusterEvent): boolean =>
+    event.subject === `host/${host.name}` || event.details.peer === host.name;
+  process.stdout.write(
+    [
+      fields(hostFields(host)),
+      section(
+        'addresses',
+        Object.entries(host.addresses)
+          .map(([kind, address]) => `${kind}: ${address}`)
+          .join('\n'),
+      ),
+      section('hosts that it has lost', lostPeerLines(host)),
+      section(
+        'VMs',
+        vms
+          .filter((vm) => vm.host === host.name)
+          .map((vm) => `${vm.name} ${vm.state}`)
+          .join('\n'),
+      ),
+      section('events', eventLines(events.filter(isAbout))),
+    ].join(''),
+  );
 }
 
 async function describeVm(name: string, _options: unknown, command: Command): Promise<void> {
@@ -58,6 +98,25 @@ async function describeOperation(id: string, _options: unknown, command: Command
   process.stdout.write(
     [fields(operationFields(operation)), section('timeline', formatTimeline(operation)), migration].join(''),
   );
+}
+
+function hostFields(host: HostView): readonly (readonly [string, string | number | null])[] {
+  return [
+    ['name', host.name],
+    ['state', host.state],
+    ['reason', host.reason],
+    ['process', host.pid],
+    ['CPU', `${host.usedMhz.toFixed(1)} of ${host.capacity.cpuMhz} MHz`],
+    ['memory', `${host.usedMemoryMib} of ${host.capacity.memoryMib} MiB`],
+  ];
+}
+
+function lostPeerLines({ lostPeers }: HostView): string {
+  return lostPeers
+    .map(
+      ({ host, network, reason, sinceMs }) => `${host} on ${network} since ${formatTime(sinceMs)}: ${reason}`,
+    )
+    .join('\n');
 }
 
 function vmFields(vm: VmView): readonly (readonly [string, string | number | null])[] {

@@ -18,6 +18,18 @@ const vms = [
   exampleVm,
   { ...exampleVm, name: 'web2', state: 'waiting', host: null, reason: '0/3 hosts can run web2' },
 ];
+const lost = { host: 'h3', reason: 'h3 does not hear h2', sinceMs: 1_700_000_000_000 };
+const hosts = [
+  exampleHost,
+  {
+    ...exampleHost,
+    name: 'h2',
+    lostPeers: [
+      { ...lost, network: 'migration' },
+      { ...lost, network: 'guest-a' },
+    ],
+  },
+];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-reading-'));
@@ -25,7 +37,8 @@ beforeAll(async () => {
   api = await ScriptedApi.start(({ method, path }, response) => {
     if (method !== 'GET') answerJson(response, 200, { vm: exampleVm, operation: exampleOperation.id });
     else if (path === '/v1/vms') answerJson(response, 200, vms);
-    else if (path === '/v1/hosts') answerJson(response, 200, [exampleHost]);
+    else if (path === '/v1/hosts') answerJson(response, 200, hosts);
+    else if (path.startsWith('/v1/events')) answerJson(response, 200, { events: [], next: 0 });
     else if (path === '/v1/cluster') answerJson(response, 200, exampleCluster);
     else answerJson(response, 200, { ...exampleOperation, state: 'succeeded', endedAtMs: 1_700_000_000_500 });
   });
@@ -64,7 +77,19 @@ describe.concurrent('reading and changing a cluster', () => {
   });
 
   it('prints names that other commands take', async ({ expect }) => {
-    expect((await skein('get', 'host', '--output', 'name')).stdout).toBe('host/h1\n');
+    expect((await skein('get', 'host', '--output', 'name')).stdout).toBe('host/h1\nhost/h2\n');
+  });
+
+  it('says which hosts have lost each other, on which networks, and who does not hear whom', async ({
+    expect,
+  }) => {
+    const [table, one] = await Promise.all([skein('get', 'host'), skein('describe', 'host', 'h2')]);
+    expect(table.stdout).toMatch(/^h1 .* -$/m);
+    expect(table.stdout).toMatch(/^h2 .* has lost h3 \(migration, guest-a\)$/m);
+    expect(one.stdout).toMatch(
+      /hosts that it has lost:\n {2}h3 on migration since .*: h3 does not hear h2\n/,
+    );
+    expect(one.stdout).toMatch(/addresses:\n {2}management: 127\.42\.1\.11\n/);
   });
 
   it('is 3 for a name that is not there and 2 for one that is not whole enough', async ({ expect }) => {

@@ -28,9 +28,19 @@ export const hostPresentation: Presentation<HostView> = {
           .join(','),
       isWide: true,
     },
-    { header: 'REASON', value: (host) => host.reason },
+    { header: 'REASON', value: (host) => host.reason ?? lostPeersOf(host) },
   ],
 };
+
+/** `has lost h2 (migration, guest-a), h3 (migration)`; null where a host has lost nobody. */
+function lostPeersOf({ lostPeers }: HostView): string | null {
+  if (lostPeers.length === 0) return null;
+  const byHost = Map.groupBy(lostPeers, ({ host }) => host);
+  const peers = [...byHost].map(
+    ([host, lost]) => `${host} (${lost.map(({ network }) => network).join(', ')})`,
+  );
+  return `has lost ${peers.join(', ')}`;
+}
 
 export const vmPresentation: Presentation<VmView> = {
   kind: 'vm',

@@ -67,6 +67,7 @@ export const exampleHost: HostView = {
   usedMemoryMib: 128,
   usedMhz: 12.5,
   vms: 1,
+  lostPeers: [],
   addresses: { management: '127.42.1.11' },
 };
 

@@ -86,13 +86,13 @@ function addReading(app: OpenAPIHono, { world, executor, info }: AppOptions): vo
   app.openapi(routes.hosts, (context) => {
     const { vms } = world.inventory();
     return context.json(
-      world.hostList.map((host) => hostView(host, vms)),
+      world.hostList.map((host) => hostView(host, vms, world.lostPeersOf(host.identity.name))),
       200,
     );
   });
   app.openapi(routes.host, (context) => {
     const host = world.host(context.req.valid('param').name);
-    return context.json(hostView(host, world.inventory().vms), 200);
+    return context.json(hostView(host, world.inventory().vms, world.lostPeersOf(host.identity.name)), 200);
   });
   app.openapi(routes.vms, (context) => {
     const inventory = world.inventory();

@@ -18,6 +18,7 @@ import type { Executor } from '../operations/executor.ts';
 import { liveCopy } from '../operations/operation.ts';
 import { bootArguments } from '../policy/boot-arguments.ts';
 import type { Inventory, VmInventory } from '../policy/inventory.ts';
+import { lossBetween } from '../policy/pairs.ts';
 import { explain, type Placement, place } from '../policy/placement.ts';
 import type { World } from '../world.ts';
 import { vmView } from './views.ts';
@@ -140,7 +141,7 @@ export class Commands {
 
   /**
    * @throws OperationError vm.not-found, vm.wrong-state, vm.busy, host.not-found, migration.same-host,
-   * migration.no-network, placement.no-host
+   * migration.no-network, migration.partitioned, placement.no-host
    */
   migrate(name: string, request: MigrateVmRequest): ChangeReply {
     const spec = this.#world.vm(name);
@@ -156,13 +157,7 @@ export class Commands {
     if (request.host === from) {
       throw new OperationError({ code: 'migration.same-host', message: `${name} runs on ${from} already` });
     }
-    for (const host of request.host === undefined ? [from] : [from, request.host]) {
-      if (this.#world.host(host).identity.addresses.migration !== undefined) continue;
-      throw new OperationError({
-        code: 'migration.no-network',
-        message: `${host} has no address on the migration network`,
-      });
-    }
+    this.#refuseApart(inventory, from, request.host ?? null);
     const placement = this.#place(inventory, spec, request.host ?? null, from);
     return this.#world.atomically(() => {
       const { id } = this.#executor.create({
@@ -180,6 +175,22 @@ export class Commands {
         notes: [{ name: 'intent', detail: `from ${from} to ${placement.host}: ${placement.reason}` }],
       });
       return this.#reply(spec.id, id);
+    });
+  }
+
+  /** Pages go from host to host: both must be on the migration network, and hear each other there. */
+  #refuseApart(inventory: Inventory, from: HostName, to: HostName | null): void {
+    for (const host of to === null ? [from] : [from, to]) {
+      if (this.#world.host(host).identity.addresses.migration !== undefined) continue;
+      const message = `${host} has no address on the migration network: its link is down, or it was never connected to it`;
+      throw new OperationError({ code: 'migration.no-network', message, details: { host } });
+    }
+    const loss = to === null ? null : lossBetween(inventory.pairs, from, to, 'migration');
+    if (loss === null) return;
+    throw new OperationError({
+      code: 'migration.partitioned',
+      message: `${from} and ${to} have lost each other on the migration network (${loss.reason}): choose another host, or wait until they hear each other again`,
+      details: { hosts: [...loss.hosts], network: loss.network },
     });
   }
 

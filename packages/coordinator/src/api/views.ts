@@ -1,5 +1,5 @@
 /** Hosts and VMs as the API shows them: spec, decision and reports joined into what a person wants to know. */
-import type { HostView, VmView } from '@skein/shared';
+import type { HostView, LostPeer, VmView } from '@skein/shared';
 import { isReachable, liveCopy } from '../operations/operation.ts';
 import { type Inventory, isPresent, type VmInventory } from '../policy/inventory.ts';
 import type { Host } from '../world.ts';
@@ -27,7 +27,7 @@ export function vmView(vm: VmInventory, inventory: Inventory): VmView {
   };
 }
 
-export function hostView(host: Host, vms: readonly VmInventory[]): HostView {
+export function hostView(host: Host, vms: readonly VmInventory[], lostPeers: readonly LostPeer[]): HostView {
   const { identity, verdict, status, link } = host;
   const { name, capacity, addresses } = identity;
   const isConnected = link?.isOpen === true;
@@ -42,6 +42,7 @@ export function hostView(host: Host, vms: readonly VmInventory[]): HostView {
     usedMhz: status.usedMhz,
     vms: vms.filter((vm) => vm.sightings.some((seen) => seen.host === name && isPresent(seen.report))).length,
     addresses,
+    lostPeers: [...lostPeers],
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { type HostName, type HostState, networkKinds, type VmSpec } from '@skein/shared';
 import type { HostInventory, Inventory, Refusal, Reservations } from './inventory.ts';
+import { lossBetween } from './pairs.ts';
 
 export interface PlacementRequest {
   readonly spec: VmSpec;
@@ -44,6 +45,12 @@ const hasMigrationNetwork: Filter = ({ leaves }, host) =>
     ? 'has no address on the migration network'
     : null;
 
+const reachesSource: Filter = ({ leaves }, host, { inventory }) => {
+  if (leaves === null) return null;
+  const loss = lossBetween(inventory.pairs, leaves, host.name, 'migration');
+  return loss === null ? null : `and ${leaves} have lost each other on the migration network: ${loss.reason}`;
+};
+
 const hasMemory: Filter = ({ spec }, host, context) => {
   const freeMib = host.capacity.memoryMib - takenMemoryMib(host, spec, context.reservations);
   const neededMib = spec.machine.memoryMib;
@@ -75,6 +82,7 @@ const filters: readonly Filter[] = [
   isAnotherHost,
   hasNotRefused,
   hasMigrationNetwork,
+  reachesSource,
   hasMemory,
   hasCpu,
   hasNetworks,

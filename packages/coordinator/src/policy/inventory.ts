@@ -18,6 +18,8 @@ import type {
   VmSpec,
 } from '@skein/shared';
 
+import type { Pair } from './pairs.ts';
+
 export interface HostInventory {
   readonly name: HostName;
   readonly state: HostState;
@@ -95,6 +97,8 @@ export interface Inventory {
   readonly vms: readonly VmInventory[];
   readonly segments: readonly Segment[];
   /** Reports about VMs that are not in the inventory; `isDeleted`: they were, once. */
+  /** Hosts that lost each other, or did of late. */
+  readonly pairs: readonly Pair[];
   readonly strangers: readonly (Sighting & { readonly isDeleted: boolean })[];
 }
 

@@ -1,7 +1,9 @@
+import type { NetworkKind } from '@skein/shared';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bootArguments } from './boot-arguments.ts';
 import { Reservations } from './inventory.ts';
+import type { Pair } from './pairs.ts';
 import { explain, place } from './placement.ts';
 import { host, inventory, runningVm, sighting, spec, vm } from './testing/inventories.ts';
 
@@ -114,6 +116,55 @@ describe('placement', () => {
       kind: 'rejected',
       reasons: [{ host: 'h2', reason: 'has 0 MiB free of 128 needed' }],
     });
+  });
+
+  it('[PL-11] moves no VM to a host that has lost its present one on the migration network', () => {
+    const lost = (network: NetworkKind, isLost = true): Pair => ({
+      hosts: ['h1', 'h2'],
+      network,
+      isLost,
+      sinceMs: 0,
+      reason: 'neither hears the other',
+      quietSinceMs: null,
+      losses: 1,
+    });
+    const hosts = [host('h1'), host('h2'), host('h3', { usedMemoryMib: 512 })];
+    const going = (pairs: readonly Pair[], more = {}) =>
+      place(inventory(hosts, [runningVm('web1', 'h1')], { pairs }), {
+        spec: spec('web1'),
+        leaves: 'h1',
+        refusals: [],
+        ...more,
+      });
+    expect(going([])).toMatchObject({ host: 'h2' });
+    expect(going([lost('migration')])).toMatchObject({ host: 'h3' });
+    expect(going([lost('guest-a'), lost('migration', false)])).toMatchObject({ host: 'h2' });
+    expect(going([lost('migration')], { pinned: 'h2' })).toEqual({
+      kind: 'rejected',
+      reasons: [
+        {
+          host: 'h2',
+          reason: 'and h1 have lost each other on the migration network: neither hears the other',
+        },
+      ],
+    });
+  });
+
+  it('[PL-11] starts VMs wherever it likes, whoever has lost whom', () => {
+    const lostAll = (['migration', 'guest-a', 'ft-logging'] as const).map((network) => ({
+      hosts: ['h1', 'h2'] as const,
+      network,
+      isLost: true,
+      sinceMs: 0,
+      reason: '',
+      quietSinceMs: null,
+      losses: 1,
+    }));
+    const hosts = [host('h1', { usedMemoryMib: 512 }), host('h2')];
+    const vms = [vm('web1', { desired: { host: 'h1' } })];
+    const placement = place(inventory(hosts, vms, { pairs: lostAll }), wish('web1'));
+    expect(placement).toEqual(place(inventory(hosts, vms), wish('web1')));
+    expect(placement).toMatchObject({ host: 'h2' });
   });
 
   it('[PL-8] moves a VM away from its host, only over the migration network', () => {

@@ -112,6 +112,10 @@ export class AgentSessions {
             refuseOtherHost(link, host, bootId);
             return this.#heartbeat(link, sequence, echo);
           },
+          'host.network-changes': ({ changes }, link) => {
+            options.world.networksChanged(this.#registered(link), changes);
+            return {};
+          },
           'migration.ended': ({ side, record }, link) => {
             options.onMigrationEnded(this.#registered(link), side, record);
             return {};

@@ -59,4 +59,14 @@ export const migrations: readonly string[] = [
     expires_at_ms REAL NOT NULL
   ) STRICT;
   `,
+  // A host listens for its peers on more than one network.
+  `
+  UPDATE hosts SET identity = json_remove(
+    json_set(identity, '$.peerPorts', CASE
+      WHEN json_extract(identity, '$.peerPort') IS NULL THEN json('{}')
+      ELSE json_object('guest-a', json_extract(identity, '$.peerPort'))
+    END),
+    '$.peerPort'
+  );
+  `,
 ];

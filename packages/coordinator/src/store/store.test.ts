@@ -159,6 +159,30 @@ describe('the store', () => {
     expect(again.vms.byName('web1')?.id).toBe('vm-0000000000000002');
   });
 
+  it('takes over hosts as an older build wrote them, with the one port they had', () => {
+    open().close();
+    opened = [];
+    const path = join(directory, storeFile);
+    const identity = {
+      name: 'h1',
+      bootId: 'a'.repeat(32),
+      pid: 1,
+      capacity: { cpuMhz: 1000, memoryMib: 1024 },
+      addresses: { management: '10.89.1.11' },
+      vxlanPort: 4789,
+    };
+    const database = new DatabaseSync(path);
+    const insert = database.prepare('INSERT INTO hosts VALUES (?, ?)');
+    insert.run('h1', JSON.stringify({ ...identity, peerPort: 7120 }));
+    insert.run('h2', JSON.stringify({ ...identity, name: 'h2', peerPort: null }));
+    database.exec('PRAGMA user_version = 1');
+    database.close();
+    expect(open().hosts.all()).toEqual([
+      { ...identity, peerPorts: { 'guest-a': 7120 } },
+      { ...identity, name: 'h2', peerPorts: {} },
+    ]);
+  });
+
   it('never gives a position of the event stream twice', () => {
     const store = open();
     const append = (): void =>

@@ -9,7 +9,9 @@ import {
   type ClusterView,
   type HostIdentity,
   type MigrationRecord,
+  type NetworkChange,
   OperationError,
+  type SilentPeer,
   type Timing,
   type VmId,
   type VmReport,
@@ -46,6 +48,8 @@ export class ScriptedAgent {
   /** Throw to refuse; never resolve to hang. Called before anything is done. */
   before: (command: string, body: unknown) => Promise<void> | void = () => {};
   inputs = '';
+  /** Whom it says it does not hear. */
+  silentPeers: SilentPeer[] = [];
   readonly #operations = new Map<string, Promise<unknown>>();
   readonly #heartbeats: KeptLink<typeof agentCoordinatorProtocol>;
   readonly #main: KeptLink<typeof agentCoordinatorProtocol>;
@@ -62,7 +66,7 @@ export class ScriptedAgent {
       pid: 1000 + number,
       capacity: { cpuMhz: 1000, memoryMib: options.memoryMib ?? 1024 },
       addresses: { management: '127.0.0.1', migration: `127.0.2.${number}`, 'guest-a': `127.0.6.${number}` },
-      peerPort: 9000 + number,
+      peerPorts: { migration: 9000 + number, 'guest-a': 9000 + number },
       vxlanPort: 4789,
       metricsPort: 7130,
     };
@@ -118,12 +122,22 @@ export class ScriptedAgent {
     this.sendStatus();
   }
 
+  /** Says of itself that it does not hear those peers on the migration network. */
+  missesOnMigration(...peers: readonly string[]): void {
+    this.silentPeers = peers.map((host) => ({ host, network: 'migration', silentMs: 2000 }));
+    this.sendStatus();
+  }
+
+  async networksChanged(...changes: NetworkChange[]): Promise<void> {
+    await this.#main.get().request('host.network-changes', { changes }, { deadlineMs: 2000 });
+  }
+
   sendStatus(): void {
     this.#main.link?.notify('agent.status', this.status());
   }
 
   status(): AgentStatus {
-    return { vms: [...this.vms.values()], usedMhz: 1, usedMemoryMib: 0 };
+    return { vms: [...this.vms.values()], silentPeers: this.silentPeers, usedMhz: 1, usedMemoryMib: 0 };
   }
 
   console(vm: VmId, position: number, text: string): void {

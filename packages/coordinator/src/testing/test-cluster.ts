@@ -23,6 +23,8 @@ export const quickTiming: Timing = Timing.parse({
   vmLeaseRenewMs: 100,
   vmLeaseTtlMs: 300,
   marginMs: 40,
+  peerMeetMs: 300,
+  pairQuietMs: 300,
 });
 
 export const apiToken = new Uint8Array(32).fill(2);

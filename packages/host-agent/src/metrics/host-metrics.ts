@@ -17,7 +17,7 @@ export interface HostParts {
   readonly migrations: MigrationService;
   readonly leases: LeaseKeeper;
   readonly network: SwitchHandle;
-  readonly peers: PeerLinks | null;
+  readonly peers: PeerLinks;
   readonly isRegistered: () => boolean;
   /** Networks that this host is configured for, and its addresses on those that it has now. */
   readonly configured: OwnAddresses;
@@ -122,8 +122,8 @@ function setNetworks(set: Set, { configured, addresses, isRegistered, leases, pe
   }
   set('linkUp', { network: 'management', peer: 'coordinator' }, Number(isRegistered()));
   set('linkUp', { network: 'storage-a', peer: 'storage' }, Number(leases.isStorageConnected));
-  for (const { host, isUp } of peers?.status() ?? []) {
-    set('linkUp', { network: 'guest-a', peer: host }, Number(isUp));
+  for (const { host, network, isUp } of peers.status()) {
+    set('linkUp', { network, peer: host }, Number(isUp));
   }
 }
 

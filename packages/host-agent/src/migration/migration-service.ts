@@ -41,12 +41,15 @@ export interface MigrationServiceOptions {
   readonly storage: { readonly address: string; readonly port: number };
   readonly log: Logger;
   readonly onProgress: (progress: MigrationProgress) => void;
+  /** For how long a peer has not been heard on the migration network; null: it is heard. */
+  readonly silenceMs: (peer: HostName) => number | null;
   /** Resolves when the coordinator has the record. */
   readonly onEnded: (side: 'source' | 'target', record: MigrationRecord) => void;
 }
 
 interface Running {
   readonly side: 'source' | 'target';
+  readonly peer: HostName;
   readonly vm: HostedVm;
   readonly worker: Worker;
   isCommitted: boolean;
@@ -82,6 +85,7 @@ export class MigrationService {
   startTarget(command: MigrationTargetCommand): void {
     if (this.#running.has(command.operation)) return;
     this.#requireNetwork();
+    this.#requirePeer(command.sourceHost);
     const vm = this.#options.hypervisor.admitIncoming(command);
     this.#run('target', command, vm);
   }
@@ -99,6 +103,23 @@ export class MigrationService {
   /** Committed migrations whose two ends were not the same state. */
   get hashMismatches(): number {
     return this.#hashMismatches;
+  }
+
+  /** What is under way with that peer is given up, unless it is decided already. */
+  peerSilent(peer: HostName, silentMs: number): void {
+    const reason = describeSilence(this.#options.host, peer, silentMs);
+    for (const running of this.#running.values())
+      if (running.peer === peer) this.#instruct(running, { type: 'peer-lost', reason });
+  }
+
+  /** This host lost its migration network (`address` null), or is at another address there. */
+  networkChanged(address: string | null): void {
+    const { host } = this.#options;
+    const reason =
+      address === null
+        ? `${host} lost its migration network: its link is down, or it was disconnected`
+        : `${host} is at another address on the migration network now, ${address}`;
+    for (const running of this.#running.values()) this.#instruct(running, { type: 'peer-lost', reason });
   }
 
   async close(): Promise<void> {
@@ -123,6 +144,7 @@ export class MigrationService {
         message: `${vm.name} is ${vm.state}: only a running VM can be migrated`,
       });
     }
+    this.#requirePeer(command.targetHost);
     return await new Promise<Listening>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new OperationError({ code: 'timeout', message: 'the transfer worker did not start in time' }));
@@ -146,7 +168,8 @@ export class MigrationService {
     if (runner === null)
       throw new OperationError({ code: 'vm.wrong-state', message: `${vm.name} has no vCPU here` });
     const worker = this.#workers.take();
-    const running: Running = { side, vm, worker, isCommitted: false };
+    const peer = 'targetHost' in command ? command.targetHost : command.sourceHost;
+    const running: Running = { side, peer, vm, worker, isCommitted: false };
     this.#running.set(command.operation, running);
     vm.isMigrating = true;
     vm.onLeaseLost = (reason) => this.#instruct(running, { type: 'lease-lost', reason });
@@ -252,9 +275,25 @@ export class MigrationService {
     });
   }
 
+  /** @throws OperationError migration.partitioned */
+  #requirePeer(peer: HostName): void {
+    const silentMs = this.#options.silenceMs(peer);
+    if (silentMs === null) return;
+    const { host } = this.#options;
+    throw new OperationError({
+      code: 'migration.partitioned',
+      message: `${describeSilence(host, peer, silentMs)}: choose another host, or try again when they reach each other`,
+      details: { hosts: [host, peer], network: 'migration' },
+    });
+  }
+
   #instruct(running: Running, instruction: TransferInstruction): void {
     running.worker.postMessage(instruction);
   }
+}
+
+function describeSilence(host: HostName, peer: HostName, silentMs: number): string {
+  return `${host} has not heard ${peer} on the migration network for ${Math.round(silentMs)} ms`;
 }
 
 /** What was sent, what was applied and what stands frozen at the source must be one state. */

@@ -102,6 +102,10 @@ export class SourceTransfer {
       case 'cancel':
         this.#feed({ type: 'cancelled', reason: instruction.reason });
         break;
+      case 'peer-lost':
+        this.#feed({ type: 'link-lost', reason: instruction.reason });
+        this.#link?.close(instruction.reason);
+        break;
       case 'lease-lost':
         this.#feed({ type: 'lease-lost', reason: instruction.reason });
         break;

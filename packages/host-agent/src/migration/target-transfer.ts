@@ -91,6 +91,10 @@ export class TargetTransfer {
 
   instruct(instruction: TransferInstruction): void {
     if (instruction.type === 'cancel') this.#feed({ type: 'cancelled', reason: instruction.reason });
+    if (instruction.type === 'peer-lost') {
+      this.#feed({ type: 'link-lost', reason: instruction.reason });
+      this.#link?.close(instruction.reason);
+    }
   }
 
   #feed(event: TargetEvent): void {

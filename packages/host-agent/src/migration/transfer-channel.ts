@@ -60,6 +60,8 @@ export interface TargetAssignment extends TransferAssignment {
 
 export type TransferInstruction =
   | { readonly type: 'cancel'; readonly reason: string }
+  /** The peer is not heard on the migration network, or this host has lost that network. */
+  | { readonly type: 'peer-lost'; readonly reason: string }
   /** The lease worker heard that the lease is another's. */
   | { readonly type: 'lease-lost'; readonly reason: string }
   /** Answer to `history-wanted`. */

@@ -18,6 +18,8 @@ export interface SwitchHandleOptions {
   readonly onConflict: (owner: MacOwner) => void;
   /** The uplink could not be bound to its new address. */
   readonly onUplinkDown: (reason: string) => void;
+  /** The uplink is bound for the first time, after a start without an address. */
+  readonly onUplinkUp: () => void;
   readonly onDied: (error: Error) => void;
 }
 
@@ -32,7 +34,7 @@ export class SwitchHandle {
   conflicts = 0;
   readonly #options: SwitchHandleOptions;
   readonly #worker: Worker;
-  /** UDP port of the tunnel, null without one. */
+  /** UDP port of the tunnel, which it keeps when it moves; null without one. */
   vxlanPort: number | null = null;
 
   private constructor(options: SwitchHandleOptions) {
@@ -127,8 +129,10 @@ export class SwitchHandle {
       this.#worker.on('message', (event: SwitchEvent) => {
         clearTimeout(timer);
         if (event.type === 'listening') {
-          this.vxlanPort = event.port;
+          const isNew = this.vxlanPort === null && event.port !== null;
+          this.vxlanPort ??= event.port;
           resolve();
+          if (isNew) this.#options.onUplinkUp();
         } else if (event.type === 'refused') {
           reject(new OperationError({ code: event.code, message: event.message }));
         } else if (event.type === 'uplink-down') {

@@ -129,7 +129,10 @@ export class SwitchLoop {
       }
     }
     this.#switch.setPeers(
-      view.peers.map((peer) => ({ host: peer.host, address: peer.guestAddress, port: peer.vxlanPort })),
+      view.peers.flatMap(({ host, addresses, vxlanPort }) => {
+        const address = addresses['guest-a'];
+        return address === undefined || vxlanPort === null ? [] : [{ host, address, port: vxlanPort }];
+      }),
     );
     const known = view.owners.filter((owner) => this.#segments.has(owner.segment));
     this.#switch.reconcileOwners(known.map((owner) => ({ ...owner, vni: this.#vni(owner) })));

@@ -26,6 +26,7 @@ export const AgentConfig = z.strictObject({
   /** On each network; a kind that is missing cannot be used here. */
   addresses: OwnAddresses.refine((addresses) => addresses.management !== undefined, 'management is required'),
   vxlanPort: ListenPort.default(vxlanPortDefault),
+  /** Where peers are listened for, on the own address of each network where hosts talk straight to each other. */
   peerPort: ListenPort.default(0),
   capacity: z.strictObject({
     /** Measured at start when absent. 1 MHz = a million steps a second. */

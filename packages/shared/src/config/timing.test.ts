@@ -12,6 +12,10 @@ describe('timing', () => {
       vmLeaseTtlMs: 1500,
       marginMs: 200,
       driftRatio: 0.01,
+      peerAlivePeriodMs: 500,
+      peerSilenceMsMax: 1900,
+      peerMeetMs: 5000,
+      pairQuietMs: 2000,
     });
   });
 

@@ -18,6 +18,17 @@ export const Timing = z
     marginMs: z.int().min(0).default(200),
     /** How much faster one host's clock may run than another's (rho). */
     driftRatio: z.number().min(0).max(0.1).default(0.01),
+    /** How often agents give each other a sign of life, on each network where they talk straight to each other. */
+    peerAlivePeriodMs: z.int().min(10).default(500),
+    /**
+     * A peer that was not heard for longer is silent. With the period before it, and the telling, less than the 2.5 s
+     * in which a pair must be marked; more than a queue of 1 Mbit/s adds (1.1 s with the 128 KiB of `skein link`).
+     */
+    peerSilenceMsMax: z.int().min(50).default(1900),
+    /** Peers have so long to find each other: at the start, and after one of them was away. */
+    peerMeetMs: z.int().min(50).default(5000),
+    /** Two hosts that lost each other must hear each other for so long; doubled for each loss of late. */
+    pairQuietMs: z.int().min(50).default(2000),
   })
   .refine((timing) => timing.heartbeatPeriodMs * 2 < timing.hostLeaseTtlMs, {
     path: ['heartbeatPeriodMs'],
@@ -26,6 +37,14 @@ export const Timing = z
   .refine((timing) => timing.vmLeaseRenewMs * 2 < timing.vmLeaseTtlMs, {
     path: ['vmLeaseRenewMs'],
     message: 'two renewals must fit into vmLeaseTtlMs',
+  })
+  .refine((timing) => timing.peerAlivePeriodMs * 3 < timing.peerSilenceMsMax, {
+    path: ['peerAlivePeriodMs'],
+    message: 'three signs of life must fit into peerSilenceMsMax',
+  })
+  .refine((timing) => timing.echoAgeMsMax < timing.peerSilenceMsMax, {
+    path: ['peerSilenceMsMax'],
+    message: 'must be longer than echoAgeMsMax: a host that stops is suspect before its peers miss it',
   });
 export type Timing = z.infer<typeof Timing>;
 

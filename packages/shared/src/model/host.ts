@@ -1,7 +1,7 @@
 /** Hosts as the coordinator sees them. */
 import { z } from 'zod';
 import { BootId, HostName } from '../ids.ts';
-import { HostAddresses, TcpPort } from './network.ts';
+import { HostAddresses, NetworkKind, PeerPorts, TcpPort } from './network.ts';
 
 /**
  * connected: heartbeats arrive. suspect: its sockets closed or heartbeats stopped, its lease still runs.
@@ -24,14 +24,23 @@ export const HostIdentity = z.strictObject({
   pid: z.int().min(1),
   capacity: HostCapacity,
   addresses: HostAddresses,
-  /** Where other agents reach this one (owner announcements), on its guest-a address. */
-  peerPort: TcpPort.nullable(),
+  peerPorts: PeerPorts,
   /** UDP port of its VXLAN tunnel on its guest-a address. */
   vxlanPort: TcpPort.nullable(),
   /** Where its metrics are read, on its management address. */
   metricsPort: TcpPort.nullable().default(null),
 });
 export type HostIdentity = z.infer<typeof HostIdentity>;
+
+/** A peer that a host and it have lost: at least one of them does not hear the other on that network. */
+export const LostPeer = z.strictObject({
+  host: HostName,
+  network: NetworkKind,
+  reason: z.string(),
+  /** Unix time. */
+  sinceMs: z.number(),
+});
+export type LostPeer = z.infer<typeof LostPeer>;
 
 /** A host as the API shows it. */
 export const HostView = z.strictObject({
@@ -45,5 +54,6 @@ export const HostView = z.strictObject({
   usedMhz: z.number(),
   vms: z.int(),
   addresses: HostAddresses,
+  lostPeers: z.array(LostPeer),
 });
 export type HostView = z.infer<typeof HostView>;

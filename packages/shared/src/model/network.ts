@@ -15,6 +15,12 @@ export const networkKinds = [
 export const NetworkKind = z.enum(networkKinds);
 export type NetworkKind = z.infer<typeof NetworkKind>;
 
+/**
+ * Networks on which hosts talk straight to each other: on each of them every host listens for its peers, and knows
+ * whom it hears. Others join when something uses them.
+ */
+export const peerNetworks = ['migration', 'guest-a'] as const satisfies NetworkKind[];
+
 export const IpV4Address = z.ipv4('must be an IPv4 address such as 127.20.1.11');
 
 export const TcpPort = z.int().min(1).max(65_535);
@@ -25,6 +31,10 @@ export const ListenPort = z.int().min(0).max(65_535);
 /** The host's own address on each network that it is connected to. */
 export const HostAddresses = z.partialRecord(NetworkKind, IpV4Address);
 export type HostAddresses = z.infer<typeof HostAddresses>;
+
+/** Where a host listens for its peers, on its own address of each network. */
+export const PeerPorts = z.partialRecord(NetworkKind, TcpPort);
+export type PeerPorts = z.infer<typeof PeerPorts>;
 
 /** IPv4 address of a guest with prefix length, `10.77.0.11/24`: one that a station can have. */
 export const IpV4Interface = z

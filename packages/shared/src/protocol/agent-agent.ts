@@ -1,6 +1,7 @@
 /**
- * What agents say to each other on the guest network: who owns which MAC. Sent by the new owner at the moment of
- * a take-over, so that no switch waits for the coordinator; obeyed only with a higher epoch.
+ * What agents say to each other, on a link for each pair and network: that they are there, and, on the guest network, who
+ * owns which MAC. The latter is sent by the new owner at the moment of a take-over, so that no switch waits for the
+ * coordinator; it is obeyed only with a higher epoch.
  */
 import { z } from 'zod';
 import { MacOwner } from './agent-coordinator.ts';
@@ -10,7 +11,11 @@ const Owners = z.strictObject({ owners: z.array(MacOwner).max(65_536) });
 
 const bothWays = {
   requests: {},
-  notices: { 'owners.announce': Owners },
+  notices: {
+    'owners.announce': Owners,
+    /** Each half second: whoever hears it knows that this network carries from there to here. */
+    'peer.alive': z.strictObject({}),
+  },
 } as const;
 
 export const agentAgentProtocol = {

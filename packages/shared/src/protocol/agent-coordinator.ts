@@ -8,7 +8,7 @@ import { Bytes, bytesUpTo } from '../bytes.ts';
 import { BootId, Epoch, HostName, MacAddress, Name, OperationId, VmId } from '../ids.ts';
 import { HostIdentity } from '../model/host.ts';
 import { MigrationProgress, MigrationRecord } from '../model/migration.ts';
-import { IpV4Address, Segment, TcpPort } from '../model/network.ts';
+import { HostAddresses, IpV4Address, NetworkKind, PeerPorts, Segment, TcpPort } from '../model/network.ts';
 import { MachineSpec, VmReport } from '../model/vm.ts';
 import type { ProtocolDefinition } from './definition.ts';
 
@@ -22,12 +22,12 @@ export const MacOwner = z.strictObject({
 });
 export type MacOwner = z.infer<typeof MacOwner>;
 
-/** How a host's switch and its peers are reached. */
+/** How a host is reached by the others: where it listens for peers, and its switch (on guest-a). */
 export const PeerHost = z.strictObject({
   host: HostName,
-  guestAddress: IpV4Address,
-  peerPort: TcpPort,
-  vxlanPort: TcpPort,
+  addresses: HostAddresses,
+  peerPorts: PeerPorts,
+  vxlanPort: TcpPort.nullable(),
 });
 export type PeerHost = z.infer<typeof PeerHost>;
 
@@ -40,8 +40,33 @@ export const ClusterView = z.strictObject({
 });
 export type ClusterView = z.infer<typeof ClusterView>;
 
+/** A peer that was not heard on a network for too long. */
+export const SilentPeer = z.strictObject({
+  host: HostName,
+  network: NetworkKind,
+  silentMs: z.number().min(0),
+});
+export type SilentPeer = z.infer<typeof SilentPeer>;
+
+/** What became of one of a host's own networks; an address that is null: none, its link is down. */
+export const NetworkChange = z.strictObject({
+  network: NetworkKind,
+  from: IpV4Address.nullable(),
+  to: IpV4Address.nullable(),
+  /** Counts the changes of one process: a change that is told twice is one event. */
+  sequence: z.int().min(1),
+  /** How long ago it was when this was sent, on the host's monotonic clock. */
+  agoMs: z.number().min(0),
+});
+export type NetworkChange = z.infer<typeof NetworkChange>;
+
+/** Changes that a host keeps while it cannot tell them; the oldest go first. */
+export const networkChangesMax = 64;
+
 export const AgentStatus = z.strictObject({
   vms: z.array(VmReport).max(4096),
+  /** Only those of the view's peers that are not heard: all others are. */
+  silentPeers: z.array(SilentPeer).max(8192),
   usedMhz: z.number().min(0),
   usedMemoryMib: z.int().min(0),
 });
@@ -124,6 +149,11 @@ export const agentCoordinatorProtocol = {
         }),
         /** The host lease counts from the send time of the heartbeat, on the agent's clock. `granted` false: not now. */
         reply: z.strictObject({ sequence: z.int().min(1), granted: z.boolean(), ttlMs: z.int().min(0) }),
+      },
+      /** Repeated until acknowledged: what happened to a host's networks is told when it can be told again. */
+      'host.network-changes': {
+        request: z.strictObject({ changes: z.array(NetworkChange).max(networkChangesMax) }),
+        reply: Empty,
       },
       /** Repeated until acknowledged, also after a reconnect: the coordinator may have been away. */
       'migration.ended': {

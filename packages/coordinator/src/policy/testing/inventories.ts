@@ -116,6 +116,7 @@ export function inventory(
     hosts,
     vms,
     segments: [{ name: 'lan', vni: 100, network: 'guest-a' }],
+    pairs: [],
     strangers: [],
     ...more,
   };
