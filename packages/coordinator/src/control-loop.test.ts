@@ -124,6 +124,39 @@ describe('a coordinator', () => {
   });
 });
 
+describe('a cluster that was down as a whole', () => {
+  it('starts each guest where it was, however late its host comes back', async () => {
+    cluster = await TestCluster.start(3);
+    for (const number of [1, 2, 3]) await cluster.boot(`web${number}`, `h${number}`);
+    for (const agent of cluster.agents.values()) agent.kill();
+    await cluster.stopCoordinator();
+    await cluster.startCoordinator();
+    for (const number of [1, 2, 3]) {
+      cluster.addAgent(number);
+      await cluster.running(`web${number}`, `h${number}`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    for (const number of [1, 2, 3])
+      expect(await cluster.vm(`web${number}`)).toMatchObject({ host: `h${number}`, epoch: 2 });
+  });
+
+  it('does not wait for ever for a host that stays away', async () => {
+    cluster = await TestCluster.start(3);
+    for (const number of [1, 2, 3]) await cluster.boot(`web${number}`, `h${number}`);
+    for (const agent of cluster.agents.values()) agent.kill();
+    await cluster.stopCoordinator();
+    await cluster.startCoordinator();
+    cluster.addAgent(1);
+    cluster.addAgent(2);
+    const waiting = await cluster.eventually('web3 waits', async () => {
+      const { state, reason } = await cluster.vm('web3');
+      return state === 'waiting' && reason?.includes('may come back') ? reason : null;
+    });
+    expect(waiting).toContain('h3 may come back');
+    expect((await cluster.running('web3')).host).not.toBe('h3');
+  });
+});
+
 describe('an agent', () => {
   it('with the name of another one is refused while that one is there', async () => {
     cluster = await TestCluster.start(1);

@@ -129,7 +129,7 @@ export class ControlLoop {
   #restart(inventory: Inventory): void {
     const { world } = this.#options;
     if (!world.mayTakeOver) return;
-    for (const decision of planRestarts(inventory)) {
+    for (const decision of planRestarts(inventory, world.timing)) {
       if (decision.kind === 'restart') this.#createRestart(decision);
       else this.#wait(decision.vm, decision.reason);
     }

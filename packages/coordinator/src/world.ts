@@ -37,6 +37,8 @@ export interface Host {
   status: AgentStatus;
   statusAtMs: number | null;
   verdict: HostVerdict;
+  /** When its present process registered first; null: before this coordinator began to watch. */
+  startedAtMs: number | null;
   /** Null: it is not connected. */
   connectedSinceMs: number | null;
   /** The last change of its networks that this process of it told. */
@@ -126,7 +128,11 @@ export class World {
     }
     other?.close('the agent registered on a newer link');
     const isNews = host.link !== link;
-    if (host.identity.bootId !== bootId) host.toldChange = 0;
+    const isKnown = this.store.hosts.get(name)?.bootId === bootId;
+    if (!isKnown) {
+      host.startedAtMs = this.#options.nowMs();
+      host.toldChange = 0;
+    }
     host.lease.begin(bootId, this.#options.nowMs());
     host.link = link;
     host.identity = identity;
@@ -386,6 +392,7 @@ export class World {
       status: noStatus,
       statusAtMs: null,
       verdict: { state: 'suspect', reason: 'it has not registered yet' },
+      startedAtMs: null,
       connectedSinceMs: null,
       toldChange: 0,
       moments: { heardAtMs: null, suspectedAtMs: null, failedAtMs: null },
@@ -395,12 +402,13 @@ export class World {
   }
 }
 
-function toInventory({ identity, verdict, link, status, statusAtMs }: Host): HostInventory {
+function toInventory({ identity, verdict, startedAtMs, link, status, statusAtMs }: Host): HostInventory {
   const { name, capacity, addresses, peerPorts, vxlanPort } = identity;
   return {
     name,
     state: verdict.state,
     reason: verdict.reason,
+    startedAtMs,
     isReachable: link?.isOpen === true,
     capacity,
     addresses,

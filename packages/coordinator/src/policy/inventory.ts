@@ -24,6 +24,8 @@ export interface HostInventory {
   readonly name: HostName;
   readonly state: HostState;
   readonly reason: string | null;
+  /** When its present process registered first; null: it ran already when this coordinator began to watch. */
+  readonly startedAtMs: number | null;
   /** A command can be sent to it now. */
   readonly isReachable: boolean;
   readonly capacity: HostCapacity;

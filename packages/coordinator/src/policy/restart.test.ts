@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Reservations, type VmInventory } from './inventory.ts';
-import { missingMs, planRestarts, restartsPerHourMax } from './restart.ts';
+import { type HostInventory, type Inventory, Reservations, type VmInventory } from './inventory.ts';
+import { missingMs, planRestarts as plan, restartsPerHourMax } from './restart.ts';
 import { host, inventory, nowMs, runningVm, sighting, vm } from './testing/inventories.ts';
 
+const gatherMs = 10_000;
+const planRestarts = (of: Inventory) => plan(of, { gatherMs });
 const failed = host('h1', { state: 'failed', isReachable: false, statusAtMs: null });
 const lost = (name: string, more: Parameters<typeof vm>[1] = {}): VmInventory =>
   vm(name, { ...more, desired: { host: 'h1', epoch: 1, ...more.desired } });
@@ -119,6 +121,49 @@ describe('restarts', () => {
     expect(missing(null)).toEqual([]);
     expect(missing(nowMs - 5000 + missingMs - 1)).toEqual([]);
     expect(missing(nowMs)).toMatchObject([{ kind: 'restart', cause: 'vm' }]);
+  });
+
+  describe('after the whole cluster was down', () => {
+    const back = (name: string, ageMs: number) => host(name, { startedAtMs: nowMs - ageMs });
+    const vms = [lost('web1'), vm('web2', { desired: { host: 'h2', epoch: 1, decidedAtMs: nowMs - 5000 } })];
+    const kinds = (hosts: readonly HostInventory[]) =>
+      planRestarts(inventory(hosts, vms)).map(({ kind }) => kind);
+
+    it('[HA-15] waits for hosts that may come back, but not with VMs whose host is back', () => {
+      expect(planRestarts(inventory([failed, back('h2', 3000)], vms))).toMatchObject([
+        {
+          kind: 'wait',
+          vm: vms[0]?.spec.id,
+          reason: 'host h1 failed; all hosts have just started: h1 may come back within 10 s of the first',
+        },
+        { kind: 'restart', vm: vms[1]?.spec.id, host: 'h2' },
+      ]);
+    });
+
+    it('[HA-15] waits for a bounded time, counted from the first host that came back', () => {
+      expect(kinds([failed, back('h2', gatherMs - 1), back('h3', 1000)])).toEqual(['wait', 'restart']);
+      expect(kinds([failed, back('h2', gatherMs), back('h3', 1000)])).toEqual(['restart', 'restart']);
+    });
+
+    it('[HA-15] does not wait when a host that is there ran before: the cluster was not down', () => {
+      expect(kinds([failed, back('h2', 3000), host('h3')])).toEqual(['restart', 'restart']);
+    });
+
+    it('[HA-15] does not wait for a host that was back already, and failed', () => {
+      const again = { ...failed, startedAtMs: nowMs - 5000 };
+      expect(kinds([again, back('h2', 4000), back('h3', 3000)])).toEqual(['restart', 'restart']);
+    });
+
+    it('[HA-15] never waits once all known hosts are there', () => {
+      const age = fc.integer({ min: 0, max: 20_000 });
+      fc.assert(
+        fc.property(age, age, age, (a, b, c) => {
+          const hosts = [back('h1', a), back('h2', b), back('h3', c)];
+          const waits = planRestarts(inventory(hosts, vms)).filter(({ kind }) => kind === 'wait');
+          expect(waits).toEqual([]);
+        }),
+      );
+    });
   });
 
   it('[HA-9] [HA-10] restarts each VM at most once, on a host with room, and nothing that may still run', () => {

@@ -2,7 +2,8 @@
  * Which VMs must be started again after the loss of a host, an agent or a VM's thread, in which order, and where.
  * What no host can take waits with its reason and is decided anew at every change. Rules: SPEC.md, [HA-n].
  */
-import type { HostName, VmId } from '@skein/shared';
+import type { HostName, Timing, VmId } from '@skein/shared';
+import { awaitedHosts } from './gathering.ts';
 import { findHost, type Inventory, isLiveCopy, Reservations, type VmInventory } from './inventory.ts';
 import { compareNames, explain, place } from './placement.ts';
 
@@ -31,17 +32,34 @@ interface Loss {
   readonly isHostWell: boolean;
 }
 
-export function planRestarts(inventory: Inventory): RestartDecision[] {
+export function planRestarts(
+  inventory: Inventory,
+  { gatherMs }: Pick<Timing, 'gatherMs'>,
+): RestartDecision[] {
   const reservations = new Reservations(inventory);
+  const awaited = awaitedHosts(inventory, gatherMs);
+  const seconds = gatherMs / 1000;
+  const whyNotYet =
+    awaited.length === 0
+      ? null
+      : `all hosts have just started: ${awaited.join(', ')} may come back within ${seconds} s of the first`;
   return inventory.vms
     .flatMap((vm) => lossOf(vm, inventory) ?? [])
     .sort(inOrder)
-    .map((loss) => decide(loss, inventory, reservations));
+    .map((loss) => decide(loss, inventory, reservations, whyNotYet));
 }
 
-function decide(loss: Loss, inventory: Inventory, reservations: Reservations): RestartDecision {
+function decide(
+  loss: Loss,
+  inventory: Inventory,
+  reservations: Reservations,
+  whyNotYet: string | null,
+): RestartDecision {
   const { vm, reason, isHostWell } = loss;
   const { spec, desired } = vm;
+  // Where it was it may start at once; elsewhere the hosts that are still on their way would be passed over.
+  if (!isHostWell && whyNotYet !== null)
+    return { kind: 'wait', vm: spec.id, reason: `${reason}; ${whyNotYet}` };
   if (isHostWell && vm.restarts >= restartsPerHourMax) {
     return {
       kind: 'wait',

@@ -25,6 +25,7 @@ export const quickTiming: Timing = Timing.parse({
   marginMs: 40,
   peerMeetMs: 300,
   pairQuietMs: 300,
+  gatherMs: 3000,
 });
 
 export const apiToken = new Uint8Array(32).fill(2);

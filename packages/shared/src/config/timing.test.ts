@@ -16,6 +16,7 @@ describe('timing', () => {
       peerSilenceMsMax: 1900,
       peerMeetMs: 5000,
       pairQuietMs: 2000,
+      gatherMs: 10_000,
     });
   });
 

@@ -29,6 +29,8 @@ export const Timing = z
     peerMeetMs: z.int().min(50).default(5000),
     /** Two hosts that lost each other must hear each other for so long; doubled for each loss of late. */
     pairQuietMs: z.int().min(50).default(2000),
+    /** After the whole cluster was down: how long the first host to come back waits for the others. */
+    gatherMs: z.int().min(0).default(10_000),
   })
   .refine((timing) => timing.heartbeatPeriodMs * 2 < timing.hostLeaseTtlMs, {
     path: ['heartbeatPeriodMs'],
