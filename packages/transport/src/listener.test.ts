@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import { OperationError } from '@skein/shared';
+import { OperationError, protocolVersions } from '@skein/shared';
 import { describe, expect, it } from 'vitest';
 import type { Authentication } from './authentication.ts';
 import { dialing, Heard, handlersOf, own, protocol, serve, stranger, token } from './link.fixture.ts';
@@ -30,7 +30,7 @@ describe('a listener', () => {
   it('refuses a peer that proves nothing', async () => {
     const { listener, heard } = await serve();
     const socket = await stranger(listener.port);
-    const versions = { min: 1, max: 1 };
+    const versions = { ...protocolVersions };
     const nonce = new Uint8Array(32);
     socket.send(encodeControl({ type: 'hello', protocol: 'test', versions, ...own('client', 'two'), nonce }));
     socket.send(encodeControl({ type: 'proof', proof: new Uint8Array(32) }));

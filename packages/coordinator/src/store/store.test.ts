@@ -177,7 +177,7 @@ describe('the store', () => {
     insert.run('h2', JSON.stringify({ ...identity, name: 'h2', peerPort: null }));
     database.exec('PRAGMA user_version = 1');
     database.close();
-    expect(open().hosts.all()).toEqual([
+    expect(open().hosts.all()).toMatchObject([
       { ...identity, peerPorts: { 'guest-a': 7120 } },
       { ...identity, name: 'h2', peerPorts: {} },
     ]);
