@@ -175,7 +175,7 @@ describe('the store', () => {
     const insert = database.prepare('INSERT INTO hosts VALUES (?, ?)');
     insert.run('h1', JSON.stringify({ ...identity, peerPort: 7120 }));
     insert.run('h2', JSON.stringify({ ...identity, name: 'h2', peerPort: null }));
-    database.exec('PRAGMA user_version = 1');
+    database.exec('PRAGMA user_version = 2');
     database.close();
     expect(open().hosts.all()).toMatchObject([
       { ...identity, peerPorts: { 'guest-a': 7120 } },
