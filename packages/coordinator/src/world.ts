@@ -10,7 +10,6 @@ import {
   type LeaseView,
   type LostPeer,
   type NetworkChange,
-  type NetworkKind,
   OperationError,
   recoveryMs,
   type Segment,
@@ -19,11 +18,11 @@ import {
   type VmSpec,
 } from '@skein/shared';
 import { Changes } from './changes.ts';
+import { HostPairs } from './host-pairs.ts';
 import { type EventText, networkChangeEvent, pairEvent } from './network-events.ts';
 import type { OperationRecord } from './operations/record.ts';
 import { type HostVerdict, hostLeaseOverMs, judgeHosts, leaseEvidence } from './policy/host-state.ts';
 import type { HostInventory, Inventory, LeaseSight, Sighting, VmInventory } from './policy/inventory.ts';
-import { changedPairs, judgePairs, type Pair } from './policy/pairs.ts';
 import type { AgentLink } from './sessions/agents.ts';
 import { HostLease } from './sessions/host-lease.ts';
 import type { Store } from './store/store.ts';
@@ -72,6 +71,7 @@ export class World {
   /** How many of each type there were since this start. */
   readonly eventsByType = new Map<string, number>();
   readonly #options: WorldOptions;
+  readonly #pairs: HostPairs;
   readonly #sights = new Map<VmId, LeaseSight>();
   readonly #decidedAtMs = new Map<VmId, number>();
   readonly #refusals = new Map<VmId, { host: HostName; reason: string; untilMs: number }[]>();
@@ -79,7 +79,6 @@ export class World {
   readonly #notBeforeMs = new Map<VmId, number>();
   #watchSinceMs: number;
   #judgedAtMs: number;
-  #pairs: readonly Pair[] = [];
   #isAtomic = false;
 
   constructor(options: WorldOptions) {
@@ -87,6 +86,7 @@ export class World {
     this.store = options.store;
     this.segments = options.segments;
     this.timing = options.timing;
+    this.#pairs = new HostPairs(options.timing);
     this.#watchSinceMs = options.nowMs();
     this.#judgedAtMs = this.#watchSinceMs;
     for (const identity of this.store.hosts.all()) this.#track(identity);
@@ -212,23 +212,13 @@ export class World {
       hasChanged = true;
       this.#verdictChanged(host, from);
     }
-    this.#judgePairs(nowMs);
+    for (const pair of this.#pairs.judge(this.hostList, nowMs)) this.#tell(pairEvent(pair));
     return hasChanged;
   }
 
   /** Whom a host and its peers have lost. */
   lostPeersOf(name: HostName): LostPeer[] {
-    return this.#pairs
-      .filter(({ isLost, hosts }) => isLost && hosts.includes(name))
-      .map(({ hosts: [a, b], network, reason, sinceMs }) => {
-        const agoMs = this.#options.nowMs() - sinceMs;
-        return {
-          host: a === name ? b : a,
-          network,
-          reason,
-          sinceMs: Math.round(this.#options.wallMs() - agoMs),
-        };
-      });
+    return this.#pairs.lostBy(name, this.#options.nowMs(), this.#options.wallMs());
   }
 
   /** A lease granted by the coordinator before this one may run until then (safety: rule 6). */
@@ -257,7 +247,7 @@ export class World {
         sightings.map((sighting) => ({ ...sighting, isDeleted: this.store.deletedVms.has(vm) })),
       );
     const hosts = this.hostList.map(toInventory);
-    return { nowMs, hosts, vms, segments: this.segments, strangers, pairs: this.#pairs };
+    return { nowMs, hosts, vms, segments: this.segments, strangers, pairs: this.#pairs.all };
   }
 
   /** All of it or nothing, durable when it returns; an inner call joins the outer one. */
@@ -315,21 +305,6 @@ export class World {
 
   #tell({ type, subject, message, details }: EventText): void {
     this.event(type, subject, message, details);
-  }
-
-  #judgePairs(nowMs: number): void {
-    const hosts = this.hostList.map(({ identity, verdict, connectedSinceMs }) => ({
-      name: identity.name,
-      state: verdict.state,
-      connectedSinceMs,
-      networks: Object.keys(identity.addresses) as NetworkKind[],
-    }));
-    const reports = this.hostList.flatMap(({ identity, status }) =>
-      status.silentPeers.map(({ host, network }) => ({ by: identity.name, of: host, network })),
-    );
-    const before = this.#pairs;
-    this.#pairs = judgePairs(before, hosts, reports, nowMs, this.timing);
-    for (const pair of changedPairs(before, this.#pairs)) this.#tell(pairEvent(pair));
   }
 
   #vm(spec: VmSpec, sightings: readonly Sighting[], nowMs: number): VmInventory {
