@@ -1,10 +1,12 @@
 /** The guest image in QEMU, a machine that is not ours: it boots, obeys its command line, and two guests talk. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureGuestImage, type GuestImage } from '@skein/guests';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { QemuProcess, qemuBoardArguments } from '../support/qemu.ts';
+import { until } from '../support/until.ts';
 
 /** Several times what a busy machine needs: emulation alone takes three seconds. */
 const bootDeadlineMs = 60_000;
@@ -49,6 +51,16 @@ function cable(end: 'server' | 'client'): readonly string[] {
   ];
 }
 
+/** A virtio port of QEMU's, with a socket as its other end. */
+function identityPort(path: string): readonly string[] {
+  return [
+    // Each port costs the guest half a MiB and more.
+    ...['-device', 'virtio-serial-device,max_ports=2'],
+    ...['-chardev', `socket,id=identity,path=${path},server=on,wait=off`],
+    ...['-device', `virtserialport,chardev=identity,name=${image.identityPort}`],
+  ];
+}
+
 describe('the guest image', () => {
   test('boots in the memory of the smallest guest to a shell that answers and is started anew', async () => {
     const guest = startGuest('skein.hostname=small', image.memoryMibMin ?? 0);
@@ -70,6 +82,21 @@ describe('the guest image', () => {
     await guest.waitFor(/^skein-guest: ready counter\r?$/m, bootDeadlineMs);
     await guest.waitFor(/^t 3 \d+\r?$/m, answerDeadlineMs);
     await guest.ask('echo here', /^here\r?$/m, answerDeadlineMs);
+    await guest.kill();
+  });
+
+  test('reads who it is from a virtio port, though its command line says otherwise', async () => {
+    const path = join(folder, 'identity');
+    const guest = startGuest('skein.hostname=not-this', 128, identityPort(path));
+    await until('QEMU listens', () => existsSync(path), bootDeadlineMs);
+    const host = connect(path).on('error', () => undefined);
+    const words = ['skein.hostname=told', 'skein.time=1234567890000000', `skein.entropy=${'5a'.repeat(32)}`];
+    host.write([...words, 'skein.run=ticker,100', 'skein.end', ''].join('\n'));
+    await guest.waitFor(/^skein-guest: ready told\r?$/m, bootDeadlineMs);
+    expect(guest.console).not.toMatch(/seeded anew/);
+    await guest.waitFor(/^t 3 \d+\r?$/m, answerDeadlineMs);
+    await guest.ask('date +%s', /^12345678\d\d\r?$/m, answerDeadlineMs);
+    host.destroy();
     await guest.kill();
   });
 

@@ -27,6 +27,8 @@ export interface GuestImage {
   readonly defaultBootArguments: string;
   /** Memory with which it boots and can do something; null where its builder did not say. */
   readonly memoryMibMin: number | null;
+  /** The virtio port from which its init reads who the guest is; null: it knows the kernel's command line alone. */
+  readonly identityPort: string | null;
   readonly packages: readonly PackageIdentity[];
 }
 
@@ -37,6 +39,7 @@ export interface ImageContents {
   readonly kernelVersion: string;
   readonly defaultBootArguments: string;
   readonly memoryMibMin: number;
+  readonly identityPort: string | null;
   readonly packages: readonly PackageIdentity[];
 }
 
@@ -48,6 +51,8 @@ interface Manifest {
   readonly defaultBootArguments: string;
   /** Absent in images that were made before there was such a thing. */
   readonly memoryMibMin?: number;
+  /** Images of before there were templates lack it. */
+  readonly identityPort?: string;
   readonly packages: readonly PackageIdentity[];
 }
 
@@ -62,6 +67,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
     kernelVersion: contents.kernelVersion,
     defaultBootArguments: contents.defaultBootArguments,
     memoryMibMin: contents.memoryMibMin,
+    ...(contents.identityPort === null ? {} : { identityPort: contents.identityPort }),
     packages: contents.packages.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
   };
   const digest = digestOf(manifest);
@@ -126,8 +132,23 @@ export async function loadImage(cacheFolder: string, digest: string): Promise<Gu
     throw corrupt(folder, 'kernel');
   if ((await absentAsUndefined(sha256OfFile(initrdPath))) !== manifest.initrdSha256)
     throw corrupt(folder, 'initrd');
-  const { kernelVersion, defaultBootArguments, memoryMibMin = null, packages } = manifest;
-  return { digest, kernelPath, initrdPath, kernelVersion, defaultBootArguments, memoryMibMin, packages };
+  const {
+    kernelVersion,
+    defaultBootArguments,
+    memoryMibMin = null,
+    identityPort = null,
+    packages,
+  } = manifest;
+  return {
+    digest,
+    kernelPath,
+    initrdPath,
+    kernelVersion,
+    defaultBootArguments,
+    memoryMibMin,
+    identityPort,
+    packages,
+  };
 }
 
 /** Digests of the images in the cache, sound or not. */
@@ -153,12 +174,13 @@ function corrupt(folder: string, file: string): GuestImageError {
 
 /** Over named fields in a fixed order, so that the file's layout does not matter. */
 function digestOf(manifest: Manifest): string {
-  const { kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, memoryMibMin, packages } =
-    manifest;
+  const { kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, packages } = manifest;
+  const { memoryMibMin, identityPort } = manifest;
   const listed = packages.map(({ name, version, sha256 }) => [name, version, sha256]);
   const files = [kernelSha256, initrdSha256, kernelVersion];
-  const sizes = memoryMibMin === undefined ? [] : [memoryMibMin];
-  return sha256(JSON.stringify([formatVersion, ...files, defaultBootArguments, listed, ...sizes]));
+  // Images of before there was one of these fields keep their digests; their types tell them apart.
+  const later = [memoryMibMin, identityPort].filter((field) => field !== undefined);
+  return sha256(JSON.stringify([formatVersion, ...files, defaultBootArguments, listed, ...later]));
 }
 
 /** The manifest, or undefined. Fields of a wrong type would not survive the comparison of the digest either. */

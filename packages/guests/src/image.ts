@@ -8,7 +8,7 @@ import { absentAsUndefined, defaultCacheFolder, makeFolder, writeFileAtomically 
 import { isSha256, sha256 } from './digest.ts';
 import { GuestImageError } from './guest-image-error.ts';
 import { type GuestImage, loadImage, removeImage, storedDigests, storeImage } from './image-store.ts';
-import { defaultBootArguments } from './initramfs/init.ts';
+import { defaultBootArguments, identityPort } from './initramfs/init.ts';
 import { buildInitramfs } from './initramfs/initramfs.ts';
 import { guestModules, readGuestKernel } from './kernel.ts';
 import { readDebianFiles } from './packages/debian-archive.ts';
@@ -102,6 +102,7 @@ export async function buildGuestImage(options: GuestImageOptions = {}): Promise<
     kernelVersion: kernel.version,
     defaultBootArguments,
     memoryMibMin: guestMemoryMibMin,
+    identityPort: kernel.hasConsolePorts ? identityPort : null,
     packages: [...obtained.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
   });
   if (settings.updateLock) await writeLockFile(settings.lockFile, obtained);
@@ -182,6 +183,7 @@ async function requestKey(settings: Settings): Promise<string> {
     JSON.stringify([
       defaultBootArguments,
       guestMemoryMibMin,
+      identityPort,
       guestModules,
       lock ?? null,
       await describeFolder(settings.packageFolder),

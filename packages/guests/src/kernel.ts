@@ -31,7 +31,15 @@ export interface GuestKernel {
   readonly image: Uint8Array;
   /** In loading order: what a module depends on stands before it. */
   readonly modules: readonly KernelModule[];
+  /** It has a driver for ports of a virtio console, as a module or built in. */
+  readonly hasConsolePorts: boolean;
 }
+
+/**
+ * The name of that driver's class of devices. Debian's packages list no built-in drivers any more, so the kernel itself is
+ * looked through.
+ */
+const consolePortsClass = 'virtio-ports';
 
 const kernelPath = /^(?:boot\/vmlinu[xz]-|usr\/lib\/modules\/|lib\/modules\/)([\w.+~-]+?)(?:\/vmlinu[xz])?$/;
 const modulePath = /^(?:usr\/)?lib\/modules\/[^/]+\/kernel\/(?:.*\/)?([\w-]+)\.ko(?:\.(?:xz|zst|gz))?$/;
@@ -79,18 +87,19 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
       throw new GuestImageError('image.corrupt', `the kernel packages of ${version} hold no module ${name}`);
     }
   }
-  return { version, image, modules: inLoadingOrder(found) };
+  const hasConsolePorts = found.has('virtio_console') || image.includes(consolePortsClass);
+  return { version, image, modules: inLoadingOrder(found), hasConsolePorts };
 }
 
 async function readKernelImage(
   packagePaths: readonly string[],
-): Promise<{ version: string; image: Uint8Array }> {
+): Promise<{ version: string; image: Buffer }> {
   for (const packagePath of packagePaths) {
     const files = await readDebianFiles(packagePath, (path) => isKernelPath(path));
     for (const [path, data] of files) {
       const version = kernelPath.exec(path)?.[1] ?? '';
       requireBootImage(path, data);
-      return { version, image: data };
+      return { version, image: Buffer.from(data.buffer, data.byteOffset, data.length) };
     }
   }
   const names = packagePaths.map((path) => basename(path)).join(', ');

@@ -5,14 +5,19 @@
 import type { CoreExports, CoreModules } from './core-module.ts';
 import { layoutOf } from './core-module.ts';
 import type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
-import type { ConsoleInput, NicInput } from './input.ts';
+import type { ClockInput, ConsoleInput, IdentityInput, NicInput } from './input.ts';
 import { type MachineMemory, pageBytes } from './machine-memory.ts';
+import { encodeSections } from './state-codec.ts';
 
 /** What stands on the board: every device, and those that inputs are for. */
 export interface BoardDevices {
   readonly devices: readonly Device[];
   readonly uart?: ConsoleInput;
   readonly nics?: readonly NicInput[];
+  readonly identityPort?: IdentityInput;
+  readonly clock?: ClockInput;
+  /** A VM's own, whatever machine it was cloned from: not part of a template. */
+  readonly perVm?: readonly Device[];
 }
 
 /** Builds a machine's devices; each asks for the environment of its own interrupt source (0 for none). */
@@ -95,6 +100,7 @@ export class DeviceBus {
   #core: CoreExports | undefined;
   #alarmed: readonly Device[] = [];
   #faultWord: Uint32Array = new Uint32Array(1);
+  #powerOn: readonly Uint8Array[] = [];
 
   get board(): BoardDevices {
     return this.#board;
@@ -119,6 +125,19 @@ export class DeviceBus {
       emit,
     }));
     this.#alarmed = this.#board.devices.filter((device) => device.alarmTicks !== undefined);
+    this.#powerOn = this.#perVm.map(encodeDevice);
+  }
+
+  /** The first of the devices of a VM's own that its guest has changed since power-on. */
+  changedPerVmDevice(): Device | undefined {
+    return this.#perVm.find((device, index) => {
+      const before = this.#powerOn[index];
+      return before === undefined || Buffer.compare(before, encodeDevice(device)) !== 0;
+    });
+  }
+
+  get #perVm(): readonly Device[] {
+    return this.#board.perVm ?? [];
   }
 
   read(address: number, size: number): number {
@@ -168,4 +187,8 @@ export class DeviceBus {
     }
     return undefined;
   }
+}
+
+function encodeDevice(device: Device): Uint8Array {
+  return encodeSections(new Map([[device.name, device.save()]]));
 }

@@ -12,6 +12,7 @@ const input: fc.Arbitrary<MachineInput> = fc.oneof(
     ratePerStep: fc.nat(),
   }),
   fc.record({ type: fc.constant('console' as const), bytes }),
+  fc.record({ type: fc.constant('identity' as const), bytes }),
   fc.record({ type: fc.constant('frame' as const), nic, frame: bytes }),
   fc.record({ type: fc.constant('link' as const), nic, isUp: fc.boolean() }),
   fc.record({ type: fc.constant('announce' as const), nic }),

@@ -23,7 +23,7 @@ export interface InputLog {
 
 const format = 'skein-input-log';
 const version = 1;
-const inputTypes: ReadonlySet<string> = new Set(['time', 'console', 'frame', 'link', 'announce', 'power']);
+const inputTypes: ReadonlySet<string> = new Set(['time', 'console', 'frame', 'link', 'announce', 'identity', 'power']);
 
 /** Passes inputs on to a machine and remembers them. */
 export class InputRecorder {
@@ -55,7 +55,7 @@ export class InputRecorder {
 
 /** Callers reuse their buffers; a log keeps what was in them. */
 function copyOf(input: MachineInput): MachineInput {
-  if (input.type === 'console') return { ...input, bytes: input.bytes.slice() };
+  if (input.type === 'console' || input.type === 'identity') return { ...input, bytes: input.bytes.slice() };
   if (input.type === 'frame') return { ...input, frame: input.frame.slice() };
   return input;
 }
@@ -101,7 +101,8 @@ export function encodeInputLog(log: InputLog): string {
 
 function encodeInput(input: MachineInput): Record<string, unknown> {
   if (input.type === 'time') return { ...input, guestTicks: input.guestTicks.toString() };
-  if (input.type === 'console') return { ...input, bytes: Buffer.from(input.bytes).toString('base64') };
+  if (input.type === 'console' || input.type === 'identity')
+    return { ...input, bytes: Buffer.from(input.bytes).toString('base64') };
   if (input.type === 'frame') return { ...input, frame: Buffer.from(input.frame).toString('base64') };
   return { ...input };
 }
@@ -138,6 +139,7 @@ function decodeInput(fields: Record<string, unknown>, line: number): MachineInpu
       if (typeof fields.ratePerStep !== 'number') throw refused(line);
       return { type, guestTicks: wholeNumber(fields.guestTicks, line), ratePerStep: fields.ratePerStep };
     case 'console':
+    case 'identity':
       return { type, bytes: bytesOf(fields.bytes, line) };
     case 'power':
       return { type, action: 'off' };

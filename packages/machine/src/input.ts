@@ -10,11 +10,24 @@ export type MachineInput =
   | { readonly type: 'link'; readonly nic: number; readonly isUp: boolean }
   /** Asks the guest's driver to announce its addresses. */
   | { readonly type: 'announce'; readonly nic: number }
+  /** Who the guest is: bytes for its identity port. */
+  | { readonly type: 'identity'; readonly bytes: Uint8Array }
   | { readonly type: 'power'; readonly action: 'off' };
 
 /** What a device model of each kind takes in. */
 export interface ConsoleInput {
   receive(bytes: Uint8Array): void;
+}
+
+export interface IdentityInput {
+  receive(bytes: Uint8Array): void;
+  /** The guest waits for its identity. */
+  readonly isAwaited: boolean;
+}
+
+export interface ClockInput {
+  /** Sets the clock, in ns since 1970, without telling the guest. */
+  setWallClock(timeNs: bigint): void;
 }
 
 export interface NicInput {

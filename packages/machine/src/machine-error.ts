@@ -8,6 +8,7 @@ export type MachineErrorCode =
   | 'snapshot.invalid'
   | 'snapshot.version'
   | 'snapshot.other-machine'
+  | 'template.not-possible'
   | 'log.invalid'
   | 'log.diverged';
 

@@ -6,7 +6,7 @@
 import { type CoreExports, type CoreModules, instantiateCore, layoutOf } from './core-module.ts';
 import { CpuState } from './cpu-state.ts';
 import { type BoardDevices, DeviceBus, type DeviceFactory, DeviceMemory } from './device-bus.ts';
-import type { DeviceState, GuestMemory, MachineOutput } from './devices/device.ts';
+import type { Device, DeviceState, GuestMemory, MachineOutput } from './devices/device.ts';
 import type { MachineInput } from './input.ts';
 import { MachineError } from './machine-error.ts';
 import { MachineMemory, pageBytes } from './machine-memory.ts';
@@ -147,6 +147,9 @@ export class Machine {
       case 'announce':
         this.board.nics?.[input.nic]?.requestAnnounce();
         break;
+      case 'identity':
+        this.board.identityPort?.receive(input.bytes);
+        break;
       case 'power':
         this.#isHalted = true;
         break;
@@ -156,6 +159,11 @@ export class Machine {
 
   get board(): BoardDevices {
     return this.#bus.board;
+  }
+
+  /** The guest reads its identity port and has not been told anything: the point at which a template is taken. */
+  get isIdentityAwaited(): boolean {
+    return this.board.identityPort?.isAwaited ?? false;
   }
 
   get isHalted(): boolean {
@@ -199,16 +207,22 @@ export class Machine {
 
   /** CPU, TLB, interrupt controllers and devices; without RAM. */
   saveState(): Uint8Array {
-    this.#bus.endSlice();
-    const sections = new Map<string, DeviceState>([
-      [
-        'machine',
-        { version: machineVersion, fields: { memoryPages: this.memory.pages, isHalted: this.#isHalted } },
-      ],
-      ['cpu', this.#cpu.save()],
-    ]);
-    for (const device of this.board.devices) sections.set(device.name, device.save());
-    return encodeSections(sections);
+    return this.#save(this.board.devices);
+  }
+
+  /**
+   * The same without the devices of the VM's own (BoardDevices.perVm), which a clone has new.
+   * @throws MachineError template.not-possible when the guest has begun to use one of them
+   */
+  saveTemplateState(): Uint8Array {
+    const changed = this.#bus.changedPerVmDevice();
+    if (changed !== undefined) {
+      throw new MachineError(
+        'template.not-possible',
+        `the guest uses ${changed.name}, which is its own: no clone can have it`,
+      );
+    }
+    return this.#save(this.#templateDevices);
   }
 
   /**
@@ -217,26 +231,26 @@ export class Machine {
    * @throws MachineError snapshot.invalid, snapshot.version, snapshot.other-machine
    */
   restoreState(bytes: Uint8Array): void {
-    const sections = decodeSections(bytes);
-    const isHalted = this.#checkMachine(sections.get('machine'));
-    const names = new Set(['machine', 'cpu', ...this.board.devices.map(({ name }) => name)]);
-    const missing = [...names].find((name) => !sections.has(name));
-    const extra = [...sections.keys()].find((name) => !names.has(name));
-    if (missing !== undefined || extra !== undefined) {
-      const difference = missing === undefined ? `has ${extra} too many` : `lacks ${missing}`;
-      throw new MachineError(
-        'snapshot.other-machine',
-        `the saved state is of another board: it ${difference}`,
-      );
-    }
-    const cpu = sections.get('cpu');
-    if (cpu === undefined) throw new MachineError('snapshot.invalid', 'the saved state lacks its CPU');
-    const commitCpu = this.#cpu.prepare(cpu);
-    this.#restoreDevices(sections);
-    commitCpu();
-    this.#isHalted = isHalted;
-    this.#core.dropDecoded();
+    this.#restore(bytes, this.board.devices);
+  }
+
+  /** Becomes a clone: the state of a template, with devices of its own at power-on. Errors as restoreState. */
+  restoreTemplateState(bytes: Uint8Array): void {
+    this.#restore(bytes, this.#templateDevices);
+    for (const device of this.board.perVm ?? []) device.reset();
     this.#bus.refreshAlarm();
+  }
+
+  /** Before the first step of a boot or a clone: what its clock shows, in ns since 1970. */
+  setWallClock(timeNs: bigint): void {
+    this.board.clock?.setWallClock(timeNs);
+    this.#bus.refreshAlarm();
+  }
+
+  /** Whole pages of RAM, to be filled before the next run: they count as written, and code decoded from them is forgotten. */
+  writablePages(first: number, count: number): Uint8Array<SharedArrayBuffer> {
+    this.#core.dmaPrepare(first * pageBytes, count * pageBytes);
+    return this.memory.ram.subarray(first * pageBytes, (first + count) * pageBytes);
   }
 
   /** Hash of what saveState saves. */
@@ -277,6 +291,45 @@ export class Machine {
     this.#core.dropDecoded();
   }
 
+  get #templateDevices(): readonly Device[] {
+    const perVm = new Set(this.board.perVm ?? []);
+    return this.board.devices.filter((device) => !perVm.has(device));
+  }
+
+  #save(devices: readonly Device[]): Uint8Array {
+    this.#bus.endSlice();
+    const fields = { memoryPages: this.memory.pages, isHalted: this.#isHalted };
+    const sections = new Map<string, DeviceState>([
+      ['machine', { version: machineVersion, fields }],
+      ['cpu', this.#cpu.save()],
+    ]);
+    for (const device of devices) sections.set(device.name, device.save());
+    return encodeSections(sections);
+  }
+
+  #restore(bytes: Uint8Array, devices: readonly Device[]): void {
+    const sections = decodeSections(bytes);
+    const isHalted = this.#checkMachine(sections.get('machine'));
+    const names = new Set(['machine', 'cpu', ...devices.map(({ name }) => name)]);
+    const missing = [...names].find((name) => !sections.has(name));
+    const extra = [...sections.keys()].find((name) => !names.has(name));
+    if (missing !== undefined || extra !== undefined) {
+      const difference = missing === undefined ? `has ${extra} too many` : `lacks ${missing}`;
+      throw new MachineError(
+        'snapshot.other-machine',
+        `the saved state is of another board: it ${difference}`,
+      );
+    }
+    const cpu = sections.get('cpu');
+    if (cpu === undefined) throw new MachineError('snapshot.invalid', 'the saved state lacks its CPU');
+    const commitCpu = this.#cpu.prepare(cpu);
+    restoreDevices(devices, sections);
+    commitCpu();
+    this.#isHalted = isHalted;
+    this.#core.dropDecoded();
+    this.#bus.refreshAlarm();
+  }
+
   #emit(output: MachineOutput, sink: (output: MachineOutput) => void): void {
     if (output.type === 'power') {
       this.#isHalted = true;
@@ -304,21 +357,21 @@ export class Machine {
     }
     return isHalted;
   }
+}
 
-  /** Devices refuse before they change anything; those already restored are put back if a later one refuses. */
-  #restoreDevices(sections: ReadonlyMap<string, DeviceState>): void {
-    const done: (() => void)[] = [];
-    try {
-      for (const device of this.board.devices) {
-        const section = sections.get(device.name);
-        if (section === undefined) continue;
-        const before = device.save();
-        device.restore(section);
-        done.push(() => device.restore(before));
-      }
-    } catch (error) {
-      for (const undo of done.reverse()) undo();
-      throw error;
+/** Devices refuse before they change anything; those already restored are put back if a later one refuses. */
+function restoreDevices(devices: readonly Device[], sections: ReadonlyMap<string, DeviceState>): void {
+  const done: (() => void)[] = [];
+  try {
+    for (const device of devices) {
+      const section = sections.get(device.name);
+      if (section === undefined) continue;
+      const before = device.save();
+      device.restore(section);
+      done.push(() => device.restore(before));
     }
+  } catch (error) {
+    for (const undo of done.reverse()) undo();
+    throw error;
   }
 }

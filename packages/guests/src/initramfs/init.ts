@@ -1,7 +1,8 @@
 /**
- * The guest's user space: what its init does, as scripts for busybox. The kernel's command line says who the
- * guest is: `skein.hostname=web1 skein.ip=10.0.0.2/24 skein.mac=52:54:00:00:00:01 skein.run=ticker` - a comma
- * stands for a space in `skein.run`. When network and shell are up the console says `skein-guest: ready web1`.
+ * The guest's user space: what its init does, as scripts for busybox. Who the guest is stands in words such as
+ * `skein.hostname=web1 skein.ip=10.0.0.2/24 skein.mac=52:54:00:00:00:01 skein.run=ticker` - a comma stands for a space
+ * in `skein.run`. They come, a line each up to `skein.end`, from the virtio port `skein.identity`; where there is none,
+ * from the kernel's command line. When network and shell are up the console says `skein-guest: ready web1`.
  * Source: busybox, examples/inittab; Linux, Documentation/filesystems/ramfs-rootfs-initramfs.rst.
  */
 
@@ -16,9 +17,13 @@ export const defaultBootArguments = 'console=ttyS0 earlycon cryptomgr.notests un
 /** First words of the line on the console that says that a guest is up; its host name follows. */
 export const readyMarker = 'skein-guest: ready';
 
+/** The port on which init reads who the guest is: virtio 1.2, "Console Device", a port's name. */
+export const identityPort = 'skein.identity';
+
 /**
- * First program. Only what must be there before the network's driver loads comes before it: a template is to be
- * taken at that point, with nothing of the guest's identity in it yet.
+ * First program. While it waits for the identity a template may be taken: until then nothing of it is in the guest, no
+ * vNIC was looked at, and no boot id was made. Clones go on from there with what only they have: `skein.entropy` and
+ * `skein.time` (microseconds since 1970) among it.
  */
 export const initScript = `#!/bin/sh
 export PATH=/bin HOME=/root TERM=linux
@@ -29,24 +34,77 @@ mount -t sysfs sys /sys
 mount -t devtmpfs -o mode=0755 dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts -o mode=0620 devpts /dev/pts
+ip link set lo up
 
-hostname=guest address= mac= run=
-for word in $(cat /proc/cmdline); do
-  case $word in
-    skein.hostname=*) hostname=\${word#*=} ;;
-    skein.ip=*) address=\${word#*=} ;;
-    skein.mac=*) mac=\${word#*=} ;;
-    skein.run=*) run=\${word#*=} ;;
+hostname=guest address= mac= run= entropy= time=
+settle() {
+  case $1 in
+    skein.hostname=*) hostname=\${1#*=} ;;
+    skein.ip=*) address=\${1#*=} ;;
+    skein.mac=*) mac=\${1#*=} ;;
+    skein.run=*) run=\${1#*=} ;;
+    skein.entropy=*) entropy=\${1#*=} ;;
+    skein.time=*) time=\${1#*=} ;;
   esac
-done
+}
 
+# Virtio's slots are looked at one by one, below.
 while read -r module; do
+  [ $module = virtio_mmio ] && echo 0 >/sys/bus/platform/drivers_autoprobe
   insmod /lib/modules/$module.ko || echo "skein-guest: cannot load $module"
+  [ $module = virtio_mmio ] && echo 1 >/sys/bus/platform/drivers_autoprobe
 done </lib/modules/order
 
-hostname "$hostname"
+look_at() {
+  echo "\${1##*/}" >/sys/bus/platform/drivers_probe
+}
+
+look_at_all() {
+  for slot in /sys/bus/platform/devices/*.virtio_mmio; do
+    look_at "$slot"
+  done
+}
+
+read_identity() {
+  # Name and openness of a port come a moment after its device.
+  for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    for device in /sys/bus/virtio/drivers/virtio_console/virtio*; do
+      [ -e "$device" ] || return 1
+    done
+    for port in /sys/class/virtio-ports/*; do
+      [ -e "$port/name" ] && read -r name <"$port/name" && [ "$name" = ${identityPort} ] || continue
+      while read -r word; do
+        [ "$word" = skein.end ] && return 0
+        settle "$word"
+      done <"/dev/\${port##*/}"
+    done
+    usleep 10000
+  done
+  return 1
+}
+
+# Skein has the port in the last slot; other machines have it anywhere, or not at all.
+for last in /sys/bus/platform/devices/*.virtio_mmio; do :; done
+look_at "$last"
+if read_identity; then
+  look_at_all
+else
+  look_at_all
+  if ! read_identity; then
+    read -r line </proc/cmdline
+    set -f
+    for word in $line; do settle "$word"; done
+    set +f
+  fi
+fi
+
+echo "$hostname" >/proc/sys/kernel/hostname
 echo "127.0.0.1 localhost $hostname" >/etc/hosts
-ip link set lo up
+if [ -n "$entropy" ]; then
+  renew "$time" <<EOF || echo "skein-guest: the random generator was not seeded anew"
+$entropy
+EOF
+fi
 if [ -e /sys/class/net/eth0 ]; then
   [ -n "$mac" ] && ip link set eth0 address "$mac"
   [ -n "$address" ] && ip address add "$address" dev eth0
@@ -75,11 +133,12 @@ export const inittab = `ttyS0::respawn:-/bin/sh
 
 /** Read by each login shell; the first one is the guest's sign of life, and starts the workload. */
 export const profile = `export PATH=/bin HOME=/root TERM=linux
-PS1="$(hostname):\\w# "
+read -r hostname </proc/sys/kernel/hostname
+PS1="$hostname:\\w# "
 cd /root
 if read -r run 2>/dev/null </run/workload; then
   rm /run/workload
-  echo "${readyMarker} $(hostname)"
+  echo "${readyMarker} $hostname"
   if [ -n "$run" ]; then
     (IFS=,; set -f; setsid $run </dev/null &)
   fi

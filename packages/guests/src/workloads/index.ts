@@ -1,9 +1,10 @@
-/** The workloads that go into guest images: static Linux executables made by the assembler, without any toolchain. */
+/** The programs of ours that go into guest images, workloads but for `renew`: static Linux executables made by the assembler, without any toolchain. */
 import { type Assembler, createAssembler } from '../assembler/assembler.ts';
 import { elfExecutable, pageBytes } from '../assembler/elf.ts';
 import { emitDirtier } from './dirtier.ts';
 import { emitFiller } from './filler.ts';
 import { emitPinger } from './pinger.ts';
+import { emitRenew } from './renew.ts';
 import { emitTicker } from './ticker.ts';
 import { emitWorkmix } from './workmix/workmix.ts';
 
@@ -17,6 +18,7 @@ const programs: Readonly<Record<string, (a: Assembler) => void>> = {
   dirtier: emitDirtier,
   filler: emitFiller,
   pinger: emitPinger,
+  renew: emitRenew,
   ticker: emitTicker,
   workmix: emitWorkmix,
 };

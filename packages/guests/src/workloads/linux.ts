@@ -1,16 +1,19 @@
 /**
  * What the workloads know of Linux: system call numbers and constants, and how a function is framed.
- * Source: Linux uapi headers asm-generic/unistd.h, signal.h, poll.h, mman.h; RISC-V ELF psABI, "Procedure Calling
+ * Source: Linux uapi headers asm-generic/unistd.h, signal.h, poll.h, mman.h, random.h; RISC-V ELF psABI, "Procedure Calling
  * Convention". Functions here take a0.., return a0 and a1, and keep the s registers.
  */
 import type { Assembler } from '../assembler/assembler.ts';
 import type { XRegister } from '../assembler/registers.ts';
 
 const systemCalls = {
+  ioctl: 29,
+  openat: 56,
   read: 63,
   write: 64,
   ppoll: 73,
   exit: 94,
+  clockSettime: 112,
   clockGettime: 113,
   clockNanosleep: 115,
   sigaction: 134,
@@ -20,6 +23,7 @@ const systemCalls = {
   mmap: 222,
 } as const;
 
+export const clockRealtime = 0;
 export const clockMonotonic = 1;
 export const timerAbsolute = 1;
 export const signals = { interrupt: 2, illegal: 4, user1: 10, terminate: 15, terminalInput: 21 } as const;

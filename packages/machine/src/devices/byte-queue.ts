@@ -32,6 +32,13 @@ export class ByteQueue {
     return byte;
   }
 
+  /** Takes the oldest bytes, at most so many. */
+  shiftMany(countMax: number): Uint8Array {
+    const bytes = new Uint8Array(Math.min(countMax, this.#length));
+    for (let i = 0; i < bytes.length; i++) bytes[i] = this.shift() ?? 0;
+    return bytes;
+  }
+
   clear(): void {
     this.#head = 0;
     this.#length = 0;

@@ -101,6 +101,11 @@ export class Rtc implements Device {
     return true;
   }
 
+  /** Set from outside: what a clone's clock shows has nothing to do with its template's. */
+  setWallClock(timeNs: bigint): void {
+    this.#setTime(timeNs);
+  }
+
   /** Fires the alarm if it is due. */
   process(): void {
     if (!this.#alarmRunning || this.#nowNs() < this.#alarmNs) return;
