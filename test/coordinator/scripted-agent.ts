@@ -387,6 +387,7 @@ export class ScriptedAgent {
         steps: 1,
         usedMhz: 1,
         firstStepMs: vm.state === 'starting' || vm.state === 'incoming' ? null : 12,
+        startedFrom: null,
         readyMs: vm.readyMs,
         kernel: null,
       })),

@@ -17,6 +17,7 @@ import {
   type MigrationProgress,
   type MigrationRecord,
   type NetworkKind,
+  type TemplateRecipe,
   type VmId,
   type VmReport,
 } from '@skein/shared';
@@ -61,6 +62,7 @@ export class AgentBed {
   #image: GuestImage | null = null;
   #version = 0;
   #operations = 0;
+  #templates: readonly TemplateRecipe[] = [];
 
   static async start(hosts: readonly string[]): Promise<AgentBed> {
     const bed = new AgentBed();
@@ -223,6 +225,12 @@ export class AgentBed {
     await this.attach(vm);
   }
 
+  /** Asks all hosts to have templates ready. */
+  want(templates: readonly TemplateRecipe[]): void {
+    this.#templates = templates;
+    this.#sendView();
+  }
+
   link(host: string): AgentLink {
     const found = this.#links.get(host);
     if (found === undefined) throw new Error(`${host} has no link`);
@@ -294,6 +302,7 @@ export class AgentBed {
       segments: [{ name: 'lan', vni: 77, network: 'guest-a' }],
       peers,
       owners,
+      templates: [...this.#templates],
     };
   }
 }

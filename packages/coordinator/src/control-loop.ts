@@ -12,6 +12,7 @@ import type { Inventory } from './policy/inventory.ts';
 import { macOwners } from './policy/mac-owners.ts';
 import { type ReconcileDecision, reconcile } from './policy/reconcile.ts';
 import { planRestarts, type RestartDecision } from './policy/restart.ts';
+import { wantedTemplates } from './policy/templates.ts';
 import type { World } from './world.ts';
 
 export interface ControlLoopOptions {
@@ -46,7 +47,7 @@ export class ControlLoop {
   constructor(options: ControlLoopOptions) {
     this.#options = options;
     const version = options.world.store.incarnation * viewsPerIncarnation;
-    this.#view = { version, segments: [...options.world.segments], peers: [], owners: [] };
+    this.#view = { version, segments: [...options.world.segments], peers: [], owners: [], templates: [] };
     this.#updateView(options.world.inventory());
   }
 
@@ -214,10 +215,11 @@ export class ControlLoop {
       return verdict.state === 'failed' ? [] : [{ host: name, addresses, peerPorts, vxlanPort }];
     });
     const owners = macOwners(inventory.vms);
-    const content = JSON.stringify({ peers, owners });
+    const templates = wantedTemplates(inventory.vms);
+    const content = JSON.stringify({ peers, owners, templates });
     if (content === this.#viewContent) return;
     this.#viewContent = content;
-    this.#view = { ...this.#view, version: this.#view.version + 1, peers, owners };
+    this.#view = { ...this.#view, version: this.#view.version + 1, peers, owners, templates };
     sendView(this.#view);
   }
 }

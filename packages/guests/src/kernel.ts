@@ -91,9 +91,7 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
   return { version, image, modules: inLoadingOrder(found), hasConsolePorts };
 }
 
-async function readKernelImage(
-  packagePaths: readonly string[],
-): Promise<{ version: string; image: Buffer }> {
+async function readKernelImage(packagePaths: readonly string[]): Promise<{ version: string; image: Buffer }> {
   for (const packagePath of packagePaths) {
     const files = await readDebianFiles(packagePath, (path) => isKernelPath(path));
     for (const [path, data] of files) {

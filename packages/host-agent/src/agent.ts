@@ -1,6 +1,7 @@
 /** A host agent put together: threads started, sockets bound, links kept. State lives in the parts; this wires them. */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { loadCore } from '@skein/machine';
 import { MetricsEndpoint } from '@skein/metrics';
 import {
@@ -27,6 +28,8 @@ import { AddressWatch } from './network/address-watch.ts';
 import { followAddresses } from './network/follow-addresses.ts';
 import { PeerLinks } from './network/peer-links.ts';
 import { SwitchHandle } from './network/switch-handle.ts';
+import { TemplateStore } from './template/template-store.ts';
+import { GuestStart } from './vm/guest-start.ts';
 
 /** The first heartbeat follows the registration at once; without it the coordinator tells why. */
 const firstLeaseWaitMs = 5000;
@@ -84,9 +87,11 @@ export async function startAgent(
     storage: config.storage,
   });
   leases.onDied(onFatal);
+  const templates = await openTemplates(config, core.digest, log);
   const hypervisor = new Hypervisor({
     core,
-    images: new ImageStore(config.imageDirectory),
+    guests: new GuestStart(new ImageStore(config.imageDirectory), templates),
+    templates,
     leases,
     network,
     capacity: { cpuMhz, memoryMib: config.capacity.memoryMib },
@@ -160,6 +165,7 @@ export async function startAgent(
     onView: (view: ClusterView) => {
       network.setView(view);
       links.setPeers(view.peers);
+      hypervisor.wantTemplates(view.templates);
     },
   });
   tellIdentity = () => session?.identityChanged(identity());
@@ -203,6 +209,16 @@ async function serveMetrics(
     source: hostRegistry(parts),
     onFailed: (error) => log.error({ err: error }, 'the metrics could not be read'),
   });
+}
+
+/** Without a place for templates every guest boots its kernel, which is no reason not to start. */
+async function openTemplates(config: AgentConfig, coreDigest: string, log: Logger): Promise<TemplateStore> {
+  const directory = config.templateDirectory ?? join(config.stateDirectory, 'templates');
+  const templates = new TemplateStore(directory, coreDigest);
+  await templates.open().catch((error: unknown) => {
+    log.warn({ directory, reason: String(error) }, 'templates cannot be kept: guests boot their kernel');
+  });
+  return templates;
 }
 
 /** What this host may claim: the addresses of VMs that run here under a lease. */

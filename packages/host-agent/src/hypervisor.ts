@@ -3,7 +3,6 @@
  * runs only under a lease that this host holds (architecture, idea 2); a command repeated under the same
  * operation id has one effect.
  */
-import { randomBytes } from 'node:crypto';
 import type { CoreModules } from '@skein/machine';
 import {
   type AgentStatus,
@@ -14,6 +13,7 @@ import {
   type MigrationTargetCommand,
   OperationError,
   type OperationId,
+  type TemplateRecipe,
   toProblem,
   type VmId,
   type VmStartCommand,
@@ -21,19 +21,22 @@ import {
 } from '@skein/shared';
 import type { Logger } from 'pino';
 import { CpuDivider } from './cpu-divider.ts';
-import type { ImageStore } from './image/image-store.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
 import { releaseMemorySoon } from './memory-release.ts';
 import type { SwitchHandle } from './network/switch-handle.ts';
+import { TemplateMaker } from './template/template-maker.ts';
+import type { TemplateStore } from './template/template-store.ts';
 import { GuestConsole } from './vm/guest-console.ts';
+import type { GuestStart } from './vm/guest-start.ts';
 import { HostedVm, type HostedVmOptions } from './vm/hosted-vm.ts';
-import type { VmOrigin } from './vm/vm-channel.ts';
+import type { VmEvent, VmOrigin } from './vm/vm-channel.ts';
 import { VmRunner } from './vm/vm-runner.ts';
 import { WarmWorkers } from './vm/warm-workers.ts';
 
 export interface HypervisorOptions {
   readonly core: CoreModules;
-  readonly images: ImageStore;
+  readonly guests: GuestStart;
+  readonly templates: TemplateStore;
   readonly leases: LeaseKeeper;
   readonly network: SwitchHandle;
   readonly capacity: { readonly cpuMhz: number; readonly memoryMib: number };
@@ -56,6 +59,7 @@ export class Hypervisor {
   readonly #operations = new Map<OperationId, Promise<unknown>>();
   readonly #workers = new WarmWorkers('vm.worker', 1);
   readonly #divider: CpuDivider;
+  readonly #maker: TemplateMaker;
   readonly #releases = new Set<Promise<void>>();
   /** Since the start of this process. */
   readonly #tally = { freezes: 0, fences: 0 };
@@ -63,7 +67,21 @@ export class Hypervisor {
 
   constructor(options: HypervisorOptions) {
     this.#options = options;
-    this.#divider = new CpuDivider(options.capacity.cpuMhz, () => this.#vms.values());
+    const { core, guests, templates, network, log, capacity } = options;
+    this.#maker = new TemplateMaker({
+      core,
+      guests,
+      templates,
+      log,
+      workers: this.#workers,
+      doorbell: network.doorbell,
+      freeMemoryMib: () => capacity.memoryMib - this.usedMemoryMib,
+    });
+    this.#divider = new CpuDivider(
+      capacity.cpuMhz,
+      () => this.#vms.values(),
+      () => this.#maker.control,
+    );
     options.leases.onLost((vm, epoch, reason) => this.#leaseLost(vm, epoch, reason));
   }
 
@@ -104,6 +122,11 @@ export class Hypervisor {
 
   get usedMemoryMib(): number {
     return this.present().reduce((sum, vm) => sum + vm.machine.memoryMib, 0);
+  }
+
+  /** What guests that may be started here start from: templates of it are made beside the VMs. */
+  wantTemplates(recipes: readonly TemplateRecipe[]): void {
+    this.#maker.want(recipes);
   }
 
   start(command: VmStartCommand): Promise<{ epoch: Epoch }> {
@@ -151,6 +174,7 @@ export class Hypervisor {
     vm.isMigrating = false;
     vm.firstStepMs = history.firstStepMs;
     vm.readyMs = history.readyMs;
+    vm.startedFrom = history.startedFrom;
     vm.console.adopt(history);
     this.#options.leases.adopt(vm.vm, epoch, vm.control);
     this.#options.network.plug(vm);
@@ -210,6 +234,7 @@ export class Hypervisor {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#divider.close();
+    this.#maker.close();
     const gone = this.present().map((vm) => {
       const stopped = new Promise<void>((resolve) => vm.whenState('stopped', resolve));
       vm.stop('the agent is stopping');
@@ -238,18 +263,12 @@ export class Hypervisor {
     });
     let isAcquired = false;
     try {
-      const image = await this.#options.images.load(command.machine.image);
+      const start = await this.#options.guests.plan(command.machine);
       vm.epoch = await this.#options.leases.acquire(command.vm, command.expectEpoch, vm.control);
       isAcquired = true;
       invariant(vm.state === 'starting', 'nothing moves a VM that is being started');
-      this.#run(vm, {
-        kind: 'boot',
-        kernel: image.kernel,
-        initrd: image.initrd,
-        bootArguments: `${image.defaultBootArguments} ${command.machine.bootArguments}`.trim(),
-        randomSeed: randomBytes(32),
-        epochSeconds: Math.floor(Date.now() / 1000),
-      });
+      vm.console.kernel = start.kernel;
+      this.#run(vm, start.origin);
     } catch (error) {
       if (this.#vms.get(vm.vm) === vm) this.#vms.delete(vm.vm);
       // A lease that nobody runs under would keep the VM from running anywhere.
@@ -263,19 +282,60 @@ export class Hypervisor {
   }
 
   #run(vm: HostedVm, origin: VmOrigin): void {
-    vm.runner = new VmRunner({
+    if (origin.kind !== 'incoming') vm.startedFrom = origin.kind === 'clone' ? 'template' : 'kernel';
+    const runner = new VmRunner({
       worker: this.#workers.take(),
       core: this.#options.core,
-      machine: vm.machine,
+      memoryMib: vm.machine.memoryMib,
+      nics: vm.machine.nics,
       control: vm.control,
       switchDoorbell: this.#options.network.doorbell,
       origin,
       onEvent: (event) => {
-        if (event.type === 'failed')
-          this.#options.log.error({ vm: vm.vm, reason: event.message }, 'vm failed');
-        vm.hear(event);
+        // Of one that was replaced nothing counts any more, its end included.
+        if (vm.runner === runner) this.#hear(vm, event);
       },
     });
+    vm.runner = runner;
+  }
+
+  #hear(vm: HostedVm, event: VmEvent): void {
+    const { log, templates } = this.#options;
+    switch (event.type) {
+      case 'template-saved':
+        log.info({ vm: vm.vm, pages: event.pages, tookMs: event.tookMs }, 'template kept');
+        void templates.prune();
+        break;
+      case 'template-failed':
+        log.warn(
+          { vm: vm.vm, reason: event.message },
+          'no template was kept: guests like it boot their kernel',
+        );
+        break;
+      case 'template-refused':
+        log.warn({ vm: vm.vm, reason: event.message }, 'template thrown away, and made anew by a boot');
+        void this.#bootInstead(vm);
+        break;
+      default:
+        if (event.type === 'failed') log.error({ vm: vm.vm, reason: event.message }, 'vm failed');
+        vm.hear(event);
+    }
+  }
+
+  /** A machine that could not be cloned has not run: another one takes its place under the same lease. */
+  async #bootInstead(vm: HostedVm): Promise<void> {
+    vm.runner = null;
+    this.#options.network.unplug(vm);
+    try {
+      const start = await this.#options.guests.planWithoutTemplate(vm.machine);
+      if (vm.state !== 'starting') return;
+      vm.console.kernel = start.kernel;
+      this.#run(vm, start.origin);
+      this.#options.network.plug(vm);
+    } catch (error) {
+      vm.hear({ type: 'failed', message: toProblem(error).message });
+      vm.hear({ type: 'ended' });
+    }
   }
 
   #add(options: Pick<HostedVmOptions, 'vm' | 'name' | 'machine' | 'epoch' | 'state' | 'console'>): HostedVm {
@@ -343,6 +403,7 @@ export class Hypervisor {
         details: { neededMib: machine.memoryMib, freeMib },
       });
     }
+    this.#maker.giveWayTo(machine.memoryMib);
   }
 
   /** One effect for an operation that is sent twice; a failed one may be tried again. */

@@ -2,6 +2,7 @@
  * The compiled core and what TypeScript knows of it. `CoreModules` can be sent to workers: modules are shared,
  * the layout is a plain record read once from the core's exported globals.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { MachineError } from './machine-error.ts';
 import './web-assembly.ts';
@@ -14,6 +15,8 @@ export interface CoreModules {
   /** Zero test and hash of single pages over memory of one's own. */
   readonly pageKernel: WebAssembly.Module;
   readonly layout: CoreLayout;
+  /** SHA-256 of the core, hexadecimal: machines with equal ones compute alike. */
+  readonly digest: string;
 }
 
 /** What the core calls: see assembly/bus.ts. */
@@ -50,18 +53,22 @@ const wasmPageBytes = 65_536;
 
 /** @throws MachineError machine.core-missing if the build step has not run. */
 export async function loadCore(): Promise<CoreModules> {
-  const [core, pageKernel] = await Promise.all([compile('core.wasm'), compile('page-kernel.wasm')]);
-  return { core, pageKernel, layout: readLayout(core) };
+  const [coreBytes, pageKernelBytes] = await Promise.all([read('core.wasm'), read('page-kernel.wasm')]);
+  const [core, pageKernel] = await Promise.all([
+    WebAssembly.compile(coreBytes),
+    WebAssembly.compile(pageKernelBytes),
+  ]);
+  const digest = createHash('sha256').update(coreBytes).digest('hex');
+  return { core, pageKernel, layout: readLayout(core), digest };
 }
 
-async function compile(file: string): Promise<WebAssembly.Module> {
+async function read(file: string): Promise<Uint8Array<ArrayBuffer>> {
   const url = new URL(`../build/${file}`, import.meta.url);
-  const bytes = await readFile(url).catch((cause: unknown) => {
+  return await readFile(url).catch((cause: unknown) => {
     throw new MachineError('machine.core-missing', `the machine core is not built: ${file} is missing`, {
       cause,
     });
   });
-  return WebAssembly.compile(bytes);
 }
 
 function readLayout(core: WebAssembly.Module): CoreLayout {

@@ -4,9 +4,13 @@ export { type BootOptions, planBoot } from './boot.ts';
 export { bootMachine } from './boot-machine.ts';
 export { type CoreLayout, type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
 export type { BoardDevices, DeviceFactory } from './device-bus.ts';
-export { createDevices, type DeviceOptions, NICS_BESIDE_IDENTITY_PORT_MAX } from './devices/create-devices.ts';
-export { IDENTITY_BYTES_MAX } from './devices/virtio-console/virtio-console.ts';
+export {
+  createDevices,
+  type DeviceOptions,
+  NICS_BESIDE_IDENTITY_PORT_MAX,
+} from './devices/create-devices.ts';
 export type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
+export { IDENTITY_BYTES_MAX } from './devices/virtio-console/virtio-console.ts';
 export type { ConsoleInput, MachineInput, NicInput } from './input.ts';
 export {
   decodeInputLog,
@@ -22,5 +26,5 @@ export { MachineError, type MachineErrorCode } from './machine-error.ts';
 export { type DirtyConsumer, dirtyConsumers, MachineMemory, pageBytes, pagesOf } from './machine-memory.ts';
 export { createPageCopy, type PageCopy } from './page-copy.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
-export { loadTemplate, saveTemplate } from './template-file.ts';
 export { addHashes, hashBytes } from './state-hash.ts';
+export { loadTemplate, saveTemplate } from './template-file.ts';

@@ -23,7 +23,15 @@ export interface InputLog {
 
 const format = 'skein-input-log';
 const version = 1;
-const inputTypes: ReadonlySet<string> = new Set(['time', 'console', 'frame', 'link', 'announce', 'identity', 'power']);
+const inputTypes: ReadonlySet<string> = new Set([
+  'time',
+  'console',
+  'frame',
+  'link',
+  'announce',
+  'identity',
+  'power',
+]);
 
 /** Passes inputs on to a machine and remembers them. */
 export class InputRecorder {

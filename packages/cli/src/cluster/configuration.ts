@@ -21,6 +21,8 @@ export interface ClusterPlan {
   /** Measured by each agent when absent. */
   readonly hostMhz?: number;
   readonly imageFolder: string;
+  /** Shared by all hosts, and by the clusters that follow; each host has its own when absent. */
+  readonly templateFolder?: string;
   readonly segments: readonly Segment[];
   /** Its guests are made as soon as the hosts are there. */
   readonly clusterFile?: string;
@@ -127,6 +129,7 @@ export function agentConfig(
     },
     metrics: metricsConfig(plan),
     imageDirectory: plan.imageFolder,
+    ...(plan.templateFolder === undefined ? {} : { templateDirectory: plan.templateFolder }),
   });
 }
 

@@ -36,6 +36,8 @@ export interface LaunchOptions {
   readonly hostMhz?: number;
   /** `<digest>/manifest.json` of each guest image. */
   readonly imageFolder: string;
+  /** Each host has its own when absent. */
+  readonly templateFolder?: string;
   readonly isDetached: boolean;
   readonly clusterFile?: string;
   /** Without certificates and encryption between the cluster's programs. */
@@ -64,6 +66,7 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
     hostMemoryMib: options.hostMemoryMib,
     ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
     imageFolder: options.imageFolder,
+    ...(options.templateFolder === undefined ? {} : { templateFolder: options.templateFolder }),
     segments: [lanSegment],
     ...(options.clusterFile === undefined ? {} : { clusterFile: options.clusterFile }),
     isInsecure: options.isInsecure ?? false,

@@ -128,6 +128,7 @@ function vmFields(vm: VmView): readonly (readonly [string, string | number | nul
     ['host', vm.host],
     ['epoch', vm.epoch],
     ['kernel', vm.kernel],
+    ['started from', vm.startedFrom],
     ['first step after', vm.firstStepMs === null ? null : formatDuration(vm.firstStepMs)],
     ['ready after', vm.readyMs === null ? null : formatDuration(vm.readyMs)],
     ['CPU', `${vm.usedMhz.toFixed(1)} MHz`],

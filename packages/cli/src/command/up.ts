@@ -63,6 +63,7 @@ async function up(options: UpOptions, command: Command): Promise<void> {
       hostMemoryMib: options.hostMemory,
       ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
       imageFolder: join(defaultCacheFolder(), 'images'),
+      templateFolder: join(defaultCacheFolder(), 'templates'),
       isDetached: true,
       isInsecure: options.insecure === true,
       ...file,

@@ -95,6 +95,7 @@ export const exampleVm: VmView = {
   kernel: '6.12.0-riscv64',
   firstStepMs: 12,
   readyMs: 4321,
+  startedFrom: 'kernel',
   usedMhz: 20.4,
 };
 

@@ -23,6 +23,7 @@ export function vmView(vm: VmInventory, inventory: Inventory): VmView {
     kernel: report?.kernel ?? null,
     firstStepMs: report?.firstStepMs ?? null,
     readyMs: report?.readyMs ?? null,
+    startedFrom: report?.startedFrom ?? null,
     usedMhz: copy?.report.usedMhz ?? 0,
   };
 }

@@ -148,12 +148,13 @@ function watchStart(context: StepContext): StepResult {
       return died(`${host} does not have it any more`);
     return { kind: 'wait', reason: null };
   }
-  const { state, reason, firstStepMs } = there.report;
+  const { state, reason, firstStepMs, startedFrom } = there.report;
   switch (state) {
     case 'running':
     case 'frozen':
     case 'suspended': {
-      const detail = `${Math.round(firstStepMs ?? 0)} ms after power-on on ${host}`;
+      const origin = startedFrom === 'template' ? ', cloned from a template' : '';
+      const detail = `${Math.round(firstStepMs ?? 0)} ms after power-on on ${host}${origin}`;
       const notes = [{ name: 'first step', detail }];
       return record.kind === 'vm-restart'
         ? { kind: 'next', step: 'watch-ready', notes }

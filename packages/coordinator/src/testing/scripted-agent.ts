@@ -117,6 +117,7 @@ export class ScriptedAgent {
       usedMhz: 1,
       firstStepMs: 5,
       readyMs: state === 'running' ? 10 : null,
+      startedFrom: 'kernel',
       kernel: '6.0-test',
     });
     this.sendStatus();

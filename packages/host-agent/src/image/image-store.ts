@@ -15,7 +15,10 @@ const ImageManifest = z.object({
   initrdSha256: ContentDigestSchema,
   kernelVersion: z.string().max(200),
   defaultBootArguments: z.string().max(2048),
+  /** The virtio port from which its guests read who they are; absent: they read their kernel's command line. */
+  identityPort: z.string().max(64).optional(),
 });
+type ImageManifest = z.infer<typeof ImageManifest>;
 
 export interface LoadedImage {
   readonly kernel: Uint8Array;
@@ -33,6 +36,21 @@ export class ImageStore {
     this.#directory = directory;
   }
 
+  /** What the manifest says; the files beside it are not looked at. @throws OperationError image.not-found, image.corrupt */
+  async describe(digest: ContentDigest): Promise<ImageManifest> {
+    const path = join(this.#directory, digest, 'manifest.json');
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+      throw new OperationError({
+        code: 'image.not-found',
+        message: `this host has no image ${digest} in ${this.#directory}; build it with: skein image build`,
+        cause,
+      });
+    });
+    const parsed = ImageManifest.safeParse(parseJson(text));
+    if (parsed.success) return parsed.data;
+    throw corrupt(path, z.prettifyError(parsed.error));
+  }
+
   /** @throws OperationError image.not-found, image.corrupt */
   load(digest: ContentDigest): Promise<LoadedImage> {
     const known = this.#loaded.get(digest);
@@ -46,16 +64,7 @@ export class ImageStore {
 
   async #read(digest: ContentDigest): Promise<LoadedImage> {
     const folder = join(this.#directory, digest);
-    const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch((cause: unknown) => {
-      throw new OperationError({
-        code: 'image.not-found',
-        message: `this host has no image ${digest} in ${this.#directory}; build it with: skein image build`,
-        cause,
-      });
-    });
-    const parsed = ImageManifest.safeParse(parseJson(text));
-    if (!parsed.success) throw corrupt(join(folder, 'manifest.json'), z.prettifyError(parsed.error));
-    const manifest = parsed.data;
+    const manifest = await this.describe(digest);
     const [kernel, initrd] = await Promise.all([
       readVerified(join(folder, 'kernel'), manifest.kernelSha256),
       readVerified(join(folder, 'initrd'), manifest.initrdSha256),

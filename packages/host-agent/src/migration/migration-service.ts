@@ -313,6 +313,7 @@ const emptyHistory: GuestHistory = {
   kernel: null,
   firstStepMs: null,
   readyMs: null,
+  startedFrom: null,
 };
 
 function historyOf(vm: HostedVm): GuestHistory {
@@ -322,5 +323,6 @@ function historyOf(vm: HostedVm): GuestHistory {
     kernel: vm.console.kernel,
     firstStepMs: vm.firstStepMs,
     readyMs: vm.readyMs,
+    startedFrom: vm.startedFrom,
   };
 }

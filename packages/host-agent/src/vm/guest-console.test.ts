@@ -65,6 +65,7 @@ describe('a guest’s console', () => {
       kernel: '7.2',
       firstStepMs: 1,
       readyMs: 2,
+      startedFrom: 'kernel',
     });
     console.append(bytes('new'));
     expect(console.position).toBe(1_000_003);

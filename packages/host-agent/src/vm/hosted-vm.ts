@@ -2,7 +2,7 @@
  * One VM as its host's main thread knows it: its state, its epoch, its runner and its console. It moves only as
  * core/vm-lifecycle.ts allows; whoever wants to know is told by `onChange`.
  */
-import type { Epoch, MachineSpec, Name, VmId, VmReport, VmRunState } from '@skein/shared';
+import type { Epoch, MachineSpec, Name, VmId, VmReport, VmRunState, VmStartKind } from '@skein/shared';
 import type { z } from 'zod';
 import { moveVmState } from '../core/vm-lifecycle.ts';
 import { VmControlBlock } from './control-block.ts';
@@ -45,6 +45,7 @@ export class HostedVm {
   readyMs: number | null = null;
   /** What the divider last took it to want. */
   demandMhz = 0;
+  startedFrom: VmStartKind | null = null;
   readonly #awaited = new Map<VmRunState, () => void>();
   #state: VmRunState;
   #reason: string | null = null;
@@ -147,6 +148,7 @@ export class HostedVm {
       usedMhz: this.#usage.mhz,
       firstStepMs: this.firstStepMs,
       readyMs: panic === null ? this.readyMs : null,
+      startedFrom: this.startedFrom,
       kernel: this.console.kernel,
     };
   }

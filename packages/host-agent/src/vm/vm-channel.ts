@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { CoreModules, MachineInput } from '@skein/machine';
 import type { FrameRingHandle } from '@skein/network';
 import type { GuestClock } from '../core/guest-clock.ts';
+import type { TemplatePlace } from '../template/template-store.ts';
 
 /** First message to a (warm) worker: from then on it is this VM's. */
 export interface VmAssignment {
@@ -28,6 +29,12 @@ export interface VmNic {
   readonly traffic: SharedArrayBuffer;
 }
 
+/** What only this guest has (core/guest-identity.ts). */
+export interface GuestIdentity {
+  readonly words: readonly string[];
+  readonly entropy: Uint8Array;
+}
+
 export type VmOrigin =
   | {
       readonly kind: 'boot';
@@ -35,8 +42,12 @@ export type VmOrigin =
       readonly initrd: Uint8Array;
       readonly bootArguments: string;
       readonly randomSeed: Uint8Array;
-      readonly epochSeconds: number;
+      /** Null: the guest is not told who it is, for it reads its command line, or is a template in the making. */
+      readonly identity: GuestIdentity | null;
+      /** Where to put a template when the guest asks who it is. A guest without an identity then ends. */
+      readonly template: TemplatePlace | null;
     }
+  | { readonly kind: 'clone'; readonly templatePath: string; readonly identity: GuestIdentity }
   /** Memory arrives by a transfer worker; state by `prepare`. */
   | { readonly kind: 'incoming' };
 
@@ -81,5 +92,10 @@ export type VmEvent =
   | { readonly type: 'suspended' }
   | { readonly type: 'resumed' }
   | { readonly type: 'power'; readonly action: 'off' | 'reboot' | 'fail'; readonly exitCode: number }
+  | { readonly type: 'template-saved'; readonly pages: number; readonly tookMs: number }
+  /** The guest goes on without having left one. */
+  | { readonly type: 'template-failed'; readonly message: string }
+  /** Nothing was cloned: the template is damaged, or of another machine. */
+  | { readonly type: 'template-refused'; readonly message: string }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'ended' };

@@ -7,6 +7,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { hashBytes, type Machine, type MachineInput, type MachineMemory } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import type { VmControlBlock } from './control-block.ts';
+import type { Introduction } from './introduction.ts';
 import { StepBudget } from './step-budget.ts';
 import type { TransferCommand, TransferReply, VmCommand, VmEvent } from './vm-channel.ts';
 import type { VmOutputs } from './vm-outputs.ts';
@@ -34,6 +35,8 @@ export interface VmLoopOptions {
   /** Null until an incoming VM is activated. */
   readonly clock: GuestClock | null;
   readonly migrationConsumers: number;
+  /** Null: this guest does not ask who it is, or was told where it came from. */
+  readonly introduction: Introduction | null;
 }
 
 export class VmLoop {
@@ -48,6 +51,8 @@ export class VmLoop {
   #heldInputs: MachineInput[] = [];
   readonly #budget = new StepBudget(process.hrtime.bigint());
   readonly #migrationConsumers: number;
+  readonly #introduction: Introduction | null;
+  #wasIdle = false;
   #clock: GuestClock | null;
   #pace: Pace;
   #hasRun = false;
@@ -62,6 +67,7 @@ export class VmLoop {
     this.#port = options.port;
     this.#clock = options.clock;
     this.#migrationConsumers = options.migrationConsumers;
+    this.#introduction = options.introduction;
     this.#pace = options.clock === null ? 'suspended' : 'running';
   }
 
@@ -82,6 +88,7 @@ export class VmLoop {
       }
       this.#thaw();
       this.#outputs.takeFrames(this.#machine);
+      if (this.#introduction?.meet(this.#wasIdle) === true) return;
       this.#slice(this.#clock, nowNs);
     }
   }
@@ -100,14 +107,20 @@ export class VmLoop {
       ratePerStep: this.#ratePerStep(),
     });
     const result = this.#machine.run(Math.min(wanted, allowed));
+    this.#wasIdle = result.reason === 'idle';
     const endedNs = process.hrtime.bigint();
     this.#account(result.steps, nowNs, endedNs);
     this.#outputs.flush();
     if (this.#outputs.hasEnded) {
       this.#isEnded = true;
-    } else if (result.reason === 'idle') {
+    } else if (this.#wasIdle && !this.#isAskedWho()) {
       this.#sleepUntilWake(clock, endedNs);
     }
+  }
+
+  /** The guest waits for us, not we for it. */
+  #isAskedWho(): boolean {
+    return this.#introduction !== null && !this.#introduction.isOver && this.#machine.isIdentityAwaited;
   }
 
   /** Time inside a slice advances a little slower than the host's, so that the next input need not be clamped. */
@@ -257,6 +270,7 @@ export class VmLoop {
   #suspend(): TransferReply {
     const suspendedAtNs = process.hrtime.bigint();
     this.#pace = 'suspended';
+    this.#introduction?.now();
     this.#outputs.flush();
     this.#machine.harvestDirty(this.#migrationConsumers);
     const machineTicks = this.#machine.guestTimeTicks();

@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type CoreModules, createMachineMemory, type MachineInput, MachineMemory } from '@skein/machine';
 import { Doorbell, FrameRing, Traffic } from '@skein/network';
-import type { MachineSpec } from '@skein/shared';
+import type { NicSpec } from '@skein/shared';
 import type { VmControlBlock } from './control-block.ts';
 import type { VmAssignment, VmCommand, VmEvent, VmNic, VmOrigin } from './vm-channel.ts';
 
@@ -15,7 +15,8 @@ const stopDeadlineMs = 1000;
 export interface VmRunnerOptions {
   readonly worker: Worker;
   readonly core: CoreModules;
-  readonly machine: MachineSpec;
+  readonly memoryMib: number;
+  readonly nics: readonly Pick<NicSpec, 'mac'>[];
   readonly control: VmControlBlock;
   readonly switchDoorbell: Doorbell;
   readonly origin: VmOrigin;
@@ -31,12 +32,12 @@ export class VmRunner {
   #hasEnded = false;
 
   constructor(options: VmRunnerOptions) {
-    const { machine, core } = options;
-    this.memory = createMachineMemory(core, machine.memoryMib);
-    this.#machineMemory = new MachineMemory(core, this.memory, machine.memoryMib);
+    const { memoryMib, core } = options;
+    this.memory = createMachineMemory(core, memoryMib);
+    this.#machineMemory = new MachineMemory(core, this.memory, memoryMib);
     const attention = this.#machineMemory.attention;
     const wakeVm = Doorbell.attach(attention.buffer, attention.byteOffset);
-    this.nics = machine.nics.map(({ mac }) => ({
+    this.nics = options.nics.map(({ mac }) => ({
       mac,
       transmitRing: FrameRing.create({ capacityBytes: ringBytes, doorbell: options.switchDoorbell }).handle,
       receiveRing: FrameRing.create({ capacityBytes: ringBytes, doorbell: wakeVm }).handle,
@@ -49,7 +50,7 @@ export class VmRunner {
     const assignment: VmAssignment = {
       core,
       memory: this.memory,
-      memoryMib: machine.memoryMib,
+      memoryMib,
       control: options.control.buffer,
       nics: this.nics,
       port: channel.port2,

@@ -5,41 +5,52 @@ import {
   createDevices,
   dirtyConsumers,
   hashBytes,
+  loadTemplate,
   Machine,
   MachineMemory,
+  NICS_BESIDE_IDENTITY_PORT_MAX,
 } from '@skein/machine';
 import { invariant } from '@skein/shared';
 import type { GuestClock } from '../core/guest-clock.ts';
 import { VmControlBlock } from './control-block.ts';
-import type { VmAssignment, VmEvent } from './vm-channel.ts';
+import { Introduction } from './introduction.ts';
+import type { VmAssignment, VmEvent, VmOrigin } from './vm-channel.ts';
 import { VmLoop } from './vm-loop.ts';
 import { VmOutputs } from './vm-outputs.ts';
 
 const rehearsals = 30;
 
 function main(assignment: VmAssignment): void {
-  const { port } = assignment;
+  const { port, nics, origin } = assignment;
   const tell = (event: VmEvent): void => port.postMessage(event);
   try {
-    const outputs = new VmOutputs({ port, nics: assignment.nics });
+    const outputs = new VmOutputs({ port, nics });
     const machine = new Machine({
       core: assignment.core,
       memory: assignment.memory,
       memoryMib: assignment.memoryMib,
-      devices: createDevices({ nics: assignment.nics.map(({ mac }) => ({ mac })) }),
+      devices: createDevices({
+        nics: nics.map(({ mac }) => ({ mac })),
+        rtcEpochSeconds: Math.floor(Date.now() / 1000),
+        // The same on every host that the VM may come to, whatever its guest makes of it.
+        hasIdentityPort: nics.length <= NICS_BESIDE_IDENTITY_PORT_MAX,
+      }),
       emit: outputs.emit,
     });
-    const loop = new VmLoop({
-      machine,
-      memory: new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib),
-      control: new VmControlBlock(assignment.control),
-      outputs,
-      port,
-      clock: startClock(machine, assignment),
-      migrationConsumers: dirtyConsumers.migration,
-    });
-    loop.run();
-    outputs.flush();
+    if (prepare(machine, origin, tell)) {
+      const loop = new VmLoop({
+        machine,
+        memory: new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib),
+        control: new VmControlBlock(assignment.control),
+        outputs,
+        port,
+        clock: startClock(machine, origin),
+        migrationConsumers: dirtyConsumers.migration,
+        introduction: introductionOf(machine, origin, tell),
+      });
+      loop.run();
+      outputs.flush();
+    }
   } catch (error) {
     tell({
       type: 'failed',
@@ -50,15 +61,45 @@ function main(assignment: VmAssignment): void {
   port.close();
 }
 
-/** Boots, unless the VM comes from another host: then it has no clock before it is activated. */
-function startClock(machine: Machine, assignment: VmAssignment): GuestClock | null {
-  if (assignment.origin.kind === 'incoming') {
-    rehearseArrival(machine);
-    return null;
+/** Brings the machine to where its guest goes on from; false if there is no such machine. */
+function prepare(machine: Machine, origin: VmOrigin, tell: (event: VmEvent) => void): boolean {
+  switch (origin.kind) {
+    case 'incoming':
+      rehearseArrival(machine);
+      return true;
+    case 'boot': {
+      const { kernel, initrd, bootArguments, randomSeed } = origin;
+      bootMachine(machine, { kernel, initrd, bootArguments, rngSeed: randomSeed });
+      return true;
+    }
+    case 'clone':
+      try {
+        loadTemplate(machine, origin.templatePath);
+      } catch (error) {
+        tell({ type: 'template-refused', message: error instanceof Error ? error.message : String(error) });
+        return false;
+      }
+      machine.setWallClock(BigInt(Date.now()) * 1_000_000n);
+      return true;
   }
-  const { kernel, initrd, bootArguments, randomSeed } = assignment.origin;
-  bootMachine(machine, { kernel, initrd, bootArguments, rngSeed: randomSeed });
-  return { guestTicks: 0n, hostNs: process.hrtime.bigint() };
+}
+
+/** A VM that comes from another host has no clock before it is activated; a clone goes on where its template was. */
+function startClock(machine: Machine, origin: VmOrigin): GuestClock | null {
+  if (origin.kind === 'incoming') return null;
+  return { guestTicks: machine.guestTimeTicks(), hostNs: process.hrtime.bigint() };
+}
+
+function introductionOf(
+  machine: Machine,
+  origin: VmOrigin,
+  tell: (event: VmEvent) => void,
+): Introduction | null {
+  if (origin.kind === 'incoming') return null;
+  const { identity } = origin;
+  const template = origin.kind === 'boot' ? origin.template : null;
+  if (identity === null && template === null) return null;
+  return new Introduction({ machine, identity, template, tell });
 }
 
 /** While pages arrive there is time: what runs for the first time runs slowly, and the last step is downtime. */

@@ -4,8 +4,8 @@ import { RTC_INTERRUPT, UART_INTERRUPT, VIRTIO_SLOTS, virtioSlot } from './memor
 import { Rtc } from './rtc/rtc.ts';
 import { SifiveTest } from './sifive-test/sifive-test.ts';
 import { Uart } from './uart/uart.ts';
-import { EmptyVirtioSlot } from './virtio-mmio/empty-slot.ts';
 import { VirtioConsole } from './virtio-console/virtio-console.ts';
+import { EmptyVirtioSlot } from './virtio-mmio/empty-slot.ts';
 import { VirtioMmio } from './virtio-mmio/virtio-mmio.ts';
 import { parseMac } from './virtio-net/mac-address.ts';
 import { VirtioNet } from './virtio-net/virtio-net.ts';

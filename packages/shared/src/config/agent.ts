@@ -40,6 +40,8 @@ export const AgentConfig = z.strictObject({
   /** Guest images by content digest: `<digest>/manifest.json`. */
   imageDirectory: z.string().min(1),
   insecure: Insecure,
+  /** Where templates of guests are kept; the state directory's `templates` when absent. Agents may share it. */
+  templateDirectory: z.string().min(1).optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;

@@ -81,6 +81,10 @@ export const VmRunState = z.enum([
 ]);
 export type VmRunState = z.infer<typeof VmRunState>;
 
+/** How a guest was powered on: by booting its kernel, or as a clone of a template. */
+export const VmStartKind = z.enum(['kernel', 'template']);
+export type VmStartKind = z.infer<typeof VmStartKind>;
+
 /** An agent's report about one of its VMs. Times are on that host's monotonic clock. */
 export const VmReport = z.strictObject({
   vm: VmId,
@@ -94,7 +98,8 @@ export const VmReport = z.strictObject({
   /** From power-on to the first step, and to the guest's own `ready` line; null before. */
   firstStepMs: z.number().min(0).nullable(),
   readyMs: z.number().min(0).nullable(),
-  /** The version in the kernel's banner, null before it was seen. */
+  startedFrom: VmStartKind.nullable(),
+  /** The version in the kernel's banner, or in its template's; null before it was seen. */
   kernel: z.string().max(200).nullable(),
 });
 export type VmReport = z.infer<typeof VmReport>;
@@ -122,6 +127,7 @@ export const VmView = z.strictObject({
   kernel: z.string().nullable(),
   firstStepMs: z.number().nullable(),
   readyMs: z.number().nullable(),
+  startedFrom: VmStartKind.nullable(),
   usedMhz: z.number(),
 });
 export type VmView = z.infer<typeof VmView>;

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { Bytes, bytesUpTo } from '../bytes.ts';
 import { BootId, Epoch, HostName, MacAddress, Name, OperationId, VmId } from '../ids.ts';
+import { TemplateRecipe } from '../model/guest-start.ts';
 import { HostIdentity } from '../model/host.ts';
 import { MigrationProgress, MigrationRecord } from '../model/migration.ts';
 import { HostAddresses, IpV4Address, NetworkKind, PeerPorts, Segment, TcpPort } from '../model/network.ts';
@@ -31,12 +32,17 @@ export const PeerHost = z.strictObject({
 });
 export type PeerHost = z.infer<typeof PeerHost>;
 
+/** Memory sizes and images that are in use at the same time; of more, some guests boot. */
+export const templateRecipesMax = 16;
+
 /** Everything an agent must know of the others to go on without a coordinator. */
 export const ClusterView = z.strictObject({
   version: z.int().min(0),
   segments: z.array(Segment).max(1024),
   peers: z.array(PeerHost).max(1024),
   owners: z.array(MacOwner).max(65_536),
+  /** What guests of this cluster start from: a host that has it starts them, also after a failure, without a boot. */
+  templates: z.array(TemplateRecipe).max(templateRecipesMax),
 });
 export type ClusterView = z.infer<typeof ClusterView>;
 

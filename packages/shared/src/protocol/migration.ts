@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { bytesUpTo } from '../bytes.ts';
 import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
 import { MigrationRecord } from '../model/migration.ts';
+import { VmStartKind } from '../model/vm.ts';
 import type { ProtocolDefinition } from './definition.ts';
 
 const Empty = z.strictObject({});
@@ -22,6 +23,7 @@ export const GuestHistory = z.strictObject({
   kernel: z.string().max(200).nullable(),
   firstStepMs: z.number().nullable(),
   readyMs: z.number().nullable(),
+  startedFrom: VmStartKind.nullable(),
 });
 export type GuestHistory = z.infer<typeof GuestHistory>;
 

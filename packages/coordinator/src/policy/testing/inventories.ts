@@ -96,6 +96,7 @@ export function sighting(hostName: string, name: string, more: Partial<VmReport>
       usedMhz: 1,
       firstStepMs: 1,
       readyMs: null,
+      startedFrom: null,
       kernel: null,
       ...more,
     },
