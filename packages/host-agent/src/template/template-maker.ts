@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { releaseMemorySoon } from '../memory-release.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
 import type { GuestStart } from '../vm/guest-start.ts';
+import type { VmOrigin } from '../vm/vm-channel.ts';
 import { VmRunner } from '../vm/vm-runner.ts';
 import type { WarmWorkers } from '../vm/warm-workers.ts';
 import type { TemplateStore } from './template-store.ts';
@@ -28,7 +29,7 @@ export interface TemplateMakerOptions {
 /** The first guest of its kind leaves a template when it has booted: time for it to do so. */
 const settleMs = 10_000;
 /** Many times what a boot takes on the slice of a busy host that it gets. */
-const makeDeadlineMs = 300_000;
+const makeDeadlineMs = 100_000;
 const retryMs = 30_000;
 const withoutDeadline = 2n ** 63n - 1n;
 
@@ -78,13 +79,18 @@ export class TemplateMaker {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#isClosed) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#makeMissing(), delayMs).unref();
+    if (this.#isClosed || this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      void this.#makeMissing();
+    }, delayMs).unref();
   }
 
   async #makeMissing(): Promise<void> {
-    if (this.#isBusy) return;
+    if (this.#isBusy) {
+      this.#schedule(retryMs);
+      return;
+    }
     this.#isBusy = true;
     let isAllThere = true;
     for (const recipe of this.#wanted) {
@@ -106,26 +112,35 @@ export class TemplateMaker {
     if (recipe.memoryMib > freeMemoryMib() || !(await templates.claim(recipe))) return false;
     try {
       const origin = await guests.planTemplate(recipe);
-      if (origin === null) this.#impossible.add(JSON.stringify(recipe));
+      if (origin === null) this.#giveUp(recipe, 'its guests do not ask who they are');
       else await this.#run(recipe, origin);
-      return true;
+      return this.#impossible.has(JSON.stringify(recipe)) || (await templates.find(recipe)) !== null;
     } finally {
       await templates.release(recipe);
     }
   }
 
   /** Resolves when the machine has ended, with or without a template. */
-  async #run(recipe: TemplateRecipe, origin: Parameters<typeof startRunner>[2]): Promise<void> {
-    const { log, templates } = this.#options;
+  async #run(recipe: TemplateRecipe, origin: VmOrigin): Promise<void> {
+    const { core, workers, doorbell, log, templates } = this.#options;
     const control = new VmControlBlock();
     control.deadlineNs = withoutDeadline;
     const ended = Promise.withResolvers<void>();
     let reason: string | null = null;
-    const runner = startRunner(this.#options, recipe, origin, control, (event) => {
-      if (event.type === 'template-saved') log.info({ ...recipe, ...event }, 'template made');
-      else if (event.type === 'template-failed' || event.type === 'failed') reason = event.message;
-      else if (event.type === 'power') reason = `the guest: power ${event.action}`;
-      else if (event.type === 'ended') ended.resolve();
+    const runner = new VmRunner({
+      worker: workers.take(),
+      core,
+      memoryMib: recipe.memoryMib,
+      nics: [],
+      control,
+      switchDoorbell: doorbell,
+      origin,
+      onEvent: (event) => {
+        if (event.type === 'template-saved') log.info({ ...recipe, ...event }, 'template made');
+        else if (event.type === 'template-failed' || event.type === 'failed') reason = event.message;
+        else if (event.type === 'power') reason = `the guest: power ${event.action}`;
+        else if (event.type === 'ended') ended.resolve();
+      },
     });
     const stop = (why: string): void => {
       log.info({ ...recipe, reason: why }, 'template given up for now');
@@ -149,23 +164,4 @@ export class TemplateMaker {
     this.#impossible.add(JSON.stringify(recipe));
     this.#options.log.warn({ ...recipe, reason }, 'no template can be made: such guests boot their kernel');
   }
-}
-
-function startRunner(
-  options: TemplateMakerOptions,
-  recipe: TemplateRecipe,
-  origin: ConstructorParameters<typeof VmRunner>[0]['origin'],
-  control: VmControlBlock,
-  onEvent: ConstructorParameters<typeof VmRunner>[0]['onEvent'],
-): VmRunner {
-  return new VmRunner({
-    worker: options.workers.take(),
-    core: options.core,
-    memoryMib: recipe.memoryMib,
-    nics: [],
-    control,
-    switchDoorbell: options.doorbell,
-    origin,
-    onEvent,
-  });
 }
