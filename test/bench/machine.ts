@@ -6,6 +6,7 @@
 import { join, resolve } from 'node:path';
 import { ensureGuestImage, type GuestImage } from '@skein/guests';
 import { qemuBoardArguments, qemuProgram, requireQemu } from '../support/qemu.ts';
+import { measureStarts } from './clone-start.ts';
 import { ConsoleProcess } from './console-process.ts';
 import { countWork } from './instruction-count.ts';
 import type { Bench } from './main.ts';
@@ -49,6 +50,7 @@ export const benchMachine: Bench = async ({ quick, say }) => {
     }
   }
 
+  const { clone, boot } = await measureStarts({ quick, say });
   const mips = mipsOf(skein, instructions);
   const qemuMips = mipsOf(qemu, instructions);
   const qemuIcountMips = mipsOf(qemuIcount, instructions);
@@ -60,6 +62,10 @@ export const benchMachine: Bench = async ({ quick, say }) => {
     ratioIcount: rounded(mips / qemuIcountMips, 3),
     bootMs: rounded(median(skein.samples.map(({ bootMs }) => bootMs)), 0),
     qemuBootMs: rounded(median(qemu.samples.map(({ bootMs }) => bootMs)), 0),
+    cloneToFirstStepMs: rounded(clone.firstStepMs, 1),
+    cloneToPingMs: rounded(clone.pingMs, 1),
+    bootToFirstStepMs: rounded(boot.firstStepMs, 1),
+    bootToPingMs: rounded(boot.pingMs, 1),
   };
 };
 

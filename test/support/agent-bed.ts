@@ -121,12 +121,18 @@ export class AgentBed {
     return vm;
   }
 
-  async startVm(name: string, host: string, index: number): Promise<BedVm> {
+  /** Of the VM with that number. */
+  addressesOf(index: number): { readonly address: string; readonly mac: string } {
+    return { address: `10.77.0.${10 + index}`, mac: `52:54:00:00:00:${(16 + index).toString(16)}` };
+  }
+
+  async startVm(name: string, host: string, index: number, extraArguments = ''): Promise<BedVm> {
+    const { address, mac } = this.addressesOf(index);
     const machine: MachineSpec = {
       memoryMib,
       image: this.#image?.digest ?? '',
-      nics: [{ mac: `52:54:00:00:00:${(16 + index).toString(16)}`, segment: 'lan' }],
-      bootArguments: `skein.hostname=${name} skein.ip=10.77.0.${10 + index}/24`,
+      nics: [{ mac, segment: 'lan' }],
+      bootArguments: `skein.hostname=${name} skein.ip=${address}/24 ${extraArguments}`.trim(),
       cpu: { reservationMhz: 0, shares: 1000 },
     };
     const vm: BedVm = { vm: `vm-${index.toString(16).padStart(16, '0')}`, name, machine, host, epoch: 0 };
@@ -137,6 +143,13 @@ export class AgentBed {
     this.#sendView();
     await this.attach(vm);
     return vm;
+  }
+
+  async stopVm(vm: BedVm): Promise<void> {
+    const command = { operation: this.nextOperation(), vm: vm.vm, epoch: vm.epoch };
+    await this.link(vm.host).request('vm.stop', command, { deadlineMs: commandDeadlineMs });
+    await until(`${vm.name} is off`, () => this.report(vm.host, vm)?.state === 'stopped');
+    this.#vms.splice(this.#vms.indexOf(vm), 1);
   }
 
   /** Reads the VM's console from the host where it is now. */

@@ -12,7 +12,6 @@ import {
   type MachineSpec,
   type MigrationTargetCommand,
   OperationError,
-  type OperationId,
   type TemplateRecipe,
   toProblem,
   type VmId,
@@ -21,6 +20,7 @@ import {
 } from '@skein/shared';
 import type { Logger } from 'pino';
 import { CpuDivider } from './cpu-divider.ts';
+import { EffectsOnce } from './effects-once.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
 import { releaseMemorySoon } from './memory-release.ts';
 import type { SwitchHandle } from './network/switch-handle.ts';
@@ -47,7 +47,6 @@ export interface HypervisorOptions {
 
 /** How long a VM that ended stays in the reports, so that its end and the reason are seen. */
 const endedReportMs = 10_000;
-const operationsKept = 1000;
 const closeDeadlineMs = 1500;
 const reclaimRetryMs = 100;
 const reclaimRefusals: ReadonlySet<string> = new Set(['lease.held', 'lease.stale-epoch', 'lease.not-owner']);
@@ -56,7 +55,7 @@ const hostLeaseWaitMs = 1000;
 export class Hypervisor {
   readonly #options: HypervisorOptions;
   readonly #vms = new Map<VmId, HostedVm>();
-  readonly #operations = new Map<OperationId, Promise<unknown>>();
+  readonly #effects = new EffectsOnce();
   readonly #workers = new WarmWorkers('vm.worker', 1);
   readonly #divider: CpuDivider;
   readonly #maker: TemplateMaker;
@@ -130,11 +129,11 @@ export class Hypervisor {
   }
 
   start(command: VmStartCommand): Promise<{ epoch: Epoch }> {
-    return this.#once(command.operation, () => this.#start(command));
+    return this.#effects.once(command.operation, () => this.#start(command));
   }
 
   stop(command: VmStopCommand): Promise<Record<string, never>> {
-    return this.#once(command.operation, async () => {
+    return this.#effects.once(command.operation, async () => {
       const vm = this.get(command.vm);
       if (vm.epoch !== command.epoch) {
         throw new OperationError({
@@ -404,19 +403,5 @@ export class Hypervisor {
       });
     }
     this.#maker.giveWayTo(machine.memoryMib);
-  }
-
-  /** One effect for an operation that is sent twice; a failed one may be tried again. */
-  #once<T>(operation: OperationId, effect: () => Promise<T>): Promise<T> {
-    const known = this.#operations.get(operation);
-    if (known !== undefined) return known as Promise<T>;
-    const promise = effect();
-    this.#operations.set(operation, promise);
-    promise.catch(() => this.#operations.delete(operation));
-    for (const oldest of this.#operations.keys()) {
-      if (this.#operations.size <= operationsKept) break;
-      this.#operations.delete(oldest);
-    }
-    return promise;
   }
 }
