@@ -43,7 +43,14 @@ describe('a guest’s console', () => {
     expect(console.panic).toBe('Attempted to kill init! exitcode=0x00000009');
     const target = new GuestConsole();
     const { backlog: consoleBacklog, position: consolePosition } = console;
-    target.adopt({ consoleBacklog, consolePosition, kernel: '7.2', firstStepMs: 1, readyMs: 2 });
+    target.adopt({
+      consoleBacklog,
+      consolePosition,
+      kernel: '7.2',
+      firstStepMs: 1,
+      readyMs: 2,
+      startedFrom: 'kernel',
+    });
     expect(target.panic).toBe(console.panic);
   });
 
