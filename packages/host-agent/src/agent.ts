@@ -175,6 +175,7 @@ export async function startAgent(
     migrations,
     leases,
     metrics,
+    migrations,
     log,
     onChanges: (changes) => session?.networksChanged(changes, identity()),
     onListening: tellIdentity,

@@ -90,9 +90,14 @@ export class MigrationService {
     this.#run('target', command, vm);
   }
 
-  cancel(operation: OperationId): void {
-    const instruction: TransferInstruction = { type: 'cancel', reason: 'cancelled on request' };
+  cancel(operation: OperationId, reason = 'cancelled on request'): void {
+    const instruction: TransferInstruction = { type: 'cancel', reason };
     this.#running.get(operation)?.worker.postMessage(instruction);
+  }
+
+  /** Those that are past the point where they can be called off go on, and find out what became of their peer. */
+  cancelAll(reason: string): void {
+    for (const operation of this.#running.keys()) this.cancel(operation, reason);
   }
 
   /** Migrations that this host takes part in at present. */

@@ -216,7 +216,10 @@ export class SourceTransfer {
     this.#sender = new PageSender(this.#assignment.core, this.#memory, link);
     void link.closed.then((reason) => {
       this.#resumed.resolve(null);
-      this.#feed({ type: 'link-lost', reason: `the link to the target ended: ${reason.message}` });
+      this.#feed({
+        type: 'link-lost',
+        reason: `the link to the target on the migration network ended: ${reason.message}`,
+      });
     });
   }
 

@@ -162,7 +162,10 @@ export class TargetTransfer {
     });
     this.#link = link;
     void link.closed.then(({ message }) =>
-      this.#feed({ type: 'link-lost', reason: `the link to the source ended: ${message}` }),
+      this.#feed({
+        type: 'link-lost',
+        reason: `the link to the source on the migration network ended: ${message}`,
+      }),
     );
     link.onBulk = (frame) => this.#apply(frame);
     const { operation, vm, epoch } = command;
