@@ -29,6 +29,12 @@ describe.concurrent('exit codes and messages of skein', () => {
     ['a name that cannot be one', ['vm', 'create', 'Web_1'], /Web_1 cannot be a name/],
     ['an address without a prefix', ['vm', 'create', 'web1', '--address', '10.0.0.1'], /10\.77\.0\.11\/24/],
     ['no hosts', ['up', '--hosts', '0'], /whole number from 1 to 32/],
+    ['a bed that is none', ['up', '--bed', 'racks'], /Allowed choices are processes, namespaces/],
+    [
+      'networks without certificates',
+      ['up', '--bed', 'namespaces', '--insecure'],
+      /loopback addresses alone/,
+    ],
   ])('are 2 and one message for %s', async ([, args, message], { expect }) => {
     const run = await runSkein(args);
     expect(run.stderr).toMatch(message);
@@ -36,10 +42,15 @@ describe.concurrent('exit codes and messages of skein', () => {
   });
 
   it('is 3 when there is no cluster, and says how to get one', async ({ expect }) => {
-    for (const run of await Promise.all([runSkein(['get', 'vm']), runSkein(['down'])])) {
-      expect([run.exitCode, run.stdout]).toEqual([3, '']);
-      expect(run.stderr).toMatch(/^skein: there is no cluster in \/nonexistent; start one with.*skein up/);
-    }
+    const run = await runSkein(['get', 'vm']);
+    expect([run.exitCode, run.stdout]).toEqual([3, '']);
+    expect(run.stderr).toMatch(/^skein: there is no cluster in \/nonexistent; start one with.*skein up/);
+  });
+
+  it('is 0 for an end to what is not there', async ({ expect }) => {
+    const run = await runSkein(['down']);
+    expect([run.exitCode, run.stdout]).toEqual([0, '']);
+    expect(run.stderr).toBe('there is nothing to end: no cluster in /nonexistent\n');
   });
 
   it('is 6 when nobody answers where the coordinator should be', async ({ expect }) => {

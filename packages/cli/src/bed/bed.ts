@@ -3,6 +3,7 @@
  * offers the same on containers and on network namespaces; plain processes on loopback have no networks to break.
  */
 import type { HostName, NetworkKind } from '@skein/shared';
+import type { BedKind } from '../cluster/state-folder.ts';
 
 /** A program of the cluster by name: a host's, `coordinator`, `storage`. */
 export type ProgramName = string;
@@ -36,10 +37,11 @@ export interface NetworkBed {
 }
 
 export interface Bed {
-  readonly kind: 'processes' | 'containers';
+  readonly kind: BedKind | 'containers';
   /** @throws OperationError host.not-found */
   kill(program: ProgramName): Promise<void>;
   pause(program: ProgramName): Promise<void>;
+  /** Lets a paused program go on, and starts one that does not run. */
   resume(program: ProgramName): Promise<void>;
   /** @throws OperationError bed.unsupported, with the reason */
   networks(): NetworkBed;

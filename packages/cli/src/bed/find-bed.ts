@@ -6,6 +6,7 @@ import { type ClusterFile, defaultStateFolder, noCluster, readClusterFile } from
 import type { Bed } from './bed.ts';
 import { projectName } from './compose-project.ts';
 import { ContainersBed } from './containers-bed.ts';
+import { NamespacesBed } from './namespaces-bed.ts';
 import { ProcessesBed } from './processes-bed.ts';
 
 export type MeantCluster =
@@ -32,6 +33,7 @@ export async function meantCluster(
 export async function findBed(stateFolder: string | undefined): Promise<Bed> {
   const meant = await meantCluster(stateFolder);
   if (meant.kind === 'containers') return new ContainersBed(meant.project);
-  if (meant.file !== null) return new ProcessesBed(meant.file);
-  throw noCluster(meant.folder);
+  const { folder, file } = meant;
+  if (file === null) throw noCluster(folder);
+  return file.bed === 'namespaces' ? new NamespacesBed(folder, file) : new ProcessesBed(folder, file);
 }

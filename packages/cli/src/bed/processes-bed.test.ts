@@ -18,12 +18,13 @@ async function bedWith(argument: string): Promise<ProcessesBed> {
   const file = {
     formatVersion,
     cluster: 'test',
+    bed: 'processes',
     apiUrl: null,
     apiTokenFile: '',
     startedAtMs: 0,
     processes: [one],
   };
-  return new ProcessesBed(file as ConstructorParameters<typeof ProcessesBed>[0]);
+  return new ProcessesBed('/nonexistent', file as ConstructorParameters<typeof ProcessesBed>[1]);
 }
 
 const stateOf = (): string | undefined =>

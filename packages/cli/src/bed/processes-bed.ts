@@ -1,27 +1,27 @@
-/** A cluster that `skein up` started: processes on loopback addresses, which signals kill, stop and continue. */
+/** A cluster that `skein up` started on loopback addresses: signals kill, stop and continue its processes. */
 import { OperationError } from '@skein/shared';
-import { isRunning } from '../cluster/process.ts';
-import type { ClusterFile, ClusterProcess } from '../cluster/state-folder.ts';
+import type { ClusterFile } from '../cluster/state-folder.ts';
 import type { Bed, NetworkBed, ProgramName } from './bed.ts';
+import { Programs } from './programs.ts';
 
 export class ProcessesBed implements Bed {
   readonly kind = 'processes';
-  readonly #file: ClusterFile;
+  readonly #programs: Programs;
 
-  constructor(file: ClusterFile) {
-    this.#file = file;
+  constructor(stateFolder: string, file: ClusterFile) {
+    this.#programs = new Programs(stateFolder, file, async () => []);
   }
 
   kill(program: ProgramName): Promise<void> {
-    return this.#signal(program, 'SIGKILL');
+    return this.#programs.kill(program);
   }
 
   pause(program: ProgramName): Promise<void> {
-    return this.#signal(program, 'SIGSTOP');
+    return this.#programs.pause(program);
   }
 
   resume(program: ProgramName): Promise<void> {
-    return this.#signal(program, 'SIGCONT');
+    return this.#programs.resume(program);
   }
 
   networks(): NetworkBed {
@@ -29,29 +29,8 @@ export class ProcessesBed implements Bed {
       code: 'bed.unsupported',
       message:
         'the hosts of this cluster are processes on loopback addresses: there are no networks between them to cut or ' +
-        'shape, only kill, pause and resume; `docker compose up` makes a cluster that has networks',
-    });
-  }
-
-  /** A pid is trusted only while its command line is the one that we started. */
-  async #signal(program: ProgramName, signal: NodeJS.Signals): Promise<void> {
-    const found = this.#find(program);
-    if (!(await isRunning(found))) {
-      throw new OperationError({
-        code: 'host.wrong-state',
-        message: `${program} (pid ${found.pid}) does not run any more`,
-      });
-    }
-    process.kill(found.pid, signal);
-  }
-
-  #find(program: ProgramName): ClusterProcess {
-    const found = this.#file.processes.find(({ name }) => name === program);
-    if (found !== undefined) return found;
-    const known = this.#file.processes.map(({ name }) => name).sort();
-    throw new OperationError({
-      code: 'host.not-found',
-      message: `there is no ${program} in this cluster; there are ${known.join(', ')}`,
+        'shape, only kill, pause and resume; `skein up --bed namespaces` and `docker compose up` make clusters that ' +
+        'have networks',
     });
   }
 }

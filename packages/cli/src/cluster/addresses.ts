@@ -4,10 +4,10 @@
  */
 import { createSocket } from 'node:dgram';
 import {
-  type HostAddresses,
   type NetworkKind,
   networkKinds,
   OperationError,
+  type OwnAddresses,
   vxlanPortDefault,
 } from '@skein/shared';
 
@@ -28,15 +28,19 @@ const firstHostStation = 11;
 export const hostsMax = 32;
 
 export interface ClusterAddresses {
-  readonly clusterNumber: number;
   readonly coordinator: { readonly management: string; readonly storage: string };
   readonly storage: { readonly management: string; readonly storage: string };
-  readonly hosts: readonly HostAddresses[];
+  /** Or the subnets in which they look their addresses up. */
+  readonly hosts: readonly OwnAddresses[];
 }
 
-export function addressesOf(clusterNumber: number, hosts: number): ClusterAddresses {
+export interface LoopbackAddresses extends ClusterAddresses {
+  readonly clusterNumber: number;
+}
+
+export function addressesOf(clusterNumber: number, hosts: number): LoopbackAddresses {
   const address = (kind: NetworkKind, station: number): string =>
-    `127.${clusterNumber}.${networkKinds.indexOf(kind) + 1}.${station}`;
+    loopbackAddress(clusterNumber, kind, station);
   return {
     clusterNumber,
     coordinator: {
@@ -57,11 +61,10 @@ export function addressesOf(clusterNumber: number, hosts: number): ClusterAddres
  * The addresses of a cluster number that nobody uses; `startAt` spreads clusters that start at the same time.
  * @throws OperationError address.unavailable
  */
-export async function findFreeAddresses(hosts: number, startAt: number): Promise<ClusterAddresses> {
-  const numbers = clusterNumberMax - clusterNumberMin + 1;
+export async function findFreeAddresses(hosts: number, startAt: number): Promise<LoopbackAddresses> {
   let reason = '';
-  for (let attempt = 0; attempt < numbers; attempt++) {
-    const addresses = addressesOf(clusterNumberMin + ((startAt + attempt) % numbers), hosts);
+  for (const clusterNumber of clusterNumbers(startAt)) {
+    const addresses = addressesOf(clusterNumber, hosts);
     const complaint = await firstUnusable(addresses);
     if (complaint === null) return addresses;
     reason = complaint;
@@ -70,6 +73,22 @@ export async function findFreeAddresses(hosts: number, startAt: number): Promise
     code: 'address.unavailable',
     message: `no free range of loopback addresses for ${hosts} hosts (last: ${reason}); end a cluster with: skein down`,
   });
+}
+
+/** Where the API of a cluster may be, if that is all that it needs of the machine's loopback. */
+export function* coordinatorAddresses(startAt: number): Generator<string> {
+  for (const number of clusterNumbers(startAt))
+    yield loopbackAddress(number, 'management', coordinatorStation);
+}
+
+function* clusterNumbers(startAt: number): Generator<number> {
+  const numbers = clusterNumberMax - clusterNumberMin + 1;
+  for (let attempt = 0; attempt < numbers; attempt++)
+    yield clusterNumberMin + ((startAt + attempt) % numbers);
+}
+
+function loopbackAddress(clusterNumber: number, kind: NetworkKind, station: number): string {
+  return `127.${clusterNumber}.${networkKinds.indexOf(kind) + 1}.${station}`;
 }
 
 async function firstUnusable(addresses: ClusterAddresses): Promise<string | null> {

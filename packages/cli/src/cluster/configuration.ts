@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import {
   AgentConfig,
   CoordinatorConfig,
-  type HostAddresses,
   joinPortDefault,
   type MetricsConfig,
+  type OwnAddresses,
   type Segment,
   StorageConfig,
 } from '@skein/shared';
@@ -37,7 +37,7 @@ export const lanSegment: Segment = { name: 'lan', vni: 77, network: 'guest-a' };
  * Fixed, for a process that is started again must be found where it was; no two clusters share an address, so no
  * two share a port.
  */
-const portNumbers = {
+export const portNumbers = {
   api: 7100,
   agents: 7101,
   clients: 7102,
@@ -109,7 +109,7 @@ export function coordinatorConfig(plan: ClusterPlan): CoordinatorConfig {
 
 export function agentConfig(
   plan: ClusterPlan,
-  host: { readonly name: string; readonly addresses: HostAddresses },
+  host: { readonly name: string; readonly addresses: OwnAddresses },
 ): AgentConfig {
   return AgentConfig.parse({
     host: host.name,

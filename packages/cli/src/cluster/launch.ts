@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { OperationError } from '@skein/shared';
 import { ensureTokenFile } from '@skein/transport';
-import { findFreeAddresses } from './addresses.ts';
 import {
   agentConfig,
   type ClusterPlan,
@@ -15,9 +14,18 @@ import {
   placeProcess,
   storageConfig,
 } from './configuration.ts';
-import { isRunning, readyNumber, type StartedProcess, startProcess, stopProcesses } from './process.ts';
+import { chooseGround, type Ground } from './ground.ts';
+import {
+  readyNumber,
+  type StartedProcess,
+  type StartOptions,
+  startProcess,
+  stopProcesses,
+} from './process.ts';
+import { runningProcesses } from './running-processes.ts';
 import {
   apiTokenFile,
+  type BedKind,
   type ClusterFile,
   clusterFilePath,
   formatVersion,
@@ -30,6 +38,7 @@ import {
 
 export interface LaunchOptions {
   readonly cluster: string;
+  readonly bed: BedKind;
   readonly stateFolder: string;
   readonly hosts: number;
   readonly hostMemoryMib: number;
@@ -53,16 +62,17 @@ export interface LaunchedCluster extends ClusterFile {
   readonly apiUrl: string;
 }
 
-/** @throws OperationError cluster.running, process.died, timeout, address.unavailable */
+/** @throws OperationError cluster.running, process.died, timeout, address.unavailable, bed.unavailable */
 export async function launchCluster(options: LaunchOptions): Promise<LaunchedCluster> {
   await refuseRunning(options.stateFolder);
-  const addresses = await findFreeAddresses(options.hosts, spread(options.stateFolder));
   await makePrivateFolder(options.stateFolder);
-  const launch = new Launch(options, {
+  const hostNames = Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`);
+  const ground = await chooseGround(options.bed, hostNames, spread(options.stateFolder));
+  const launch = new Launch(options, ground, {
     cluster: options.cluster,
     stateFolder: options.stateFolder,
-    addresses,
-    hostNames: Array.from({ length: options.hosts }, (_, index) => `h${index + 1}`),
+    addresses: ground.addresses,
+    hostNames,
     hostMemoryMib: options.hostMemoryMib,
     ...(options.hostMhz === undefined ? {} : { hostMhz: options.hostMhz }),
     imageFolder: options.imageFolder,
@@ -74,15 +84,19 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
   return await launch.run();
 }
 
+type Entry = Required<Pick<StartOptions, 'wordsBefore' | 'hasChannel'>>;
+
 class Launch {
   readonly #options: LaunchOptions;
+  readonly #ground: Ground;
   readonly #plan: ClusterPlan;
   readonly #started: StartedProcess[] = [];
   readonly #startedAtMs = Date.now();
   #apiUrl: string | null = null;
 
-  constructor(options: LaunchOptions, plan: ClusterPlan) {
+  constructor(options: LaunchOptions, ground: Ground, plan: ClusterPlan) {
     this.#options = options;
+    this.#ground = ground;
     this.#plan = plan;
   }
 
@@ -95,6 +109,8 @@ class Launch {
       await stopProcesses(this.#started);
       await rm(clusterFilePath(this.#plan.stateFolder), { force: true });
       throw error;
+    } finally {
+      this.#ground.release();
     }
   }
 
@@ -102,6 +118,10 @@ class Launch {
     const plan = this.#plan;
     for (const tokenFile of [apiTokenFile, metricsTokenFile])
       await ensureTokenFile(tokenFile(plan.stateFolder));
+    if (this.#ground.bed === 'namespaces') this.#options.onProgress('making the networks');
+    await this.#ground.prepare((config, wordsBefore) =>
+      this.#start('gateway', 'gateway', config, { wordsBefore, hasChannel: true }),
+    );
     // First, for all others get their certificates from it.
     this.#options.onProgress('starting the coordinator');
     const coordinator = await this.#start('coordinator', 'coordinator', coordinatorConfig(plan));
@@ -112,7 +132,7 @@ class Launch {
     this.#options.onProgress(`starting ${plan.hostNames.length} host agents`);
     await this.#startAgents();
     this.#refuseIfAborted();
-    const apiUrl = `http://${plan.addresses.coordinator.management}:${readyNumber('coordinator', ready, 'apiPort')}`;
+    const apiUrl = `http://${this.#ground.apiAddress}:${readyNumber('coordinator', ready, 'apiPort')}`;
     this.#apiUrl = apiUrl;
     await this.#record();
     return { ...this.#file(), apiUrl };
@@ -133,10 +153,16 @@ class Launch {
   }
 
   /** Each process is on record before the next one starts: `down` finds it even if we are killed. */
-  async #start(role: ProcessRole, name: string, config: unknown): Promise<StartedProcess> {
+  async #start(
+    role: ProcessRole,
+    name: string,
+    config: unknown,
+    { wordsBefore = this.#ground.wordsBefore(name), hasChannel = false }: Partial<Entry> = {},
+  ): Promise<StartedProcess> {
     this.#refuseIfAborted();
     const place = placeProcess(this.#plan.stateFolder, name);
-    const started = await startProcess({ role, name, place, config, isDetached: this.#options.isDetached });
+    const { isDetached } = this.#options;
+    const started = await startProcess({ role, name, place, config, isDetached, wordsBefore, hasChannel });
     this.#started.push(started);
     await this.#record();
     return started;
@@ -154,6 +180,7 @@ class Launch {
     return {
       formatVersion,
       cluster: this.#plan.cluster,
+      bed: this.#ground.bed,
       apiUrl: this.#apiUrl,
       apiTokenFile: apiTokenFile(this.#plan.stateFolder),
       startedAtMs: this.#startedAtMs,
@@ -169,18 +196,15 @@ class Launch {
 }
 
 async function refuseRunning(stateFolder: string): Promise<void> {
-  const existing = await readClusterFile(stateFolder);
-  if (existing === null) return;
-  for (const one of existing.processes) {
-    if (!(await isRunning(one))) continue;
-    throw new OperationError({
-      code: 'cluster.running',
-      message:
-        `a cluster already runs in ${stateFolder} (${one.name}, pid ${one.pid}); ` +
-        'end it with `skein down`, or give another folder with --state',
-      details: { stateFolder, pid: one.pid },
-    });
-  }
+  const [one] = await runningProcesses(stateFolder, await readClusterFile(stateFolder));
+  if (one === undefined) return;
+  throw new OperationError({
+    code: 'cluster.running',
+    message:
+      `a cluster already runs in ${stateFolder} (${one.name}, pid ${one.pid}); ` +
+      'end it with `skein down`, or give another folder with --state',
+    details: { stateFolder, pid: one.pid },
+  });
 }
 
 function measuredMhz(ready: Readonly<Record<string, unknown>>): number {

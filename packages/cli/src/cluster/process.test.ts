@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addressesOf } from './addresses.ts';
 import { type ClusterPlan, lanSegment, placeProcess, storageConfig } from './configuration.ts';
 import { isRunning, readyNumber, type StartedProcess, startProcess, stopProcesses } from './process.ts';
+import { runningProcesses } from './running-processes.ts';
 import { metricsTokenFile } from './state-folder.ts';
 
 let folder = '';
@@ -72,5 +73,13 @@ describe('a process of a cluster', () => {
     expect(await isRunning(storage)).toBe(true);
     expect((await stopProcesses([storage], 200)).map(({ name }) => name)).toEqual(['storage']);
     expect(await isRunning(storage)).toBe(false);
+  });
+
+  it('is found by its configuration file although nobody wrote its pid down', async () => {
+    const storage = await start('storage', 0);
+    await storage.ready();
+    const { role, name, pid, configFile, logFile } = storage;
+    expect(await runningProcesses(folder, null)).toEqual([{ role, name, pid, configFile, logFile }]);
+    expect(await runningProcesses(`${folder}-other`, null)).toEqual([]);
   });
 });

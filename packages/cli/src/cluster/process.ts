@@ -2,7 +2,7 @@
  * One process of a cluster from outside: started with its configuration file, ready when it says so on its standard
  * output, ended by signal. A pid is trusted only while its command line names the configuration file.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -17,7 +17,14 @@ const programs: Readonly<Record<ProcessRole, string>> = {
   coordinator: join(workspaceRoot, 'packages/coordinator/src/main.ts'),
   storage: join(workspaceRoot, 'packages/storage/src/main.ts'),
   agent: join(workspaceRoot, 'packages/host-agent/src/main.ts'),
+  gateway: join(workspaceRoot, 'packages/cli/src/namespaces/gateway.ts'),
 };
+
+/** Which of our programs a word of a command line names, if any. */
+export function roleOf(path: string): ProcessRole | null {
+  const found = Object.entries(programs).find(([, program]) => program === path);
+  return found === undefined ? null : (found[0] as ProcessRole);
+}
 
 /** Two busy cores start an agent in about two seconds. */
 const readyDeadlineMs = 30_000;
@@ -31,12 +38,18 @@ export interface StartOptions {
   readonly role: ProcessRole;
   readonly name: string;
   readonly place: PlannedProcess;
-  readonly config: unknown;
+  /** Absent: the file is there from an earlier start. */
+  readonly config?: unknown;
+  /** Programs that lead to ours by exec(2), such as nsenter(1): the pid stays the same. */
+  readonly wordsBefore?: readonly string[];
+  /** Gives the child a channel for messages and handles. */
+  readonly hasChannel?: boolean;
   /** Lives on after this process; otherwise a signal to our process group reaches it too. */
   readonly isDetached: boolean;
 }
 
 export interface StartedProcess extends ClusterProcess {
+  readonly child: ChildProcess;
   /** What its ready line says. @throws OperationError process.died, timeout; with the end of its log */
   readonly ready: () => Promise<Readonly<Record<string, unknown>>>;
 }
@@ -44,15 +57,17 @@ export interface StartedProcess extends ClusterProcess {
 export async function startProcess(options: StartOptions): Promise<StartedProcess> {
   const { role, name, place, config } = options;
   await makePrivateFolder(place.folder);
-  await writePrivate(place.configFile, `${JSON.stringify(config, null, 2)}\n`);
+  if (config !== undefined) await writePrivate(place.configFile, `${JSON.stringify(config, null, 2)}\n`);
   const readyFile = join(place.folder, 'ready');
   const out = openSync(readyFile, 'w', 0o600);
   const log = openSync(place.logFile, 'a', 0o600);
   const logStart = (await stat(place.logFile)).size;
-  const child = spawn(process.execPath, [programs[role], '--config', place.configFile], {
+  const own = [process.execPath, programs[role], '--config', place.configFile];
+  const [command = '', ...args] = [...(options.wordsBefore ?? []), ...own];
+  const child = spawn(command, args, {
     cwd: workspaceRoot,
     detached: options.isDetached,
-    stdio: ['ignore', out, log],
+    stdio: ['ignore', out, log, ...(options.hasChannel === true ? (['ipc'] as const) : [])],
   });
   closeSync(out);
   closeSync(log);
@@ -73,6 +88,7 @@ export async function startProcess(options: StartOptions): Promise<StartedProces
   }
   return {
     ...known,
+    child,
     pid: child.pid,
     ready: () => waitForReady({ ...known, readyFile, logStart, deathOf: () => death }),
   };

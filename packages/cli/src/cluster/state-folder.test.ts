@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureTokenFile } from '@skein/transport';
@@ -27,6 +27,7 @@ function clusterFile(): ClusterFile {
   return {
     formatVersion,
     cluster: 'test',
+    bed: 'processes',
     apiUrl: 'http://127.42.1.1:4711',
     apiTokenFile: apiTokenFile(folder),
     startedAtMs: 1,
@@ -70,14 +71,15 @@ describe('the state folder', () => {
   );
 
   it('is emptied of what the cluster made, and of nothing else', async () => {
-    const foreign = join(folder, 'mine.txt');
+    const foreign = join(folder, 'mine', 'text');
+    await mkdir(join(folder, 'mine'));
     await writeFile(foreign, 'x');
+    await mkdir(join(folder, 'h1'));
+    await writeFile(join(folder, 'h1', 'config.json'), '{}');
     await ensureTokenFile(apiTokenFile(folder));
-    await removeClusterFiles(folder, {
-      ...clusterFile(),
-      processes: clusterFile().processes.map((one) => ({ ...one, name: '../mine.txt' })),
-    });
+    await removeClusterFiles(folder);
     expect(await readFile(foreign, 'utf8')).toBe('x');
+    await expect(stat(join(folder, 'h1'))).rejects.toThrow(/ENOENT/);
     await expect(stat(apiTokenFile(folder))).rejects.toThrow(/ENOENT/);
   });
 });

@@ -2,7 +2,7 @@
  * Where a cluster's files are on this machine: configurations, tokens, logs, and `cluster.json`, by which later commands
  * find the cluster. All of it is readable by its owner alone. Source: XDG Base Directory Specification.
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type JoinKind, Name, OperationError } from '@skein/shared';
@@ -16,12 +16,17 @@ export function defaultStateFolder(environment: NodeJS.ProcessEnv = process.env)
   return join(homedir(), '.local', 'state', 'skein');
 }
 
-export type ProcessRole = 'coordinator' | 'storage' | 'agent';
+/** The gateway holds the networks of a cluster in namespaces; a cluster on loopback has none. */
+export type ProcessRole = 'coordinator' | 'storage' | 'agent' | 'gateway';
+
+/** What the processes of a cluster run on: the machine's loopback, or a network namespace each. */
+export const bedKinds = ['processes', 'namespaces'] as const;
+export type BedKind = (typeof bedKinds)[number];
 
 /** A process that `skein` started. */
 export interface ClusterProcess {
   readonly role: ProcessRole;
-  /** A host's name; `coordinator`, `storage`. */
+  /** A host's name; `coordinator`, `storage`, `gateway`. */
   readonly name: string;
   readonly pid: number;
   /** Stands in its command line: tells it from a stranger who got its pid later. */
@@ -33,6 +38,7 @@ export interface ClusterProcess {
 export interface ClusterFile {
   readonly formatVersion: typeof formatVersion;
   readonly cluster: string;
+  readonly bed: BedKind;
   /** Null until the coordinator is ready. */
   readonly apiUrl: string | null;
   readonly apiTokenFile: string;
@@ -101,13 +107,23 @@ export async function writePrivate(path: string, text: string): Promise<void> {
 }
 
 /** All that a cluster of ours keeps in its folder, and nothing else that may be there. */
-export async function removeClusterFiles(stateFolder: string, file: ClusterFile): Promise<void> {
-  for (const { name } of file.processes) {
-    if (Name.safeParse(name).success) await rm(join(stateFolder, name), { recursive: true, force: true });
+export async function removeClusterFiles(stateFolder: string): Promise<void> {
+  for (const name of await readdir(stateFolder).catch(() => [])) {
+    const folder = join(stateFolder, name);
+    // A program's: see placeProcess.
+    const isOurs = Name.safeParse(name).success && (await isFile(join(folder, 'config.json')));
+    if (isOurs) await rm(folder, { recursive: true, force: true });
   }
   const joinTokens = (['agent', 'storage'] as const).map((kind) => joinTokenFile(stateFolder, kind));
   for (const token of [...joinTokens, apiTokenFile(stateFolder), metricsTokenFile(stateFolder)])
     await rm(token, { force: true });
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 /** The coordinator puts it there; a program of that kind joins by it. */
@@ -126,10 +142,12 @@ export function metricsTokenFile(stateFolder: string): string {
 
 function parseClusterFile(text: string): ClusterFile | null {
   try {
-    const value = JSON.parse(text) as ClusterFile;
+    // Files of before there was a choice do not name their bed.
+    const value: ClusterFile = Object.assign({ bed: 'processes' }, JSON.parse(text));
     const isSound =
       value.formatVersion === formatVersion &&
       typeof value.cluster === 'string' &&
+      bedKinds.includes(value.bed) &&
       (value.apiUrl === null || typeof value.apiUrl === 'string') &&
       typeof value.apiTokenFile === 'string' &&
       Array.isArray(value.processes) &&

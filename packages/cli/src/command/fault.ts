@@ -14,7 +14,7 @@ export function addFaultCommand(program: Command): void {
   const verbs = [
     ['kill', 'end a program at once, as a power failure does', 'killed'],
     ['pause', 'stop a program where it is', 'paused'],
-    ['resume', 'let a paused program go on; in containers, also start a killed one again', 'resumed'],
+    ['resume', 'let a paused program go on, or start a killed one again', 'resumed'],
   ] as const;
   for (const [verb, description, done] of verbs) {
     fault

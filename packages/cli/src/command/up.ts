@@ -2,14 +2,14 @@
 import { join, resolve } from 'node:path';
 import { defaultCacheFolder, ensureGuestImage } from '@skein/guests';
 import { readTokenFile } from '@skein/transport';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ApiClient } from '../client/api-client.ts';
 import { hostsMax } from '../cluster/addresses.ts';
 import { awaitDeclaredGuests } from '../cluster/declared-guests.ts';
 import { type LaunchOptions, launchCluster } from '../cluster/launch.ts';
 import { mendDamagedImages } from '../cluster/mend-images.ts';
-import { defaultStateFolder } from '../cluster/state-folder.ts';
-import { Interrupted } from '../failure.ts';
+import { type BedKind, bedKinds, defaultStateFolder } from '../cluster/state-folder.ts';
+import { Interrupted, usageError } from '../failure.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { StatusLine } from '../output/status-line.ts';
 import { countArgument, nameArgument } from './argument.ts';
@@ -17,6 +17,7 @@ import { stateFolderOf } from './shared-options.ts';
 
 interface UpOptions {
   readonly file?: string;
+  readonly bed: BedKind;
   readonly hosts: number;
   readonly hostMemory: number;
   readonly hostMhz?: number;
@@ -29,6 +30,15 @@ export function addUpCommand(program: Command): void {
     .command('up')
     .description(
       'start a cluster on this machine: storage service, coordinator and host agents, each a process',
+    )
+    .addOption(
+      new Option(
+        '--bed <BED>',
+        'on what its processes run: the loopback interface alone, or a network namespace each, joined by seven ' +
+          'networks that `skein fault` and `skein link` break and shape',
+      )
+        .choices(bedKinds)
+        .default('processes'),
     )
     .option('-f, --file <FILE>', 'a cluster file, whose guests are made; up is over when all have booted')
     .option('--hosts <N>', 'how many hosts', countArgument(1, hostsMax, 'hosts'), 3)
@@ -48,6 +58,8 @@ export function addUpCommand(program: Command): void {
 }
 
 async function up(options: UpOptions, command: Command): Promise<void> {
+  if (options.insecure === true && options.bed !== 'processes')
+    throw usageError('--insecure is for loopback addresses alone: leave it out, or --bed namespaces');
   const stateFolder = stateFolderOf(command);
   const line = new StatusLine();
   const abort = new AbortController();
@@ -58,6 +70,7 @@ async function up(options: UpOptions, command: Command): Promise<void> {
     const file = options.file === undefined ? null : await guestsOf(options.file, line, abort.signal);
     const launched = await launchCluster({
       cluster: options.name,
+      bed: options.bed,
       stateFolder,
       hosts: options.hosts,
       hostMemoryMib: options.hostMemory,

@@ -107,6 +107,7 @@ async function launch(
   image: GuestImage,
 ): Promise<LaunchedCluster> {
   return await launchCluster({
+    bed: 'processes',
     cluster: 'demo',
     stateFolder,
     hosts,
