@@ -175,7 +175,6 @@ export async function startAgent(
     migrations,
     leases,
     metrics,
-    migrations,
     log,
     onChanges: (changes) => session?.networksChanged(changes, identity()),
     onListening: tellIdentity,

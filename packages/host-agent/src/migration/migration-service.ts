@@ -95,11 +95,6 @@ export class MigrationService {
     this.#running.get(operation)?.worker.postMessage(instruction);
   }
 
-  /** Those that are past the point where they can be called off go on, and find out what became of their peer. */
-  cancelAll(reason: string): void {
-    for (const operation of this.#running.keys()) this.cancel(operation, reason);
-  }
-
   /** Migrations that this host takes part in at present. */
   running(side: 'source' | 'target'): number {
     return [...this.#running.values()].filter((running) => running.side === side).length;
