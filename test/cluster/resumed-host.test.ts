@@ -102,7 +102,10 @@ describe('a host that stood still and is resumed with frames queued', () => {
     const old = ofWeb1(await early.stop()).slice(-resentFrames);
 
     // While web1 is where it was, frames that are sent again are taken in: it is nothing else that refuses them later.
-    const quiet = await pingsTakenIn();
+    const quiet = await eventually('the flood is over', async () => {
+      const before = await pingsTakenIn();
+      return (await pingsTakenIn()) === before && before;
+    });
     await sendAgain(old, await addressOf('h2'));
     await eventually('they are taken in', async () => (await pingsTakenIn()) === quiet + resentFrames);
 
