@@ -20,11 +20,16 @@ const networks = ['management', 'migration', 'ft-logging', 'storage-a', 'storage
 
 export const project = 'skein-test';
 
+/** Prometheus from Debian's packages: no registry is needed. */
+export const prometheusImage = 'skein-test-prometheus:local';
+
 /** What a user would set to have a second cluster beside the first. */
 export const settings: Readonly<Record<string, string>> = {
   SKEIN_PROJECT: project,
   SKEIN_API_PORT: '7200',
   SKEIN_CONSOLE_PORT: '7202',
+  SKEIN_GRAFANA_PORT: '7203',
+  SKEIN_PROMETHEUS_IMAGE: prometheusImage,
   ...Object.fromEntries(
     networks.map((network, index) => [
       `SKEIN_SUBNET_${network.toUpperCase().replace('-', '_')}`,

@@ -11,6 +11,7 @@ import {
   hosts,
   inside,
   project,
+  prometheusImage,
   skein,
   upCluster,
   vms,
@@ -32,7 +33,10 @@ beforeAll(async () => {
   volumesBefore = await volumes();
   await upCluster();
 }, 900_000);
-afterAll(() => downCluster(), 120_000);
+afterAll(async () => {
+  await downCluster();
+  await docker('image', 'rm', '--force', prometheusImage);
+}, 120_000);
 
 const stateOf = async (host: string): Promise<string | undefined> =>
   (await hosts()).find(({ name }) => name === host)?.state;
@@ -192,10 +196,52 @@ describe('a cluster in containers that is broken', () => {
   });
 });
 
+describe('the profile monitoring', () => {
+  const query = async (expression: string): Promise<string[]> => {
+    const promtool = ['promtool', 'query', 'instant', 'http://127.0.0.1:9090', expression];
+    return (await docker('exec', containerOf('prometheus'), ...promtool)).trim().split('\n').sort();
+  };
+  const readTargets = (wanted: readonly string[]) =>
+    eventually(`${wanted.join(', ')} are read`, async () => {
+      const lines = await query('up == 1');
+      const found = lines.map((line) => /instance="([^"]+)"/.exec(line)?.[1]).sort();
+      return JSON.stringify(found) === JSON.stringify([...wanted].sort()) && lines;
+    });
+
+  it('has a Prometheus without root and rights that reads every program, hosts as they come', async () => {
+    await docker('build', '--quiet', '--tag', prometheusImage, 'compose/monitoring');
+    await compose('--profile', 'monitoring', 'up', '--detach', '--wait', '--no-recreate', 'prometheus');
+    await readTargets(programs);
+    const status = await docker('exec', containerOf('prometheus'), 'cat', '/proc/1/status');
+    expect(status).toMatch(/^Uid:\s+10001\s/m);
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      expect(status).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'));
+    expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+    await expect(docker('exec', containerOf('prometheus'), 'touch', '/x')).rejects.toThrow(/Read-only/);
+    // It asks nobody for a password, so nobody but its own network namespace may come to it.
+    const sockets = await docker('exec', containerOf('prometheus'), 'cat', '/proc/net/tcp', '/proc/net/tcp6');
+    const listening = sockets.split('\n').filter((line) => /^\s*\d+: \S+ \S+ 0A /.test(line));
+    // Docker's own resolver listens on 127.0.0.11 there.
+    for (const line of listening) expect(line).toMatch(/^\s*\d+: [0-9A-F]{6}7F:/);
+
+    await compose('up', '--detach', '--no-recreate', '--scale', 'host=1', 'host');
+    const scaled = (await docker('inspect', '--format', '{{.Config.Hostname}}', containerOf('host'))).trim();
+    await readTargets([...programs, scaled]);
+    expect(await query('skein_network_up{network="guest-a"} == 1')).toHaveLength(4);
+    await compose('up', '--detach', '--no-recreate', '--scale', 'host=0', 'host');
+  }, 600_000);
+
+  it('is no part of the cluster that skein sees', async () => {
+    expect(await skein('get', 'host', '--output', 'name')).not.toContain('prometheus');
+    await expect(skein('fault', 'kill', 'prometheus')).rejects.toThrow(/prometheus/);
+    await expect(skein('link', 'show', 'prometheus', 'management')).rejects.toThrow(/prometheus/);
+  });
+});
+
 describe('docker compose down', () => {
   it('leaves no container, no network and, with --volumes, no volume', async () => {
-    await compose('down');
-    await compose('down', '--volumes');
+    await compose('--profile', 'monitoring', 'down');
+    await compose('--profile', 'monitoring', 'down', '--volumes');
     const filter = `label=com.docker.compose.project=${project}`;
     for (const kind of ['container', 'network', 'volume'])
       expect(

@@ -66,6 +66,16 @@ describe('a metric registry', () => {
     expect((await lines(registry))[0]).toBe('skein_requests_total 3');
   });
 
+  it('has a series that is expected before anything happened', async () => {
+    const registry = new MetricRegistry(metrics);
+    registry.expect('requests', {});
+    registry.expect('wait', {});
+    expect(await lines(registry)).toContain('skein_requests_total 0');
+    expect(await lines(registry)).toContain('skein_wait_seconds_count 0');
+    registry.count('requests', {});
+    expect(await lines(registry)).toContain('skein_requests_total 1');
+  });
+
   it('gives scrapers that come together one reading', async () => {
     const registry = new MetricRegistry(metrics);
     let readings = 0;

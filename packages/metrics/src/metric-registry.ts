@@ -63,6 +63,14 @@ export class MetricRegistry<C extends MetricCatalogue> {
     metric.observe(labels, value);
   }
 
+  /** Makes a series that is 0 so far: one that appears at 1 shows Prometheus no increase. */
+  expect<K extends MetricKey<C, 'counter' | 'histogram'>>(key: K, labels: LabelsOf<C[K]>): void {
+    const metric = this.#metrics.get(key);
+    invariant(metric instanceof Counter || metric instanceof Histogram, `${key} is a counter or a histogram`);
+    if (metric instanceof Counter) metric.inc(labels, 0);
+    else metric.zero(labels);
+  }
+
   /** In Prometheus' text format. Scrapers that come together get one reading. */
   text(): Promise<string> {
     this.#rendering ??= this.#render().finally(() => {

@@ -45,9 +45,16 @@ export async function clusterContainers(project: string): Promise<readonly Clust
   const found = ids.filter((id) => id !== '');
   if (found.length === 0) return [];
   const parsed = z.array(Inspected).safeParse(JSON.parse(await docker('inspect', ...found)));
-  if (parsed.success) return parsed.data.map((one) => toContainer(one, project));
+  if (parsed.success) return parsed.data.filter(isOurs).map((one) => toContainer(one, project));
   const message = `docker inspect answers in a form that this version does not know: ${z.prettifyError(parsed.error)}`;
   throw new OperationError({ code: 'bed.unavailable', message });
+}
+
+/** What watches the cluster is no part of it: nothing there is to be cut or killed, and no host. */
+const watchers: ReadonlySet<string> = new Set(['prometheus', 'grafana']);
+
+function isOurs({ Config }: z.infer<typeof Inspected>): boolean {
+  return !watchers.has(Config.Labels['com.docker.compose.service'] ?? '');
 }
 
 function toContainer(inspected: z.infer<typeof Inspected>, project: string): ClusterContainer {

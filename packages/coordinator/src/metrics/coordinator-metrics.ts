@@ -1,23 +1,36 @@
 /** The coordinator's metrics: the inventory read at each scrape, and what happened, counted as it happens. */
 import { coordinatorMetrics, MetricRegistry, type SetMetric } from '@skein/metrics';
-import { type HostName, HostState, OperationKind, VmView } from '@skein/shared';
+import { type HostName, HostState, MigrationOutcome, OperationKind, VmView } from '@skein/shared';
 import { vmView } from '../api/views.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { World } from '../world.ts';
-import { failoverPhases } from './failover-phases.ts';
+import { failoverPhaseNames, failoverPhases } from './failover-phases.ts';
 
-type Set = SetMetric<typeof coordinatorMetrics>;
+type SetCluster = SetMetric<typeof coordinatorMetrics>;
 
 export class CoordinatorMetrics {
   readonly registry = new MetricRegistry(coordinatorMetrics);
 
   constructor(world: World, nowMs: () => number) {
+    this.#expectAll();
     this.registry.onScrape((set) => {
       setHosts(set, world, nowMs());
       setVms(set, world);
       setOperations(set, world);
       for (const [type, events] of world.eventsByType) set('events', { type }, events);
     });
+  }
+
+  #expectAll(): void {
+    for (const kind of OperationKind.options) {
+      for (const outcome of ['succeeded', 'failed'])
+        this.registry.expect('operationDuration', { kind, outcome });
+    }
+    for (const outcome of MigrationOutcome.options) {
+      this.registry.expect('migrationDuration', { outcome });
+      this.registry.expect('migrationBytes', { outcome });
+    }
+    for (const phase of failoverPhaseNames) this.registry.expect('failover', { phase });
   }
 
   /** `lateMs`: by how much more than the period it came after the one before. */
@@ -49,7 +62,7 @@ export class CoordinatorMetrics {
   }
 }
 
-function setHosts(set: Set, world: World, nowMs: number): void {
+function setHosts(set: SetCluster, world: World, nowMs: number): void {
   const hosts = world.hostList;
   for (const state of HostState.options) {
     set('hosts', { state }, hosts.filter(({ verdict }) => verdict.state === state).length);
@@ -61,7 +74,7 @@ function setHosts(set: Set, world: World, nowMs: number): void {
   }
 }
 
-function setVms(set: Set, world: World): void {
+function setVms(set: SetCluster, world: World): void {
   const inventory = world.inventory();
   const states = inventory.vms.map((vm) => vmView(vm, inventory).state);
   for (const state of VmView.shape.state.options) {
@@ -69,7 +82,7 @@ function setVms(set: Set, world: World): void {
   }
 }
 
-function setOperations(set: Set, world: World): void {
+function setOperations(set: SetCluster, world: World): void {
   const active = [...world.store.operations.active()];
   for (const kind of OperationKind.options) {
     set('operationsActive', { kind }, active.filter((operation) => operation.kind === kind).length);

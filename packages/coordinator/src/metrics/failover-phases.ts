@@ -10,6 +10,8 @@ const phases: Readonly<Record<FailoverPhase, readonly [from: string, to: string]
   ready: ['first step', 'ready'],
 };
 
+export const failoverPhaseNames = Object.keys(phases) as FailoverPhase[];
+
 /**
  * Milliseconds by phase; without those whose moments the timeline does not have, so nothing at all for a restart that
  * no failed host was the reason for.

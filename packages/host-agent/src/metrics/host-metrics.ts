@@ -24,7 +24,7 @@ export interface HostParts {
   readonly addresses: () => HostAddresses;
 }
 
-type Set = SetMetric<typeof hostMetrics>;
+type SetHost = SetMetric<typeof hostMetrics>;
 
 /** A million steps a second. */
 const hertzPerMhz = 1e6;
@@ -47,7 +47,7 @@ export function hostRegistry(parts: HostParts): MetricRegistry<typeof hostMetric
   return registry;
 }
 
-function setCapacity(set: Set, hypervisor: Hypervisor): void {
+function setCapacity(set: SetHost, hypervisor: Hypervisor): void {
   const { cpuMhz, memoryMib } = hypervisor.capacity;
   set('cpuCapacity', {}, cpuMhz * hertzPerMhz);
   set('memoryCapacity', {}, memoryMib * bytesPerMib);
@@ -57,12 +57,12 @@ function setCapacity(set: Set, hypervisor: Hypervisor): void {
   for (const [state, vms] of states) set('vms', { state }, vms);
 }
 
-function setVm(
-  set: Set,
-  { vm: id, name, epoch, machine, control, demandMhz }: HostedVm,
-  nowNs: bigint,
-): void {
-  const vm = { vm: id, name };
+/** An incoming copy has no right to run yet, and one that is stopping none any more. */
+const statesWithLease: ReadonlySet<string> = new Set(['starting', 'running', 'suspended', 'frozen']);
+
+function setVm(set: SetHost, hosted: HostedVm, nowNs: bigint): void {
+  const { name, epoch, state, machine, control, demandMhz } = hosted;
+  const vm = { vm: hosted.vm, name };
   set('vmMemory', vm, machine.memoryMib * bytesPerMib);
   set('vmSteps', vm, Number(control.executedSteps));
   set('vmBusy', vm, seconds(control.busyNs));
@@ -70,11 +70,12 @@ function setVm(
   set('vmDemand', vm, demandMhz * hertzPerMhz);
   set('vmEntitlement', vm, control.budgetStepsPerMs * 1000);
   set('vmEpoch', vm, epoch);
+  if (!statesWithLease.has(state)) return;
   set('vmLeaseRemaining', vm, control.isAllowed(nowNs) ? seconds(control.deadlineNs - nowNs) : 0);
 }
 
 /** All vNICs of the VM together. */
-function setVmTraffic(set: Set, { vm: id, name, runner }: HostedVm): void {
+function setVmTraffic(set: SetHost, { vm: id, name, runner }: HostedVm): void {
   const vm = { vm: id, name };
   const sum = { transmitFrames: 0, transmitBytes: 0, receiveFrames: 0, receiveBytes: 0 };
   const drops = new Map<string, number>();
@@ -97,7 +98,7 @@ function setVmTraffic(set: Set, { vm: id, name, runner }: HostedVm): void {
   for (const [reason, frames] of drops) set('vmDrops', { ...vm, reason }, frames);
 }
 
-function setUplink(set: Set, { uplinkTraffic, tunnelCounters, conflicts }: SwitchHandle): void {
+function setUplink(set: SetHost, { uplinkTraffic, tunnelCounters, conflicts }: SwitchHandle): void {
   const { in: received, out: transmitted, dropped } = uplinkTraffic.counters();
   set('uplinkFrames', { direction: 'transmit' }, transmitted.frames);
   set('uplinkFrames', { direction: 'receive' }, received.frames);
@@ -115,7 +116,7 @@ function setUplink(set: Set, { uplinkTraffic, tunnelCounters, conflicts }: Switc
   set('macConflicts', {}, conflicts);
 }
 
-function setNetworks(set: Set, { configured, addresses, isRegistered, leases, peers }: HostParts): void {
+function setNetworks(set: SetHost, { configured, addresses, isRegistered, leases, peers }: HostParts): void {
   const current = addresses();
   for (const network of Object.keys(configured) as NetworkKind[]) {
     set('networkUp', { network }, Number(current[network] !== undefined));
@@ -127,7 +128,7 @@ function setNetworks(set: Set, { configured, addresses, isRegistered, leases, pe
   }
 }
 
-function setLeases(set: Set, { leases, hypervisor }: HostParts, nowNs: bigint): void {
+function setLeases(set: SetHost, { leases, hypervisor }: HostParts, nowNs: bigint): void {
   const figures = leases.figures.readAll();
   const remainingNs = figures.hostLeaseDeadlineNs - Number(nowNs);
   set('hostLeaseRemaining', {}, Math.max(0, remainingNs / 1e9));
@@ -142,7 +143,7 @@ function setLeases(set: Set, { leases, hypervisor }: HostParts, nowNs: bigint): 
   set('fences', {}, hypervisor.tally.fences);
 }
 
-function setMigrations(set: Set, migrations: MigrationService): void {
+function setMigrations(set: SetHost, migrations: MigrationService): void {
   for (const side of ['source', 'target'] as const)
     set('migrationsRunning', { side }, migrations.running(side));
   const { sentBytes, receivedBytes } = migrations.traffic.readAll();

@@ -87,7 +87,7 @@ export const hostMetrics = {
   vmLeaseRemaining: {
     name: 'skein_vm_lease_remaining_seconds',
     type: 'gauge',
-    help: 'How long a VM may still run without a renewal of its lease; 0 without a right to run.',
+    help: 'How long a VM may still run without a renewal of its lease; 0 if its right to run is over.',
     unit: 'seconds',
     labels: ofVm,
   },

@@ -8,6 +8,11 @@ const roles = ['agent', 'transfer', 'coordinator'];
 export class StorageMetrics {
   readonly registry = new MetricRegistry(storageMetrics);
 
+  constructor() {
+    for (const type of ['acquire', 'renew', 'pass', 'release', 'fence'])
+      this.registry.expect('requests', { type, outcome: 'granted' });
+  }
+
   /** What the service tells as it happens. */
   readonly hooks: Pick<LeaseServiceOptions, 'onDecided' | 'onSynced'> = {
     onDecided: (type, outcome) => this.registry.count('requests', { type, outcome }),
