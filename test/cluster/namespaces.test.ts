@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf, itSurvivesFaults } from '../scenario/faults.ts';
+import { itKnowsWhoLostWhom } from '../scenario/lost-hosts.ts';
 import { SkeinCluster } from '../support/skein-cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-namespaces-'));
@@ -29,3 +30,4 @@ describe('skein up --bed namespaces', () => {
 });
 
 itSurvivesFaults(cluster);
+itKnowsWhoLostWhom(cluster);

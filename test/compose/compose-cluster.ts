@@ -6,13 +6,13 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { ClusterEvent, HostView, VmView } from '@skein/shared';
 import {
   DockerComposeEnvironment,
   type StartedDockerComposeEnvironment,
   type StartedTestContainer,
   Wait,
 } from 'testcontainers';
+import { SkeinCluster } from '../support/skein-cluster.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -92,40 +92,13 @@ export function compose(...args: string[]): Promise<string> {
   return command('docker', ['compose', '--project-name', project, ...args], 600_000);
 }
 
-/** `skein` on the machine itself, which finds the cluster by its project. */
-export function skein(...args: string[]): Promise<string> {
-  return command(process.execPath, ['packages/cli/src/main.ts', ...args], 120_000);
-}
-
-async function list<T>(kind: string): Promise<T[]> {
-  return JSON.parse(await skein('get', kind, '--output', 'json')) as T[];
-}
-
-export const hosts = (): Promise<HostView[]> => list('host');
-export const vms = (): Promise<VmView[]> => list('vm');
-export const events = (): Promise<ClusterEvent[]> => list('event');
+/** As `skein` on the machine itself has it, which finds it by its project. */
+export const cluster = new SkeinCluster(settings);
+export const { hosts, vms, events } = cluster;
+export const skein = (...words: string[]): Promise<string> => cluster.skein(...words);
 
 /** `h1` to `skein-test-h1-1`. */
 export const containerOf = (program: string): string => `${project}-${program}-1`;
-
-/** Looks again until `condition` holds. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | false>,
-  deadlineMs = 60_000,
-): Promise<T> {
-  const endsAt = performance.now() + deadlineMs;
-  let last: unknown = null;
-  for (;;) {
-    const found = await look().catch((error: unknown) => {
-      last = error;
-      return false as const;
-    });
-    if (found !== false) return found;
-    if (performance.now() > endsAt) throw new Error(`${what}: not within ${deadlineMs} ms`, { cause: last });
-    await new Promise((done) => setTimeout(done, 200));
-  }
-}
 
 export interface Ended {
   readonly exitCode: number;

@@ -1,13 +1,16 @@
 /** The cluster in containers, as people meet it: launched, looked at, broken by hand and by `skein`, taken down. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { itSurvivesFaults } from '../scenario/faults.ts';
+import { itKnowsWhoLostWhom } from '../scenario/lost-hosts.ts';
+import { eventually } from '../support/eventually.ts';
 import {
+  cluster,
   compose,
   container,
   containerOf,
   docker,
   downCluster,
   events,
-  eventually,
   hosts,
   inside,
   project,
@@ -38,8 +41,6 @@ afterAll(async () => {
   await docker('image', 'rm', '--force', prometheusImage);
 }, 120_000);
 
-const stateOf = async (host: string): Promise<string | undefined> =>
-  (await hosts()).find(({ name }) => name === host)?.state;
 const allWell = () =>
   eventually(
     'all hosts are connected',
@@ -143,30 +144,6 @@ describe('a cluster in containers that is broken', () => {
     expect((await vms()).find(({ name }) => name === vm)?.epoch).toBe(epoch + 1);
   });
 
-  it('takes the guests of a paused host over once; resumed, it discards its copies', async () => {
-    await settled();
-    const { host, vm, epoch } = await busyHost();
-    await skein('fault', 'pause', host);
-    await takenOver(vm, host, epoch);
-    await skein('fault', 'resume', host);
-    await allWell();
-    await eventually('the stale copy is gone', async () => {
-      const resumed = (await hosts()).find(({ name }) => name === host);
-      return resumed?.vms === 0;
-    });
-    expect((await vms()).find(({ name }) => name === vm)?.epoch).toBe(epoch + 1);
-  });
-
-  it('calls a host whose management cable is cut isolated: its guests run on where they are', async () => {
-    const before = await settled();
-    const { host } = await busyHost();
-    await skein('fault', 'cut', host, 'management');
-    await eventually('it is isolated', async () => (await stateOf(host)) === 'isolated');
-    await skein('fault', 'heal', host);
-    await allWell();
-    expect(await settled()).toEqual(before);
-  });
-
   it('tells of a network that is disconnected by hand, and finds it again at another address', async () => {
     const last = (await events()).at(-1)?.sequence ?? 0;
     const since = async (type: string) =>
@@ -183,18 +160,10 @@ describe('a cluster in containers that is broken', () => {
     const guest = (await vms()).find(({ host }) => host !== 'h2');
     if (guest !== undefined) await skein('vm', 'migrate', guest.name, '--to', 'h2');
   });
-
-  it('shapes a cable in both directions, shows it, and takes all off again', async () => {
-    const show = async () =>
-      JSON.parse(await skein('link', 'show', 'h1', 'migration', '--output', 'json')) as unknown;
-    await skein('link', 'set', 'h1', 'migration', '--rate', '100mbit', '--loss', '1%');
-    expect(await show()).toMatchObject([{ rateBitPerS: 100e6, lossRatio: 0.01, isUp: true }]);
-    await skein('link', 'set', 'h1', 'migration', '--loss', '2%');
-    expect(await show()).toMatchObject([{ rateBitPerS: 100e6, lossRatio: 0.02 }]);
-    await skein('link', 'reset', 'h1');
-    expect(await show()).toMatchObject([{ rateBitPerS: null, lossRatio: null, isUp: true }]);
-  });
 });
+
+itSurvivesFaults(cluster);
+itKnowsWhoLostWhom(cluster);
 
 describe('the profile monitoring', () => {
   const query = async (expression: string): Promise<string[]> => {

@@ -10,10 +10,10 @@ import { type NetworkKind, networkKinds } from '@skein/shared';
 import { GenericContainer, type StartedTestContainer } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Console } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { type ListeningSocket, printTables, socketsIn } from '../support/listeners.ts';
 import {
   downCluster,
-  eventually,
   helperLabel,
   hosts,
   inside,
