@@ -54,6 +54,8 @@ export class CoordinatorSession {
   readonly #options: CoordinatorSessionOptions;
   readonly #kept: KeptLink<typeof agentCoordinatorProtocol>;
   readonly #attached = new Set<VmId>();
+  /** Attached, and behind: the guard held back what they said last. */
+  readonly #withheld = new Set<VmId>();
   readonly #ended: EndedMigration[] = [];
   readonly #changes = new UntoldChanges();
   readonly #timer: NodeJS.Timeout;
@@ -93,6 +95,7 @@ export class CoordinatorSession {
           'console.attach': ({ vm }) => this.#attach(vm),
           'console.detach': ({ vm }) => {
             this.#attached.delete(vm);
+            this.#withheld.delete(vm);
             return {};
           },
         },
@@ -105,6 +108,7 @@ export class CoordinatorSession {
       onDown: (reason) => {
         this.#registered = null;
         this.#attached.clear();
+        this.#withheld.clear();
         options.log.warn({ ...reason }, 'no link to the coordinator');
         if (!isRefusedForGood(reason)) return;
         const { address, port } = options.coordinator;
@@ -136,11 +140,33 @@ export class CoordinatorSession {
     setTimeout(() => this.#sendStatus(), statusDelayMs);
   }
 
-  /** The output guard stands here: nothing of a guest without a lease leaves this host. */
+  /**
+   * The output guard stands here: nothing of a guest without a lease leaves this host. What a guest said just before it
+   * froze follows when its lease is renewed; if it never is, nobody hears it.
+   */
   consoleOutput(vm: VmId, position: number, bytes: Uint8Array): void {
     if (!this.#attached.has(vm)) return;
-    const isAllowed = this.#options.hypervisor.find(vm)?.control.isAllowed(process.hrtime.bigint()) ?? false;
-    if (isAllowed) this.#registered?.notify('console.output', { vm, position, bytes });
+    if (!this.#mayTell(vm)) {
+      this.#withheld.add(vm);
+      return;
+    }
+    this.#tellWithheld();
+    this.#registered?.notify('console.output', { vm, position, bytes });
+  }
+
+  #mayTell(vm: VmId): boolean {
+    return this.#options.hypervisor.find(vm)?.control.isAllowed(process.hrtime.bigint()) ?? false;
+  }
+
+  /** The whole backlog: by its position the coordinator knows what it has of it. */
+  #tellWithheld(): void {
+    for (const vm of this.#withheld) {
+      if (!this.#mayTell(vm)) continue;
+      const { position, backlog } = this.#options.hypervisor.get(vm).console;
+      const notice = { vm, position: position - backlog.length, bytes: backlog };
+      this.#registered?.notify('console.output', notice);
+      this.#withheld.delete(vm);
+    }
   }
 
   /** Networks went or came: told now, or as soon as it can be, for the way to the coordinator may be among them. */
@@ -215,6 +241,7 @@ export class CoordinatorSession {
   #sendStatus(): void {
     this.#statusIsDue = false;
     this.#registered?.notify('agent.status', this.#status());
+    this.#tellWithheld();
   }
 
   async #tellChanges(): Promise<void> {
