@@ -15,7 +15,6 @@ import {
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
 import { type Link, type Listener, listen } from '@skein/transport';
-import { decideNextRound } from '../core/convergence.ts';
 import {
   isOver,
   type SourceEffect,
@@ -25,10 +24,10 @@ import {
   stepSource,
 } from '../core/migration-source.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
+import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
-import { addPages, countPages } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
 import {
@@ -47,9 +46,6 @@ const connectDeadlineMs = 10_000;
 const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
 const historyDeadlineMs = 100;
-const roundsMax = 30;
-/** Downtime that is not last pages: verification, state, lease pass. From records on two cores. */
-const fixedDowntimeMs = 4;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
@@ -66,12 +62,11 @@ export class SourceTransfer {
   #listener: Listener<typeof migrationProtocol> | null = null;
   #link: Link<typeof migrationProtocol, 'listener'> | null = null;
   #sender: PageSender | null = null;
+  #rounds: CopyRounds | null = null;
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
   #mustStop = false;
-  #round = 0;
-  #pending: Uint32Array | null = null;
 
   constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void) {
     this.#assignment = assignment;
@@ -214,6 +209,13 @@ export class SourceTransfer {
       throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one target' });
     this.#link = link;
     this.#sender = new PageSender(this.#assignment.core, this.#memory, link);
+    this.#rounds = new CopyRounds({
+      memory: this.#memory,
+      vm: this.#vm,
+      log: this.#log,
+      sender: this.#sender,
+      downtimeBudgetMs: this.#assignment.command.downtimeBudgetMs,
+    });
     void link.closed.then((reason) => {
       this.#resumed.resolve(null);
       this.#feed({
@@ -224,47 +226,10 @@ export class SourceTransfer {
   }
 
   async #sendRound(): Promise<void> {
-    this.#round += 1;
-    const pages = this.#round === 1 ? await this.#allPages() : await this.#dirtyPages();
-    const startedNs = process.hrtime.bigint();
-    const sent = await this.#requireSender().send(pages, this.#round);
-    await this.#requireSender().drained();
-    const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
-    this.#pending = await this.#harvest();
-    const remainingPages = countPages(this.#pending);
-    const bandwidthBytesPerS = durationMs > 0 ? (sent.bytes / durationMs) * 1000 : 0;
-    const { downtimeBudgetMs } = this.#assignment.command;
-    this.#log.rounds.push({
-      round: this.#round,
-      ...sent,
-      durationMs,
-      bandwidthBytesPerS,
-      dirtyPagesPerS: durationMs > 0 ? (remainingPages / durationMs) * 1000 : 0,
-      remainingPages,
-      predictedDowntimeMs: 0,
-    });
-    const decision = decideNextRound(this.#log.outcomes, { downtimeBudgetMs, fixedDowntimeMs, roundsMax });
-    const last = this.#log.rounds.at(-1);
-    if (last !== undefined) last.predictedDowntimeMs = decision.predictedDowntimeMs;
+    const { rounds } = this.#requireTarget();
+    const { next, remainingPages } = await rounds.precopy();
     this.#progress('pre-copy', remainingPages);
-    this.#feed({ type: 'round-ended', next: decision.kind });
-  }
-
-  /** Everything ever written; what is dirtied from now on is in the accumulator. */
-  async #allPages(): Promise<Uint32Array> {
-    await this.#harvest();
-    return this.#memory.touchedBitmap();
-  }
-
-  async #dirtyPages(): Promise<Uint32Array> {
-    const pages = this.#pending ?? (await this.#harvest());
-    this.#pending = null;
-    return pages;
-  }
-
-  async #harvest(): Promise<Uint32Array> {
-    await this.#vm.ask({ type: 'harvest' }, 'harvested');
-    return this.#memory.takeDirty('migration');
+    this.#feed({ type: 'round-ended', next });
   }
 
   async #suspend(): Promise<void> {
@@ -278,10 +243,10 @@ export class SourceTransfer {
   async #sendFinal(): Promise<void> {
     const suspended = this.#suspended;
     const link = this.#link;
-    const sender = this.#requireSender();
+    const { rounds, sender } = this.#requireTarget();
     if (suspended === null || link === null)
       throw new OperationError({ code: 'internal', message: 'not suspended' });
-    await this.#sendLastPages(sender);
+    await rounds.last();
     this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
     const answer = link.request(
       'migration.final',
@@ -302,26 +267,6 @@ export class SourceTransfer {
     this.#log.mark('readyHeardNs');
     if (refusal === null) this.#feed({ type: 'target-ready' });
     else this.#feed({ type: 'target-refused', reason: refusal });
-  }
-
-  async #sendLastPages(sender: PageSender): Promise<void> {
-    const pages = this.#memory.takeDirty('migration');
-    if (this.#pending !== null) addPages(pages, this.#pending);
-    this.#pending = null;
-    this.#round += 1;
-    const startedNs = process.hrtime.bigint();
-    const sent = await sender.send(pages, this.#round);
-    this.#log.mark('lastPagesSentNs');
-    const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
-    this.#log.rounds.push({
-      round: this.#round,
-      ...sent,
-      durationMs,
-      bandwidthBytesPerS: durationMs > 0 ? (sent.bytes / durationMs) * 1000 : 0,
-      dirtyPagesPerS: 0,
-      remainingPages: 0,
-      predictedDowntimeMs: 0,
-    });
   }
 
   async #passLease(): Promise<void> {
@@ -394,10 +339,11 @@ export class SourceTransfer {
     this.#tell({ type: 'failed', message: toProblem(error).message });
   }
 
-  #requireSender(): PageSender {
-    if (this.#sender === null)
+  /** What there is once a target has connected. */
+  #requireTarget(): { readonly rounds: CopyRounds; readonly sender: PageSender } {
+    if (this.#rounds === null || this.#sender === null)
       throw new OperationError({ code: 'link.closed', message: 'no target is connected' });
-    return this.#sender;
+    return { rounds: this.#rounds, sender: this.#sender };
   }
 
   #progress(phase: 'pre-copy' | 'stop-and-copy', pagesRemaining: number): void {
@@ -410,7 +356,7 @@ export class SourceTransfer {
         operation,
         vm,
         phase,
-        round: this.#round,
+        round: this.#log.rounds.length,
         pagesSent: sum(({ pages }) => pages),
         pagesRemaining,
         bytes: sum(({ bytes }) => bytes),

@@ -1,0 +1,105 @@
+/**
+ * The rounds of a migration's source: which pages each one sends, what it cost, and what comes after it. The first sends
+ * everything ever written, each later one what got dirty since, the last one what is left of a suspended guest.
+ */
+import type { MachineMemory } from '@skein/machine';
+import { decideNextRound } from '../core/convergence.ts';
+import type { MigrationLog } from './migration-log.ts';
+import { addPages, countPages } from './page-bitmap.ts';
+import type { PageSender } from './page-sender.ts';
+import type { VmLink } from './vm-link.ts';
+
+export interface CopyRoundsOptions {
+  readonly memory: MachineMemory;
+  readonly vm: VmLink;
+  /** What each round cost is noted there. */
+  readonly log: MigrationLog;
+  readonly sender: PageSender;
+  readonly downtimeBudgetMs: number;
+}
+
+const roundsMax = 30;
+/** Downtime that is not last pages: verification, state, lease pass. From records on two cores. */
+const fixedDowntimeMs = 4;
+
+export class CopyRounds {
+  readonly #options: CopyRoundsOptions;
+  #round = 0;
+  /** Harvested when the last round ended, and not sent yet. */
+  #pending: Uint32Array | null = null;
+
+  constructor(options: CopyRoundsOptions) {
+    this.#options = options;
+  }
+
+  /** Beside the running guest. Answers what comes next, by the predicted downtime. */
+  async precopy(): Promise<{
+    readonly next: 'another-round' | 'stop-and-copy';
+    readonly remainingPages: number;
+  }> {
+    const { sender, log, downtimeBudgetMs } = this.#options;
+    this.#round += 1;
+    const pages = this.#round === 1 ? await this.#allPages() : await this.#dirtyPages();
+    const startedNs = process.hrtime.bigint();
+    const sent = await sender.send(pages, this.#round);
+    await sender.drained();
+    const durationMs = millisecondsSince(startedNs);
+    this.#pending = await this.#harvest();
+    const remainingPages = countPages(this.#pending);
+    this.#note(sent, durationMs, remainingPages);
+    const decision = decideNextRound(log.outcomes, { downtimeBudgetMs, fixedDowntimeMs, roundsMax });
+    const last = log.rounds.at(-1);
+    if (last !== undefined) last.predictedDowntimeMs = decision.predictedDowntimeMs;
+    return { next: decision.kind, remainingPages };
+  }
+
+  /** Of a suspended guest: what is left goes. */
+  async last(): Promise<void> {
+    const { memory, sender, log } = this.#options;
+    const pages = memory.takeDirty('migration');
+    if (this.#pending !== null) addPages(pages, this.#pending);
+    this.#pending = null;
+    this.#round += 1;
+    const startedNs = process.hrtime.bigint();
+    const sent = await sender.send(pages, this.#round);
+    log.mark('lastPagesSentNs');
+    this.#note(sent, millisecondsSince(startedNs), 0);
+  }
+
+  #note(
+    sent: { readonly pages: number; readonly zeroPages: number; readonly bytes: number },
+    durationMs: number,
+    remainingPages: number,
+  ): void {
+    this.#options.log.rounds.push({
+      round: this.#round,
+      ...sent,
+      durationMs,
+      bandwidthBytesPerS: durationMs > 0 ? (sent.bytes / durationMs) * 1000 : 0,
+      dirtyPagesPerS: durationMs > 0 ? (remainingPages / durationMs) * 1000 : 0,
+      remainingPages,
+      predictedDowntimeMs: 0,
+    });
+  }
+
+  /** What is dirtied from now on is in the accumulator. */
+  async #allPages(): Promise<Uint32Array> {
+    await this.#harvest();
+    return this.#options.memory.touchedBitmap();
+  }
+
+  async #dirtyPages(): Promise<Uint32Array> {
+    const pages = this.#pending ?? (await this.#harvest());
+    this.#pending = null;
+    return pages;
+  }
+
+  async #harvest(): Promise<Uint32Array> {
+    await this.#options.vm.ask({ type: 'harvest' }, 'harvested');
+    return this.#options.memory.takeDirty('migration');
+  }
+}
+
+function millisecondsSince(startedNs: bigint): number {
+  return Number(process.hrtime.bigint() - startedNs) / 1e6;
+}
