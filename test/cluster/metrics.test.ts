@@ -155,10 +155,10 @@ describe('metrics', () => {
   it('tell that the storage service is silent, that guests froze, and that they go on', async () => {
     cluster.signal('storage', 'SIGSTOP');
     await cluster.eventually('both froze, and nobody answers', async () => {
-      const { value } = await scrape('h2');
+      const found = await scrape('h2');
       return (
-        value('skein_vm_freezes_total') === 2 &&
-        (value('skein_lease_renewals_total', { outcome: 'unanswered' }) ?? 0) > 0
+        found.value('skein_vm_freezes_total') === 2 &&
+        (found.value('skein_lease_renewals_total', { outcome: 'unanswered' }) ?? 0) > 0
       );
     });
     const frozen = await scrape('h2');
