@@ -54,9 +54,9 @@ async function pingsTakenIn(): Promise<number> {
   const printed = await cluster.shell('web2').run('grep ^Icmp: /proc/net/snmp');
   // RFC 2011's icmpInEchos, in the kernel's order: the header line names the columns.
   const [names = [], values = []] = printed
-    .trim()
     .split(/\r?\n/)
-    .map((line) => line.split(' '));
+    .filter((line) => line.startsWith('Icmp:'))
+    .map((line) => line.trim().split(' '));
   return Number(values[names.indexOf('InEchos')]);
 }
 

@@ -30,7 +30,7 @@ export class GuestShell {
     this.#console.stdin.write(text);
   }
 
-  /** Runs a command to its end; answers what it printed. The guest's own arithmetic proves that it lives. */
+  /** Runs a command to its end; answers what it printed, and the lines that the shell echoed. The guest's own arithmetic proves that it lives. */
   async run(command: string, deadlineMs = 60_000): Promise<string> {
     const [begin, end] = [mark(), mark()];
     this.type(`echo $((${begin} + 1))\n${command}\necho $((${end} + 1))\n`);
