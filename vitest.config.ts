@@ -1,4 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+// Tests of sockets and processes wait more than they compute.
+const unitWorkers = 2 * availableParallelism();
 
 // unit: one package each, in parallel, under a minute together.
 // compose: the same in containers; needs Docker, and so is run by `pnpm test:compose` alone.
@@ -9,7 +13,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/**/*.test.ts'], testTimeout: 20_000, maxWorkers: '100%' },
+        test: {
+          name: 'unit',
+          include: ['packages/**/*.test.ts'],
+          testTimeout: 20_000,
+          maxWorkers: unitWorkers,
+        },
       },
       {
         extends: true,
