@@ -313,7 +313,8 @@ export class Hypervisor {
         break;
       case 'template-refused':
         log.warn({ vm: vm.vm, reason: event.message }, 'template thrown away, and made anew by a boot');
-        void this.#bootInstead(vm);
+        // One that is being stopped meanwhile ends with the machine that it has.
+        if (vm.state === 'starting') void this.#bootInstead(vm);
         break;
       default:
         if (event.type === 'failed') log.error({ vm: vm.vm, reason: event.message }, 'vm failed');
@@ -332,6 +333,7 @@ export class Hypervisor {
       this.#run(vm, start.origin);
       this.#options.network.plug(vm);
     } catch (error) {
+      if (vm.state !== 'starting') return;
       vm.hear({ type: 'failed', message: toProblem(error).message });
       vm.hear({ type: 'ended' });
     }

@@ -105,8 +105,13 @@ function createHttp<P extends ProtocolDefinition>({
   const timer = setInterval(() => {
     const latest = changeOf(authentication.directory);
     if (latest === null || latest === change) return;
-    change = latest;
-    http.setSecureContext(tlsOf(authentication) ?? {});
+    try {
+      http.setSecureContext(tlsOf(authentication) ?? {});
+      change = latest;
+    } catch (error) {
+      // What it has holds for a third of its life yet, and the next look may find a better file.
+      onRejected?.(toProblem(error), 'this host');
+    }
   }, renewalPeriodMs);
   timer.unref();
   return { http, stopRenewing: () => clearInterval(timer) };

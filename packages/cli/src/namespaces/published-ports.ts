@@ -37,20 +37,34 @@ export class PublishedPorts {
 
   /** To a child with a channel, which is closed then; the sockets are the child's alone. */
   async handTo(child: ChildProcess): Promise<void> {
-    // What comes before it listens to its channel would be lost.
-    await Promise.race([once(child, 'message'), once(child, 'exit')]);
-    for (const [port, server] of this.#servers) {
-      const message: HandedSocket = { port };
-      await new Promise<void>((resolve, reject) => {
-        child.send(message, server, (error) => (error === null ? resolve() : reject(error)));
-      });
+    try {
+      await isListening(child);
+      for (const [port, server] of this.#servers) {
+        const message: HandedSocket = { port };
+        await new Promise<void>((resolve, reject) => {
+          child.send(message, server, (error) => (error === null ? resolve() : reject(error)));
+        });
+      }
+    } finally {
+      this.close();
+      if (child.connected) child.disconnect();
     }
-    this.close();
-    if (child.connected) child.disconnect();
   }
 
   close(): void {
     for (const server of this.#servers.values()) server.close();
+  }
+}
+
+const channelDeadlineMs = 10_000;
+
+/** What a child is sent before it listens to its channel is lost. One that has ended by now will never say so again. */
+async function isListening(child: ChildProcess): Promise<void> {
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const signal = AbortSignal.timeout(channelDeadlineMs);
+  if (!hasEnded()) await Promise.race([once(child, 'message', { signal }), once(child, 'exit', { signal })]);
+  if (hasEnded() || !child.connected) {
+    throw new OperationError({ code: 'process.died', message: 'the process that ports are for has ended' });
   }
 }
 

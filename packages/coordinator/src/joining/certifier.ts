@@ -59,10 +59,11 @@ export class Certifier {
       });
     }
     const host = kind === 'agent' ? this.#options.world.hosts.get(name) : undefined;
-    if (host === undefined || host.link === null) return;
+    // One that is isolated, or was not heard yet since this coordinator started, may live as well.
+    if (host === undefined || host.verdict.state === 'failed') return;
     throw new OperationError({
       code: 'name.taken',
-      message: `a host ${name} is connected: give this one another name, or stop the other one`,
+      message: `there is a host ${name}, which is ${host.verdict.state}: give this one another name, or stop the other one`,
     });
   }
 }

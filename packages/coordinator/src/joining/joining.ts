@@ -46,7 +46,10 @@ export async function openJoining(
   const server = await serveJoining({ address, port: config.joinPort, directory, certifier, log });
   const onFailed = (error: Error): void => log.error({ err: error }, 'credentials cannot be renewed');
   const timer = setInterval(
-    () => void certifyOurselves().then(() => server.renewed(), onFailed),
+    () =>
+      void certifyOurselves()
+        .then(() => server.renewed())
+        .catch(onFailed),
     Math.min(lifeMs / 3, 2 ** 31 - 1),
   );
   timer.unref();

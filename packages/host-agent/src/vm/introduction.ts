@@ -23,6 +23,7 @@ export class Introduction {
   readonly #options: IntroductionOptions;
   #slices = 0;
   #isOver = false;
+  #wasSpokenTo = false;
 
   constructor(options: IntroductionOptions) {
     this.#options = options;
@@ -35,13 +36,20 @@ export class Introduction {
 
   /** Between two slices; `isIdle`: the last one ended because the guest waits. True: the machine is not needed any more. */
   meet(isIdle: boolean): boolean {
-    const { machine, identity, template } = this.#options;
+    const { machine, identity } = this.#options;
+    // What was typed to this guest must not be read by all of its clones.
+    const template = this.#wasSpokenTo ? null : this.#options.template;
     if (this.#isOver || !machine.isIdentityAwaited) return false;
     this.#slices += 1;
     if (template !== null && !isIdle && this.#slices < slicesToIdleMax) return false;
     if (template !== null) this.#keep(template);
     this.now();
     return identity === null;
+  }
+
+  /** Somebody typed at this guest's console: what it holds is its own from now on. */
+  spokenTo(): void {
+    this.#wasSpokenTo = true;
   }
 
   /** Also before it has asked: the port keeps the words. For a machine that is about to be another host's. */

@@ -81,6 +81,8 @@ export class VmLoop {
         this.#memory.waitForAttention(idleWaitMsMax);
         continue;
       }
+      // Writing a template takes a while: the deadline is looked at afterwards, right before the slice.
+      if (this.#introduction?.meet(this.#wasIdle) === true) return;
       const nowNs = process.hrtime.bigint();
       if (!this.#control.isAllowed(nowNs)) {
         this.#freeze();
@@ -88,7 +90,6 @@ export class VmLoop {
       }
       this.#thaw();
       this.#outputs.takeFrames(this.#machine);
-      if (this.#introduction?.meet(this.#wasIdle) === true) return;
       this.#slice(this.#clock, nowNs);
     }
   }
@@ -197,6 +198,7 @@ export class VmLoop {
   #obey(command: VmCommand): void {
     switch (command.type) {
       case 'input':
+        if (command.input.type === 'console') this.#introduction?.spokenTo();
         if (this.#pace === 'suspended') this.#holdInput(command.input);
         else this.#machine.apply(command.input);
         break;

@@ -3,7 +3,7 @@
  * file, replaced as a whole, and read again at each dial: a renewed certificate needs no word to any thread.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperationError } from '@skein/shared';
@@ -34,7 +34,7 @@ export function readCredentials(directory: string): Credentials {
   try {
     return Credentials.parse(JSON.parse(text));
   } catch (cause) {
-    const message = `${path} is damaged; remove it, and this program joins its cluster again with a token`;
+    const message = `${path} is damaged: restore it from a backup. If it is a host's or the storage service's, remove it, and that program joins again with a token`;
     throw new OperationError({ code: 'config.invalid', message, cause });
   }
 }
@@ -44,13 +44,22 @@ export function findCredentials(directory: string): Credentials | null {
   return changeOf(directory) === null ? null : readCredentials(directory);
 }
 
-/** As a whole, for its owner alone. */
+/** As a whole, for its owner alone, and on the disk when it returns. */
 export async function writeCredentials(directory: string, credentials: Credentials): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = credentialsFile(directory);
   const unfinished = `${path}.${process.pid}.partial`;
-  writeFileSync(unfinished, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 });
+  const file = openSync(unfinished, 'w', 0o600);
+  try {
+    writeFileSync(file, `${JSON.stringify(credentials, null, 2)}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
   renameSync(unfinished, path);
+  const folder = openSync(directory, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 /** Differs after each change of the file; null without one. */

@@ -153,7 +153,12 @@ async function keepRenewed(options: MembershipOptions, signal: AbortSignal): Pro
         await delay(Math.min(dueMs, timerMsMax), undefined, { signal, ref: false });
         continue;
       }
-      await writeCredentials(directory, await renewCertificate(coordinator, credentials, subject));
+      const token = notAfterMs > Date.now() ? null : await findToken(options);
+      const renewed =
+        token === null
+          ? await renewCertificate(coordinator, credentials, subject)
+          : await joinWithToken(coordinator, token, subject); // Over: only a token helps now.
+      await writeCredentials(directory, renewed);
       onEvent('info', 'renewed the certificate');
     } catch (error) {
       if (signal.aborted) return;
