@@ -48,7 +48,7 @@ async function measure(
   extraArguments = '',
 ): Promise<StartTimes> {
   const { address, mac } = bed.addressesOf(index);
-  bed.type(observer, `ip neigh replace ${address} lladdr ${mac} dev eth0 nud permanent\n`);
+  bed.type(observer, `arp -i eth0 -s ${address} ${mac}\n`);
   bed.type(observer, `pinger ${address} 5 & echo pings-$((${index} + 1000))\n`);
   const printed = (pattern: RegExp): (() => boolean) => {
     const from = bed.console(observer).length;
