@@ -139,13 +139,13 @@ describe('a cluster', () => {
       const host = await cluster.host(from);
       return host.state === 'connected' && host.vms === 0;
     });
-    expect(cluster.log(from)).toMatch(/fenced/);
+    await cluster.eventually('it says why', async () => /fenced/.test(cluster.log(from)));
     // Neither a frame nor a letter of the old copy; the new one is silent until it is asked.
     expect(await pingsTakenIn()).toBe(takenIn);
     expect(watcher.text.slice(printed)).not.toMatch(/^t \d+/m);
     expect((await cluster.vm('web1')).host).toBe(taken.host);
     expect((await cluster.vm('web1')).epoch).toBe(taken.epoch);
-    expect(await ping(5)).toBe(5);
+    await cluster.eventually('web1 answers', async () => (await ping(5)) === 5);
   });
 
   it('keeps a restart waiting, with its reason, while no host can take it, and does it when one can', async () => {

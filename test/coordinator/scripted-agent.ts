@@ -323,7 +323,7 @@ export class ScriptedAgent {
       const body = { identity: this.identity, status: this.#status() };
       const reply = await link?.request('agent.register', body, { deadlineMs: 5000 });
       if (reply === undefined) return;
-      this.view = reply.view;
+      if (this.view === null || reply.view.version > this.view.version) this.view = reply.view;
       this.#isRegistered = true;
       this.registrations += 1;
       void this.#sendRecords();

@@ -60,6 +60,8 @@ export class CoordinatorSession {
   readonly #changes = new UntoldChanges();
   readonly #timer: NodeJS.Timeout;
   readonly #firstRegistration = Promise.withResolvers<void>();
+  /** Of the newest view on the present link. */
+  #viewVersion = -1;
   #registered: CoordinatorLink | null = null;
   #identity: HostIdentity;
   #statusIsDue = false;
@@ -100,11 +102,14 @@ export class CoordinatorSession {
           },
         },
         notices: {
-          'cluster.view': (view) => options.onView(view),
+          'cluster.view': (view) => this.#takeView(view),
           'console.input': ({ vm, bytes }) => hypervisor.find(vm)?.runner?.input({ type: 'console', bytes }),
         },
       },
-      onLink: (link) => void this.#register(link),
+      onLink: (link) => {
+        this.#viewVersion = -1;
+        void this.#register(link);
+      },
       onDown: (reason) => {
         this.#registered = null;
         this.#attached.clear();
@@ -201,8 +206,15 @@ export class CoordinatorSession {
     this.#kept.close();
   }
 
+  /** A view that comes in one piece with the answer to a registration is handled before it, and must not be taken back. */
+  #takeView(view: ClusterView): void {
+    if (view.version <= this.#viewVersion) return;
+    this.#viewVersion = view.version;
+    this.#options.onView(view);
+  }
+
   async #register(link: CoordinatorLink): Promise<void> {
-    const { onView, log } = this.#options;
+    const { log } = this.#options;
     try {
       const reply = await link.request(
         'agent.register',
@@ -210,7 +222,7 @@ export class CoordinatorSession {
         { deadlineMs: requestDeadlineMs },
       );
       this.#registered = link;
-      onView(reply.view);
+      this.#takeView(reply.view);
       log.info('registered with the coordinator');
       this.#firstRegistration.resolve();
       void this.#sendRecords();
