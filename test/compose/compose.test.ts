@@ -162,9 +162,6 @@ describe('a cluster in containers that is broken', () => {
   });
 });
 
-itSurvivesFaults(cluster);
-itKnowsWhoLostWhom(cluster);
-
 describe('the profile monitoring', () => {
   const query = async (expression: string): Promise<string[]> => {
     const promtool = ['promtool', 'query', 'instant', 'http://127.0.0.1:9090', expression];
@@ -206,6 +203,9 @@ describe('the profile monitoring', () => {
     await expect(skein('link', 'show', 'prometheus', 'management')).rejects.toThrow(/prometheus/);
   });
 });
+
+itSurvivesFaults(cluster);
+itKnowsWhoLostWhom(cluster);
 
 describe('docker compose down', () => {
   it('leaves no container, no network and, with --volumes, no volume', async () => {

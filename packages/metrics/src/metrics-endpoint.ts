@@ -32,6 +32,7 @@ export class MetricsEndpoint {
   readonly #options: MetricsEndpointOptions;
   #server: Server | null = null;
   #port: number;
+  #moved: Promise<void> = Promise.resolve();
 
   private constructor(options: MetricsEndpointOptions) {
     this.#options = options;
@@ -53,8 +54,14 @@ export class MetricsEndpoint {
     return this.#port === 0 ? null : this.#port;
   }
 
-  /** The network is at another address now, or away: listens there, on the same port. */
+  /** The network is at another address now, or away: listens there, on the same port. One move after the other. */
   async move(): Promise<void> {
+    const moved = this.#moved.then(() => this.#listenAnew());
+    this.#moved = moved.catch(() => {});
+    await moved;
+  }
+
+  async #listenAnew(): Promise<void> {
     await this.close();
     const host = findOwnAddress(this.#options.address);
     if (host === null) return;
