@@ -71,6 +71,11 @@ export class MetricRegistry<C extends MetricCatalogue> {
     else metric.zero(labels);
   }
 
+  /** Ends a series: what it was about is gone. */
+  forget<K extends MetricKey<C, 'counter' | 'histogram'>>(key: K, labels: LabelsOf<C[K]>): void {
+    this.#metrics.get(key)?.remove({ ...labels });
+  }
+
   /** In Prometheus' text format. Scrapers that come together get one reading. */
   text(): Promise<string> {
     this.#rendering ??= this.#render().finally(() => {

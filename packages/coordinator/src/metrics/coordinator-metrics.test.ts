@@ -63,8 +63,21 @@ describe('the coordinator’s metrics', () => {
     expect(valueIn(text, 'skein_api_request_duration_seconds_count{route="/metrics"}')).toBeGreaterThan(1);
   });
 
+  it('forget a host that was removed for good', async () => {
+    cluster.addAgent(3);
+    const beats = 'skein_heartbeat_lateness_seconds_count{host="h3"}';
+    await cluster.eventually('h3 is timed', async () => (valueIn(await scrape(), beats) ?? 0) > 0);
+    cluster.agent('h3').kill();
+    await cluster.eventually('h3 is removed', async () => {
+      return (await cluster.fetch('DELETE', '/v1/hosts/h3')).ok;
+    });
+    expect(await scrape()).not.toContain('host="h3"');
+  });
+
   it('time a failover in its phases', async () => {
     await cluster.boot('web2', 'h2');
+    const failures = 'skein_events_total{type="host.failed"}';
+    const before = valueIn(await scrape(), failures) ?? 0;
     cluster.agent('h2').kill();
     await cluster.running('web2', 'h1');
     const detected = 'skein_ha_failover_seconds_count{phase="detection"}';
@@ -72,7 +85,7 @@ describe('the coordinator’s metrics', () => {
     const text = await scrape();
     expect(valueIn(text, 'skein_ha_failover_seconds_sum{phase="total"}')).toBeGreaterThan(0.2);
     expect(valueIn(text, 'skein_host_state{host="h2",state="failed"}')).toBe(1);
-    expect(valueIn(text, 'skein_events_total{type="host.failed"}')).toBe(1);
+    expect(valueIn(text, failures)).toBe(before + 1);
   });
 
   it('can be read with the API’s token too, and only be read', async () => {

@@ -11,9 +11,13 @@ type SetCluster = SetMetric<typeof coordinatorMetrics>;
 export class CoordinatorMetrics {
   readonly registry = new MetricRegistry(coordinatorMetrics);
 
+  /** Hosts whose heartbeats were timed. */
+  readonly #timed = new Set<HostName>();
+
   constructor(world: World, nowMs: () => number) {
     this.#expectAll();
     this.registry.onScrape((set) => {
+      this.#forgetRemoved(world);
       setHosts(set, world, nowMs());
       setVms(set, world);
       setOperations(set, world);
@@ -35,7 +39,16 @@ export class CoordinatorMetrics {
 
   /** `lateMs`: by how much more than the period it came after the one before. */
   heartbeat(host: HostName, lateMs: number): void {
+    this.#timed.add(host);
     this.registry.observe('heartbeatLateness', { host }, Math.max(0, lateMs) / 1000);
+  }
+
+  #forgetRemoved(world: World): void {
+    for (const host of this.#timed) {
+      if (world.hosts.has(host)) continue;
+      this.#timed.delete(host);
+      this.registry.forget('heartbeatLateness', { host });
+    }
   }
 
   operationEnded(record: OperationRecord): void {
