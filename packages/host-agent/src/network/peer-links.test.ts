@@ -78,8 +78,8 @@ async function through(view: PeerHost, network: NetworkKind): Promise<{ view: Pe
   return { view: { ...view, addresses, peerPorts: { ...view.peerPorts, [network]: cable.port } }, cable };
 }
 
-async function eventually(what: string, condition: () => boolean): Promise<void> {
-  const endsAt = performance.now() + 10_000;
+async function eventually(what: string, condition: () => boolean, deadlineMs = 10_000): Promise<void> {
+  const endsAt = performance.now() + deadlineMs;
   while (!condition()) {
     if (performance.now() > endsAt) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -128,7 +128,11 @@ describe('peers', () => {
         () => silentOf(h1).length + silentOf(h2).length > 0,
       );
       // Whoever hears nothing gives the connection up: so the other one knows soon as well.
-      await eventually('both know', () => silentOf(h1).length > 0 && silentOf(h2).length > 0);
+      await eventually(
+        'both know',
+        () => silentOf(h1).length > 0 && silentOf(h2).length > 0,
+        5 * timing.peerSilenceMsMax,
+      );
       await pause(timing.peerSilenceMsMax);
       expect([silentOf(h1), silentOf(h2)]).toEqual([['h2 migration'], ['h1 migration']]);
       expect(h1.links.silenceMs('h2', 'migration')).toBeGreaterThan(timing.peerSilenceMsMax);

@@ -183,7 +183,6 @@ export class PeerNetwork {
       if (this.#links.get(name) === link) this.#links.delete(name);
     });
     this.#options.onHeard(name);
-    link.notify('peer.alive', {});
     this.#options.onLink(link);
   }
 }
