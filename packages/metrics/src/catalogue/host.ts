@@ -155,7 +155,7 @@ export const hostMetrics = {
     type: 'gauge',
     help: 'Whether this host has its link to a peer.',
     unit: null,
-    labels: { network: 'management, storage-a, guest-a', peer: 'coordinator, storage, or a host' },
+    labels: { network: 'management, storage-a, migration, guest-a', peer: 'coordinator, storage, or a host' },
   },
   hostLeaseRemaining: {
     name: 'skein_host_lease_remaining_seconds',
