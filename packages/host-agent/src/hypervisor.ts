@@ -29,8 +29,7 @@ import type { TemplateStore } from './template/template-store.ts';
 import { GuestConsole } from './vm/guest-console.ts';
 import type { GuestStart } from './vm/guest-start.ts';
 import { HostedVm, type HostedVmOptions } from './vm/hosted-vm.ts';
-import type { VmEvent, VmOrigin } from './vm/vm-channel.ts';
-import { VmRunner } from './vm/vm-runner.ts';
+import { VmLaunch } from './vm/vm-launch.ts';
 import { WarmWorkers } from './vm/warm-workers.ts';
 
 export interface HypervisorOptions {
@@ -57,6 +56,7 @@ export class Hypervisor {
   readonly #vms = new Map<VmId, HostedVm>();
   readonly #effects = new EffectsOnce();
   readonly #workers = new WarmWorkers('vm.worker', 1);
+  readonly #launch: VmLaunch;
   readonly #divider: CpuDivider;
   readonly #maker: TemplateMaker;
   readonly #releases = new Set<Promise<void>>();
@@ -67,6 +67,7 @@ export class Hypervisor {
   constructor(options: HypervisorOptions) {
     this.#options = options;
     const { core, guests, templates, network, log, capacity } = options;
+    this.#launch = new VmLaunch({ core, guests, templates, network, log, workers: this.#workers });
     this.#maker = new TemplateMaker({
       core,
       guests,
@@ -159,7 +160,7 @@ export class Hypervisor {
       console: new GuestConsole(),
     });
     try {
-      this.#run(vm, { kind: 'incoming' });
+      this.#launch.run(vm, { kind: 'incoming' });
     } catch (error) {
       vm.stop('its machine could not be made');
       throw error;
@@ -267,7 +268,7 @@ export class Hypervisor {
       isAcquired = true;
       invariant(vm.state === 'starting', 'nothing moves a VM that is being started');
       vm.console.kernel = start.kernel;
-      this.#run(vm, start.origin);
+      this.#launch.run(vm, start.origin);
     } catch (error) {
       if (this.#vms.get(vm.vm) === vm) this.#vms.delete(vm.vm);
       // A lease that nobody runs under would keep the VM from running anywhere.
@@ -278,65 +279,6 @@ export class Hypervisor {
     this.#divider.divide();
     this.#options.log.info({ vm: vm.vm, name: vm.name, epoch: vm.epoch }, 'vm powered on');
     return { epoch: vm.epoch };
-  }
-
-  #run(vm: HostedVm, origin: VmOrigin): void {
-    if (origin.kind !== 'incoming') vm.startedFrom = origin.kind === 'clone' ? 'template' : 'kernel';
-    const runner = new VmRunner({
-      worker: this.#workers.take(),
-      core: this.#options.core,
-      memoryMib: vm.machine.memoryMib,
-      nics: vm.machine.nics,
-      control: vm.control,
-      switchDoorbell: this.#options.network.doorbell,
-      origin,
-      onEvent: (event) => {
-        // Of one that was replaced nothing counts any more, its end included.
-        if (vm.runner === runner) this.#hear(vm, event);
-      },
-    });
-    vm.runner = runner;
-  }
-
-  #hear(vm: HostedVm, event: VmEvent): void {
-    const { log, templates } = this.#options;
-    switch (event.type) {
-      case 'template-saved':
-        log.info({ vm: vm.vm, pages: event.pages, tookMs: event.tookMs }, 'template kept');
-        void templates.prune();
-        break;
-      case 'template-failed':
-        log.warn(
-          { vm: vm.vm, reason: event.message },
-          'no template was kept: guests like it boot their kernel',
-        );
-        break;
-      case 'template-refused':
-        log.warn({ vm: vm.vm, reason: event.message }, 'template thrown away, and made anew by a boot');
-        // One that is being stopped meanwhile ends with the machine that it has.
-        if (vm.state === 'starting') void this.#bootInstead(vm);
-        break;
-      default:
-        if (event.type === 'failed') log.error({ vm: vm.vm, reason: event.message }, 'vm failed');
-        vm.hear(event);
-    }
-  }
-
-  /** A machine that could not be cloned has not run: another one takes its place under the same lease. */
-  async #bootInstead(vm: HostedVm): Promise<void> {
-    vm.runner = null;
-    this.#options.network.unplug(vm);
-    try {
-      const start = await this.#options.guests.planWithoutTemplate(vm.machine);
-      if (vm.state !== 'starting') return;
-      vm.console.kernel = start.kernel;
-      this.#run(vm, start.origin);
-      this.#options.network.plug(vm);
-    } catch (error) {
-      if (vm.state !== 'starting') return;
-      vm.hear({ type: 'failed', message: toProblem(error).message });
-      vm.hear({ type: 'ended' });
-    }
   }
 
   #add(options: Pick<HostedVmOptions, 'vm' | 'name' | 'machine' | 'epoch' | 'state' | 'console'>): HostedVm {
