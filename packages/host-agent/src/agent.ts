@@ -169,7 +169,7 @@ export async function startAgent(
     },
   });
   tellIdentity = () => session?.identityChanged(identity());
-  followAddresses(watch, {
+  const stopFollowing = followAddresses(watch, {
     network,
     peers: links,
     migrations,
@@ -185,7 +185,7 @@ export async function startAgent(
   return {
     identity: identity(),
     close: async () => {
-      watch.stop();
+      stopFollowing();
       membership.close();
       session?.close();
       await hypervisor.close();

@@ -1,13 +1,14 @@
 /** What a host does when one of its networks is disconnected, or is at another address than before. */
 
 import type { MetricsEndpoint } from '@skein/metrics';
-import { toProblem } from '@skein/shared';
+import { type NetworkKind, toProblem } from '@skein/shared';
 import type { Logger } from 'pino';
 import type { AddressChange } from '../core/address-changes.ts';
 import type { LeaseKeeper } from '../lease/lease-keeper.ts';
 import type { MigrationService } from '../migration/migration-service.ts';
 import type { AddressWatch } from './address-watch.ts';
 import type { PeerLinks } from './peer-links.ts';
+import { RepeatedMove } from './repeated-move.ts';
 import type { SwitchHandle } from './switch-handle.ts';
 
 export interface NetworkParts {
@@ -23,11 +24,36 @@ export interface NetworkParts {
   readonly onListening: () => void;
 }
 
-export function followAddresses(watch: AddressWatch, parts: NetworkParts): void {
+/** Returns how to end it. */
+export function followAddresses(watch: AddressWatch, parts: NetworkParts): () => void {
+  const listeners = new Map<NetworkKind | 'metrics', RepeatedMove>();
+  const moveListener = (of: NetworkKind | 'metrics'): void => {
+    const known = listeners.get(of) ?? listenerOf(of, parts);
+    listeners.set(of, known);
+    known.begin();
+  };
   watch.start((changes) => {
-    for (const change of changes) follow(change, parts);
+    for (const change of changes) {
+      follow(change, parts);
+      if (change.network === 'management') moveListener('metrics');
+      moveListener(change.network);
+    }
     parts.onChanges(changes);
-    void meetPeers(changes, parts);
+  });
+  return () => {
+    watch.stop();
+    for (const listener of listeners.values()) listener.stop();
+  };
+}
+
+/** Where peers come to on a network, or where metrics are read. */
+function listenerOf(of: NetworkKind | 'metrics', { peers, metrics, log, onListening }: NetworkParts) {
+  return new RepeatedMove({
+    move: async () => (of === 'metrics' ? await metrics?.move() : await peers.move(of)),
+    onMoved: () => {
+      if (of !== 'metrics') onListening();
+    },
+    onFailed: (error) => log.warn({ of, ...toProblem(error) }, 'cannot listen there yet'),
   });
 }
 
@@ -37,9 +63,6 @@ function follow({ network, from, to }: AddressChange, parts: NetworkParts): void
   switch (network) {
     case 'management':
       if (to !== null) parts.leases.redial(network);
-      parts.metrics
-        ?.move()
-        .catch((error: unknown) => parts.log.warn({ err: error }, 'metrics cannot be read'));
       break;
     case 'storage-a':
       if (to !== null) parts.leases.redial(network);
@@ -53,15 +76,4 @@ function follow({ network, from, to }: AddressChange, parts: NetworkParts): void
       break;
     default:
   }
-}
-
-async function meetPeers(changes: readonly AddressChange[], { peers, log, onListening }: NetworkParts) {
-  for (const { network } of changes) {
-    try {
-      await peers.move(network);
-    } catch (error) {
-      log.warn({ network, ...toProblem(error) }, 'peers cannot connect');
-    }
-  }
-  onListening();
 }
