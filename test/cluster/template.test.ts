@@ -64,6 +64,14 @@ describe('a template', () => {
     await ask(first, 'cat /proc/cmdline', /unaligned_scalar_speed=fast\r?$/m);
   });
 
+  it('is not left by a guest to whom somebody typed before it knew who it is: all its clones would read that', async () => {
+    const typed = await bed.startVm('typed', 'h2', 14);
+    bed.type(typed, 'echo to you alone\n');
+    expect(await reportOf(typed)).toMatchObject({ state: 'running', startedFrom: 'kernel' });
+    await ask(typed, 'echo "[$(hostname)]"', /^\[typed\]\r?$/m);
+    expect(templatesOf('h2')).toEqual([]);
+  });
+
   it('starts guests that boot no kernel, answer a ping, and know their name, kernel and the time', async () => {
     one = await bed.bootVm('one', 'h1', 2);
     two = await bed.bootVm('two', 'h1', 3);

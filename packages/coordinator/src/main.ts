@@ -13,7 +13,8 @@ async function start(config: CoordinatorConfig): Promise<RunningProgram> {
   // At the first start; `skein up` has made it before.
   await ensureTokenFile(config.apiTokenFile);
   const apiToken = await readTokenFile(config.apiTokenFile);
-  const { metricsTokenFile } = config;
+  const { metricsTokenFile, dashboardPasswordFile } = config;
+  if (dashboardPasswordFile !== undefined) await ensureTokenFile(dashboardPasswordFile);
   if (metricsTokenFile !== undefined) await ensureTokenFile(metricsTokenFile);
   const metricsToken = metricsTokenFile === undefined ? null : await readTokenFile(metricsTokenFile);
   const running = await startCoordinator({ config, apiToken, metricsToken, log });

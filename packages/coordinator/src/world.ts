@@ -80,6 +80,7 @@ export class World {
   #watchSinceMs: number;
   #judgedAtMs: number;
   #isAtomic = false;
+  readonly #uponCommit: (() => void)[] = [];
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -147,7 +148,8 @@ export class World {
   /** Whoever asks has made sure that it is no host any more. */
   removeHost(name: HostName): void {
     this.store.hosts.delete(name);
-    this.hosts.delete(name);
+    // What is in memory alone follows a change, and not one that is rolled back.
+    this.#uponCommit.push(() => this.hosts.delete(name));
     this.event('host.removed', `host/${name}`, `${name} was removed: it is no host of this cluster any more`);
   }
 
@@ -255,8 +257,11 @@ export class World {
     if (this.#isAtomic) return change();
     this.#isAtomic = true;
     try {
-      return this.store.transaction(change);
+      const result = this.store.transaction(change);
+      for (const settle of this.#uponCommit) settle();
+      return result;
     } finally {
+      this.#uponCommit.splice(0);
       this.#isAtomic = false;
     }
   }

@@ -122,6 +122,7 @@ export async function startAgent(
     timing: timingDefaults,
     onOwners: (owners) => network.setOwners(owners),
     ownOwners: () => ownOwners(hypervisor, host),
+    onRejected: (on, reason, address) => log.warn({ network: on, ...reason, address }, 'peer rejected'),
     onSilence: (fallenSilent) => {
       for (const peer of fallenSilent) {
         log.warn(peer, 'a peer is not heard');

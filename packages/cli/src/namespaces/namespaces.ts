@@ -58,7 +58,12 @@ export class Namespaces {
   async renew(station: Station): Promise<void> {
     const { program, networks } = station;
     const removals = networks.map((network) => `ip link del ${outsideOf(network, station)} 2>/dev/null || :`);
-    await this.inNetworks(['sh', '-ec', [...removals, `ip netns del ${program}`].join('\n')]);
+    // Whatever is left of it goes: an attempt that ended half-way must not stand in the way of the next.
+    await this.inNetworks([
+      'sh',
+      '-ec',
+      [...removals, `ip netns del ${program} 2>/dev/null || :`].join('\n'),
+    ]);
     await this.#connect(station);
   }
 

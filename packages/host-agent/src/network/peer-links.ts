@@ -15,7 +15,7 @@ import {
   type SilentPeer,
   type Timing,
 } from '@skein/shared';
-import type { Authentication, Identity } from '@skein/transport';
+import type { Authentication, CloseReason, Identity } from '@skein/transport';
 import { type HearingTiming, PeerHearing } from '../core/peer-hearing.ts';
 import { type PeerEndpoint, type PeerLink, PeerNetwork } from './peer-network.ts';
 
@@ -32,6 +32,8 @@ export interface PeerLinksOptions {
   readonly onOwners: (owners: readonly MacOwner[]) => void;
   /** All that this host owns now. */
   readonly ownOwners: () => readonly MacOwner[];
+  /** A connection of somebody who is no peer. */
+  readonly onRejected?: (network: NetworkKind, reason: CloseReason, address: string) => void;
   /** Somebody is heard no more (`fallenSilent`), or is heard again. */
   readonly onSilence: (fallenSilent: readonly SilentPeer[]) => void;
 }
@@ -123,13 +125,14 @@ export class PeerLinks {
   }
 
   #network(network: NetworkKind, address: string): PeerNetwork {
-    const { own, port, authentication, onOwners, ownOwners } = this.#options;
+    const { own, port, authentication, onOwners, ownOwners, onRejected } = this.#options;
     return new PeerNetwork({
       network,
       own,
       address,
       port,
       authentication,
+      onRejected: (reason, from) => onRejected?.(network, reason, from),
       onHeard: (host) => this.#hearing.heard(host, network, monotonicMs()),
       onLink: (link: PeerLink) => {
         if (network === ownerNetwork) link.notify('owners.announce', { owners: [...ownOwners()] });

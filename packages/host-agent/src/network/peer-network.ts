@@ -12,6 +12,7 @@ import {
 } from '@skein/shared';
 import {
   type Authentication,
+  type CloseReason,
   type Handlers,
   type Identity,
   KeptLink,
@@ -38,6 +39,8 @@ export interface PeerNetworkOptions {
   /** 0 asks for a free one, which is then kept. */
   readonly port: number;
   readonly authentication: Authentication;
+  /** A connection of somebody who is no peer. */
+  readonly onRejected: (reason: CloseReason, address: string) => void;
   readonly onHeard: (host: HostName) => void;
   readonly onLink: (link: PeerLink) => void;
   /** Owners of addresses that a peer claims for itself. */
@@ -135,6 +138,7 @@ export class PeerNetwork {
       authentication,
       handlers: this.#handlers(),
       onLink: (link) => this.#adopt(link),
+      onRejected: this.#options.onRejected,
     });
     this.#port = listener.port;
     return listener;

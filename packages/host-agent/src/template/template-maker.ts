@@ -148,10 +148,9 @@ export class TemplateMaker {
       runner.stop();
     };
     this.#making = { memoryMib: recipe.memoryMib, control, stop };
-    const timer = setTimeout(() => {
-      reason = `the guest did not ask who it is within ${makeDeadlineMs / 1000} s`;
-      runner.stop();
-    }, makeDeadlineMs).unref();
+    // This host may have had no time for it: another attempt is made later.
+    const late = `the guest did not ask who it is within ${makeDeadlineMs / 1000} s`;
+    const timer = setTimeout(() => stop(late), makeDeadlineMs).unref();
     await ended.promise;
     clearTimeout(timer);
     this.#making = null;

@@ -13,6 +13,8 @@ export const CoordinatorConfig = z.strictObject({
   apiTokenFile: z.string().min(1),
   /** Made at the first start; whoever shows it may read `/metrics` and the list of its targets, nothing else. */
   metricsTokenFile: z.string().min(1).optional(),
+  /** Gets a password for the dashboard's administrator at the first start; the coordinator has no use for it. */
+  dashboardPasswordFile: z.string().min(1).optional(),
   managementAddress: OwnAddress,
   apiPort: ListenPort.default(0),
   /** Names under which the API is served beside addresses and localhost; others are refused (DNS rebinding). */
