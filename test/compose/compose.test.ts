@@ -195,6 +195,10 @@ describe('the profile monitoring', () => {
     await readTargets([...programs, scaled]);
     expect(await query('skein_network_up{network="guest-a"} == 1')).toHaveLength(4);
     await compose('up', '--detach', '--no-recreate', '--scale', 'host=0', 'host');
+    const stateOf = async () => (await hosts()).find(({ name }) => name === scaled)?.state;
+    await eventually('the host that was scaled away has failed', async () => (await stateOf()) === 'failed');
+    await skein('host', 'remove', scaled);
+    expect(await skein('get', 'host', '--output', 'name')).toBe('host/h1\nhost/h2\nhost/h3\n');
   }, 600_000);
 
   it('is no part of the cluster that skein sees', async () => {

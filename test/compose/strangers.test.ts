@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeVxlan } from '@skein/network';
-import { type NetworkKind, networkKinds } from '@skein/shared';
+import { type NetworkKind, networkKinds, type VmView } from '@skein/shared';
 import { GenericContainer, type StartedTestContainer } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Console } from '../support/cluster.ts';
@@ -108,21 +108,23 @@ describe('a stranger', () => {
   );
 
   it('sends frames into the tunnels, of which no guest receives one', async () => {
-    const guest = await eventually('all guests run', async () => {
+    const [guest, neighbour] = await eventually('two guests run on two hosts', async () => {
       const all = await vms();
-      if (all.some(({ readyMs }) => readyMs === null)) return false;
-      return all.find(({ name }) => name === 'web1') ?? false;
+      const [web1, web2] = ['web1', 'web2'].map((wanted) => all.find(({ name }) => name === wanted));
+      if (web1?.host == null || web2?.host == null || web1.host === web2.host) return false;
+      return web1.readyMs !== null && web2.readyMs !== null && ([web1, web2] as const);
     });
-    const [nic] = guest.spec.machine.nics;
-    const hex = Buffer.from(encodeVxlan(77, datagramFrame(nic?.mac ?? ''))).toString('hex');
+    // Like a frame of web2, whose address no other host may use (design: safety, rule 4).
+    const frame = datagramFrame(macOf(guest), macOf(neighbour));
+    const hex = Buffer.from(encodeVxlan(77, frame)).toString('hex');
     const tunnels = own().filter(({ protocol }) => protocol === 'udp');
     const console = await consoleOf('web1');
     const before = await unwantedDatagrams(console);
-    // The same frame from where another host is, a member, gets through: it is one that a guest would count.
+    // The same frame from where web2 is gets through: it is one that a guest would count.
     const itsTunnel = tunnels.find(({ program }) => program === guest.host);
-    const member = ['h1', 'h2'].find((host) => host !== guest.host) ?? '';
-    await inside(member, 'node', '-e', sendOnce, hex, itsTunnel?.address ?? '', String(itsTunnel?.port));
-    await eventually('the member was heard', async () => (await unwantedDatagrams(console)) === before + 1);
+    const sent = [hex, itsTunnel?.address ?? '', String(itsTunnel?.port)];
+    await inside(neighbour.host ?? '', 'node', '-e', sendOnce, ...sent);
+    await eventually('web2’s host was heard', async () => (await unwantedDatagrams(console)) === before + 1);
     const datagrams = tunnels.flatMap(({ address, port }) =>
       Array.from({ length: 200 }, () => ({ address, port, hex })),
     );
@@ -155,9 +157,11 @@ async function unwantedDatagrams(console: Console): Promise<number> {
   return Number(values.split(' ')[names.split(' ').indexOf('NoPorts')]);
 }
 
-/** Ethernet, IPv4 and UDP to port 9 of 10.77.0.11, from a station that nobody knows. Source: RFC 791, RFC 768. */
-function datagramFrame(mac: string): Uint8Array {
-  const ethernet = Buffer.from(`${mac.replaceAll(':', '')}5254000badca0800`, 'hex');
+const macOf = ({ spec }: VmView): string => spec.machine.nics[0]?.mac ?? '';
+
+/** Ethernet, IPv4 and UDP to port 9 of 10.77.0.11. Source: RFC 791, RFC 768. */
+function datagramFrame(to: string, from: string): Uint8Array {
+  const ethernet = Buffer.from(`${to}${from}0800`.replaceAll(':', ''), 'hex');
   const payload = Buffer.from('stranger');
   const udp = Buffer.alloc(8);
   udp.writeUInt16BE(4000, 0);

@@ -30,6 +30,8 @@ beforeAll(async () => {
     'storage.management': `${network}.2`,
     '/var/lib/skein-metrics': cluster.folder,
   });
+  // What has happened before the first reading is no increase to Prometheus.
+  await allTargets();
   const web1 = await cluster.boot('web1', 'h1', '10.77.0.11');
   await cluster.boot('web2', 'h2', '10.77.0.12');
   const from = web1.text.length;
@@ -54,14 +56,17 @@ async function migrate(vm: string, host: string): Promise<void> {
 const eventually = <T>(what: string, look: () => Promise<T | false>): Promise<T> =>
   cluster.eventually(what, look, 60_000);
 
+const allTargets = () =>
+  eventually('all are read', async () => {
+    const { activeTargets } = await prometheus.get<Targets>('targets');
+    return (
+      activeTargets.length === 4 && activeTargets.every(({ health }) => health === 'up') && activeTargets
+    );
+  });
+
 describe.skipIf(!hasPrometheus())('Prometheus', () => {
   it('finds coordinator, storage service and every host, and reads them', async () => {
-    const targets = await eventually('all are read', async () => {
-      const { activeTargets } = await prometheus.get<Targets>('targets');
-      return (
-        activeTargets.length === 4 && activeTargets.every(({ health }) => health === 'up') && activeTargets
-      );
-    });
+    const targets = await allTargets();
     expect(targets.map(({ labels }) => `${labels.job}/${labels.instance}`).sort()).toEqual([
       'coordinator/coordinator',
       'host/h1',

@@ -149,7 +149,7 @@ export function itKnowsWhoLostWhom(cluster: SkeinCluster): void {
       expect(await find(vm)).toMatchObject({ host: 'h2', epoch: (epoch ?? 0) + 1 });
     });
 
-    it.each(['100mbit', '8mbit'])(
+    it.each(['100mbit', '25mbit'])(
       'that is shaped to %s and full of pages is slow, and nobody is lost',
       async (rate) => {
         const vm = await guestOn('h1');
