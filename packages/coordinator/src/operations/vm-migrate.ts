@@ -169,7 +169,7 @@ async function resolve(context: StepContext): Promise<StepResult> {
   if (!mayPass) return notPassed(context, `${from} lost the lease before it passed to ${to}`);
   const copy = liveCopy(context);
   const isBack = copy?.host === from && copy.report.epoch === epoch && copy.report.state === 'running';
-  if (isBack && (await isCancelled(context, from))) return notPassed(context, `${from} goes on with it`);
+  if (isBack && (await isCancelled(context, from))) return notPassed(context, givenUp(to, from));
   const state = isReachable(inventory, from) ? 'still at it' : 'not to be reached';
   return { kind: 'wait', reason: `${from} is ${state} and could still pass the lease` };
 }
@@ -194,10 +194,13 @@ function commit(to: string, epoch: number): StepResult {
 function aborted(migration: MigrationRecord, cause: Problem | null): StepResult {
   const why = cause?.message ?? migration.reason ?? 'no reason was given';
   return {
-    ...fail(`the migration to ${migration.to} was given up, it runs on at ${migration.from}: ${why}`),
+    ...fail(`${givenUp(migration.to, migration.from)}: ${why}`),
     record: { migration },
   };
 }
+
+const givenUp = (to: string, from: string): string =>
+  `the migration to ${to} was given up, it runs on at ${from}`;
 
 function notPassed({ record }: StepContext, what: string): StepResult {
   const { cancelProblem, ended } = record;
