@@ -75,6 +75,8 @@ interface Run {
   readonly firstStepMs: number;
   readonly answeredMs: number;
   readonly isDoubled: boolean;
+  /** What the restart went through, in ms after the loss. */
+  readonly timeline: string;
 }
 
 export const benchFailover: Bench = async ({ quick, say }) => {
@@ -88,8 +90,8 @@ export const benchFailover: Bench = async ({ quick, say }) => {
       const one = await strikeOnce(cluster, fault, number);
       done.push(one);
       say(
-        `${fault.name} ${number}/${runs}: declared ${rounded(one.declaredMs)} ms, first step ${rounded(one.firstStepMs)} ms, ` +
-          `answered ${rounded(one.answeredMs)} ms${one.isDoubled ? ', DOUBLED' : ''}`,
+        `${fault.name} ${number}/${runs}: ${one.timeline}, answered ${rounded(one.answeredMs)} ms` +
+          (one.isDoubled ? ', DOUBLED' : ''),
       );
     }
     cells.push({
@@ -116,6 +118,7 @@ async function strikeOnce(cluster: ContainerCluster, fault: Fault, number: numbe
     const answers = await ping(console, before);
     const lostAtMs = await fault.strike(host);
     const operation = await restartOf(cluster, victim, lostAtMs);
+    const timeline = operation.timeline.map(({ name, atMs }) => `${name} ${rounded(atMs - lostAtMs)}`);
     const declaredAtMs = timeOf(operation, 'declared failed');
     await console.waitUntil(`hear ${victim} again`, failoverDeadlineMs, () =>
       answers.some(({ atMs }) => atMs > declaredAtMs),
@@ -131,6 +134,7 @@ async function strikeOnce(cluster: ContainerCluster, fault: Fault, number: numbe
       firstStepMs: timeOf(operation, 'first step') - lostAtMs,
       answeredMs: answeredAtMs - lostAtMs,
       isDoubled: await isDoubled(cluster, before, answers, lostAtMs),
+      timeline: timeline.join(', '),
     };
   } finally {
     console.close();

@@ -382,13 +382,22 @@ export class World {
   }
 }
 
-function toInventory({ identity, verdict, startedAtMs, link, status, statusAtMs }: Host): HostInventory {
+function toInventory({
+  identity,
+  verdict,
+  startedAtMs,
+  lease,
+  link,
+  status,
+  statusAtMs,
+}: Host): HostInventory {
   const { name, capacity, addresses, peerPorts, vxlanPort } = identity;
   return {
     name,
     state: verdict.state,
     reason: verdict.reason,
     startedAtMs,
+    heardAtMs: lease.heardAtMs,
     isReachable: link?.isOpen === true,
     capacity,
     addresses,

@@ -26,6 +26,8 @@ export interface HostInventory {
   readonly reason: string | null;
   /** When its present process registered first; null: it ran already when this coordinator began to watch. */
   readonly startedAtMs: number | null;
+  /** The last heartbeat of its present or last process; null: none since this coordinator began to watch. */
+  readonly heardAtMs: number | null;
   /** A command can be sent to it now. */
   readonly isReachable: boolean;
   readonly capacity: HostCapacity;

@@ -149,6 +149,12 @@ describe('restarts', () => {
       expect(kinds([failed, back('h2', 3000), host('h3')])).toEqual(['restart', 'restart']);
     });
 
+    it('[HA-15] does not wait when the host that failed ran while the others were started, one after the other', () => {
+      const heardAt = (ageMs: number) => ({ ...failed, heardAtMs: nowMs - ageMs });
+      expect(kinds([heardAt(1700), back('h2', 8000), back('h3', 4000)])).toEqual(['restart', 'restart']);
+      expect(kinds([heardAt(8001), back('h2', 8000), back('h3', 4000)])).toEqual(['wait', 'restart']);
+    });
+
     it('[HA-15] does not wait for a host that was back already, and failed', () => {
       const again = { ...failed, startedAtMs: nowMs - 5000 };
       expect(kinds([again, back('h2', 4000), back('h3', 3000)])).toEqual(['restart', 'restart']);

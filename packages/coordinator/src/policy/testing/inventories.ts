@@ -17,6 +17,7 @@ export function host(name: string, more: Partial<HostInventory> = {}): HostInven
     state: 'connected',
     reason: null,
     startedAtMs: null,
+    heardAtMs: null,
     isReachable: true,
     capacity: { cpuMhz: 1000, memoryMib: 1024 },
     addresses: { management: '127.0.0.1', migration: '127.0.0.2', 'guest-a': '127.0.0.3' },
