@@ -8,7 +8,9 @@ import { GuestTime } from './guest-time.ts';
 export interface LoneMachineOptions {
   readonly core: CoreModules;
   readonly memoryMib: number;
-  readonly kernel: Uint8Array;
+  /** Kernel, firmware, or firmware that starts the kernel. */
+  readonly kernel?: Uint8Array;
+  readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly bootArguments: string;
   readonly randomSeed: Uint8Array;
@@ -124,11 +126,12 @@ export class LoneMachine {
   }
 
   #boot(): GuestTime {
-    const { kernel, initrd, bootArguments, randomSeed } = this.#options;
+    const { kernel, firmware, initrd, bootArguments, randomSeed } = this.#options;
     bootMachine(this.#machine, {
-      kernel,
       bootArguments,
       rngSeed: randomSeed,
+      ...(kernel === undefined ? {} : { kernel }),
+      ...(firmware === undefined ? {} : { firmware }),
       ...(initrd === undefined ? {} : { initrd }),
     });
     return new GuestTime(process.hrtime.bigint());
