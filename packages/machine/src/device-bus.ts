@@ -5,7 +5,7 @@
 import type { CoreExports, CoreModules } from './core-module.ts';
 import { layoutOf } from './core-module.ts';
 import type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
-import type { ClockInput, ConsoleInput, IdentityInput, NicInput } from './input.ts';
+import type { ClockInput, ConsoleInput, DiskInput, IdentityInput, NicInput } from './input.ts';
 import { type MachineMemory, pageBytes } from './machine-memory.ts';
 import { encodeSections } from './state-codec.ts';
 
@@ -14,6 +14,7 @@ export interface BoardDevices {
   readonly devices: readonly Device[];
   readonly uart?: ConsoleInput;
   readonly nics?: readonly NicInput[];
+  readonly disks?: readonly DiskInput[];
   readonly identityPort?: IdentityInput;
   readonly clock?: ClockInput;
   /** A VM's own, whatever machine it was cloned from: not part of a template. */

@@ -30,6 +30,14 @@ export interface ClockInput {
   setWallClock(timeNs: bigint): void;
 }
 
+/** What a disk holds is an input too, at the start of a run: from there on it follows from the run. */
+export interface DiskInput {
+  /** SHA-256, hexadecimal. */
+  contentDigest(): string;
+  /** Requests that the host failed to do so far, which no run can repeat. */
+  readonly hostErrors: number;
+}
+
 export interface NicInput {
   receive(frame: Uint8Array): void;
   setLink(isUp: boolean): void;

@@ -5,11 +5,12 @@ import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
 import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
-import { LoneMachine } from '../machine/lone-machine.ts';
+import { disksMax, LoneMachine, randomSeedBytes } from '../machine/lone-machine.ts';
+import { RawDisk } from '../machine/raw-disk.ts';
 import { imageProgress } from '../output/image-progress.ts';
-import { ConsoleTerminal } from '../terminal/console-terminal.ts';
+import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
-import { memoryArgument } from './argument.ts';
+import { type DiskArgument, diskArgument, memoryArgument } from './argument.ts';
 import { finishWith } from './outcome.ts';
 
 export interface MachineRunOptions {
@@ -18,6 +19,7 @@ export interface MachineRunOptions {
   readonly initrd?: string;
   readonly append?: string;
   readonly image?: string;
+  readonly disk: readonly DiskArgument[];
 }
 
 /** All failures of `machine run` itself; every other code is the guest's. */
@@ -37,11 +39,39 @@ export function addMachineCommand(program: Command): void {
     .option('--initrd <FILE>', 'an initial RAM disk, with --kernel')
     .option('--append <ARGUMENTS>', "added to the kernel's command line")
     .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option(
+      '--disk <FILE[,ro]>',
+      'a file as a disk of the guest, sector for sector; ,ro: for reading alone. Can be given several times',
+      diskArgument,
+      [],
+    )
     .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
 }
 
 async function runMachine(options: MachineRunOptions): Promise<number> {
-  const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
+  if (options.disk.length > disksMax) {
+    throw usageError(
+      `--disk was given ${options.disk.length} times; a machine has at most ${disksMax} disks`,
+    );
+  }
+  const disks: RawDisk[] = [];
+  try {
+    for (const { path, isReadOnly } of options.disk) {
+      disks.push(new RawDisk({ path, isReadOnly, onError: remark }));
+    }
+    const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
+    return await runOnTerminal(options, core, guest, disks);
+  } finally {
+    for (const disk of disks) disk.close();
+  }
+}
+
+async function runOnTerminal(
+  options: MachineRunOptions,
+  core: Awaited<ReturnType<typeof loadCore>>,
+  guest: Guest,
+  disks: readonly RawDisk[],
+): Promise<number> {
   let isInterrupted = false;
   // A person sees when the guest listens; a pipe does not, but our images say so. Other guests get what comes.
   const isHeld = process.stdin.isTTY !== true && options.kernel === undefined;
@@ -57,7 +87,7 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
     },
     onDrain: () => machine.resumeOutput(),
   });
-  const machine = await createMachine(options, core, guest, (bytes) => {
+  const machine = await createMachine(options, core, guest, disks, (bytes) => {
     input.heard(bytes);
     return terminal.write(bytes);
   }).catch(async (error: unknown) => {
@@ -93,13 +123,15 @@ async function createMachine(
   options: MachineRunOptions,
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
+  disks: readonly RawDisk[],
   onConsole: (bytes: Uint8Array) => boolean,
 ): Promise<LoneMachine> {
   return new LoneMachine({
     core,
     memoryMib: options.memory,
     ...guest,
-    randomSeed: new Uint8Array(randomBytes(32)),
+    disks,
+    randomSeed: new Uint8Array(randomBytes(randomSeedBytes)),
     onConsole,
   });
 }

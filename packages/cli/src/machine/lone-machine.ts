@@ -2,7 +2,15 @@
  * One machine without any cluster, run on this thread: slices of the vCPU, and the event loop between them for what
  * people type. Omitted: vNICs, snapshots, the budget of a host's CPU; a guest here has no network.
  */
-import { bootMachine, type CoreModules, createDevices, createMachineMemory, Machine } from '@skein/machine';
+import {
+  type BlockBackend,
+  bootMachine,
+  type CoreModules,
+  createDevices,
+  createMachineMemory,
+  Machine,
+  VIRTIO_SLOTS,
+} from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
 
 export interface LoneMachineOptions {
@@ -11,7 +19,10 @@ export interface LoneMachineOptions {
   readonly kernel: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly bootArguments: string;
+  /** 64 bytes: one half for the kernel to start with, the other for its random generator's device. */
   readonly randomSeed: Uint8Array;
+  /** At most `disksMax`; the caller closes them. */
+  readonly disks: readonly BlockBackend[];
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
   readonly onConsole: (bytes: Uint8Array) => boolean;
 }
@@ -22,6 +33,10 @@ export interface LoneMachineEnding {
   readonly exitCode: number;
 }
 
+/** One slot is the random generator's. */
+export const disksMax = VIRTIO_SLOTS - 1;
+export const randomSeedBytes = 64;
+const seedBytes = randomSeedBytes / 2;
 /** The event loop, and with it the keyboard, gets its turn this often. */
 const turnNs = 5_000_000;
 /** Slices last at most half a millisecond (architecture: Steps). */
@@ -46,7 +61,12 @@ export class LoneMachine {
       core: options.core,
       memory: createMachineMemory(options.core, options.memoryMib),
       memoryMib: options.memoryMib,
-      devices: createDevices({ nics: [], rtcEpochSeconds: Date.now() / 1000 }),
+      devices: createDevices({
+        nics: [],
+        disks: options.disks.map((backend) => ({ backend })),
+        rtcEpochSeconds: Date.now() / 1000,
+        rngSeed: options.randomSeed.subarray(seedBytes),
+      }),
       emit: (output) => {
         if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
         else if (output.type === 'power') {
@@ -128,7 +148,7 @@ export class LoneMachine {
     bootMachine(this.#machine, {
       kernel,
       bootArguments,
-      rngSeed: randomSeed,
+      rngSeed: randomSeed.subarray(0, seedBytes),
       ...(initrd === undefined ? {} : { initrd }),
     });
     return new GuestTime(process.hrtime.bigint());

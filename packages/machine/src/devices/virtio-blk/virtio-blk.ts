@@ -20,6 +20,7 @@ import {
   STATUS,
   STATUS_BYTES,
 } from './block-request.ts';
+import { contentDigest } from './content-digest.ts';
 
 export const FEATURE_SEGMENTS_MAX = 1n << 2n;
 export const FEATURE_READ_ONLY = 1n << 5n;
@@ -101,9 +102,13 @@ export class VirtioBlk implements VirtioDevice {
       (backend.isReadOnly ? FEATURE_READ_ONLY : FEATURE_DISCARD | FEATURE_WRITE_ZEROES);
   }
 
-  /** What the disk holds. */
-  get backend(): BlockBackend {
-    return this.#backend;
+  /** SHA-256 of what the disk holds: see content-digest.ts. */
+  contentDigest(): string {
+    return contentDigest(this.#backend);
+  }
+
+  get hostErrors(): number {
+    return this.metrics.hostErrors;
   }
 
   config(): Uint8Array {

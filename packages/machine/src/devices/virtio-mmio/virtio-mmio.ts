@@ -21,6 +21,7 @@ import {
   TRANSPORT_VERSION,
   VENDOR_ID,
 } from './registers.ts';
+import { requireSlotContent } from './slot-content.ts';
 import type { VirtioDevice, VirtioTransport } from './virtio-device.ts';
 
 const LOW_WORD = 0xffff_ffffn;
@@ -172,6 +173,7 @@ export class VirtioMmio implements Device, VirtioTransport {
   }
 
   restore(state: DeviceState): void {
+    requireSlotContent(this.name, state, this.#device.deviceId);
     const reader = StateReader.open(this.name, state, STATE_VERSION);
     reader.integer('deviceId', this.#device.deviceId, this.#device.deviceId);
     const status = reader.integer('status', 0, 0xff);
