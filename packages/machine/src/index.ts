@@ -14,7 +14,7 @@ export type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './de
 export { VIRTIO_SLOTS } from './devices/memory-map.ts';
 export { type BlockBackend, SECTOR_BYTES } from './devices/virtio-blk/block-backend.ts';
 export { IDENTITY_BYTES_MAX } from './devices/virtio-console/virtio-console.ts';
-export type { ConsoleInput, DiskInput, MachineInput, NicInput } from './input.ts';
+export type { BalloonInput, ConsoleInput, DiskInput, MachineInput, NicInput } from './input.ts';
 export {
   decodeInputLog,
   encodeInputLog,

@@ -20,6 +20,7 @@ const input: fc.Arbitrary<MachineInput> = fc.oneof(
   fc.record({ type: fc.constant('frame' as const), nic, frame: bytes }),
   fc.record({ type: fc.constant('link' as const), nic, isUp: fc.boolean() }),
   fc.record({ type: fc.constant('announce' as const), nic }),
+  fc.record({ type: fc.constant('balloon' as const), targetPages: fc.nat() }),
   fc.record({ type: fc.constant('power' as const), action: fc.constant('off' as const) }),
 );
 const log: fc.Arbitrary<InputLog> = fc.record({
@@ -45,6 +46,7 @@ describe('an input log', () => {
     ['another format', '{"format":"x","version":1,"startHash":"0","startSteps":"0"}'],
     ['an unknown input', '{"steps":"1","sequence":0,"input":{"type":"disk"}}'],
     ['steps below zero', '{"steps":"-1","sequence":0,"input":{"type":"power"}}'],
+    ['a balloon without target', '{"steps":"1","sequence":0,"input":{"type":"balloon"}}'],
     ['no JSON', 'garbage'],
   ])('with %s is refused with its line', (_, line) => {
     const head = '{"format":"skein-input-log","version":1,"startHash":"0","startSteps":"0"}';

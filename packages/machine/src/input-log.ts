@@ -40,6 +40,7 @@ const inputTypes: ReadonlySet<string> = new Set([
   'link',
   'announce',
   'identity',
+  'balloon',
   'power',
 ]);
 
@@ -213,6 +214,13 @@ function decodeInput(fields: Record<string, unknown>, line: number): MachineInpu
     case 'console':
     case 'identity':
       return { type, bytes: bytesOf(fields.bytes, line) };
+    case 'balloon': {
+      const { targetPages } = fields;
+      if (typeof targetPages !== 'number' || !Number.isSafeInteger(targetPages) || targetPages < 0) {
+        throw refused(line);
+      }
+      return { type, targetPages };
+    }
     case 'power':
       return { type, action: 'off' };
     default:

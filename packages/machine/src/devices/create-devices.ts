@@ -1,13 +1,13 @@
 /**
  * The board's devices at their addresses: test finisher, clock, serial port and eight virtio-mmio slots. From slot 0 up
- * stand the vNICs, then the disks; from the last slot down the identity port, then the random generator, then
- * whatever else there is one of.
+ * stand the vNICs, then the disks; from the last slot down the identity port, the random generator, the balloon.
  */
 import type { Device, DeviceEnvironment } from './device.ts';
 import { RTC_INTERRUPT, UART_INTERRUPT, VIRTIO_SLOTS, virtioSlot } from './memory-map.ts';
 import { Rtc } from './rtc/rtc.ts';
 import { SifiveTest } from './sifive-test/sifive-test.ts';
 import { Uart } from './uart/uart.ts';
+import { VirtioBalloon } from './virtio-balloon/virtio-balloon.ts';
 import { type BlockBackend, SECTOR_BYTES } from './virtio-blk/block-backend.ts';
 import { SERIAL_BYTES_MAX, VirtioBlk } from './virtio-blk/virtio-blk.ts';
 import { VirtioConsole } from './virtio-console/virtio-console.ts';
@@ -33,6 +33,7 @@ export interface BoardDeviceSet {
   readonly perVm: readonly Device[];
   readonly identityPort?: VirtioConsole;
   readonly rng?: VirtioRng;
+  readonly balloon?: VirtioBalloon;
 }
 
 export interface DiskOptions {
@@ -49,6 +50,8 @@ export interface DeviceOptions {
   readonly rtcEpochSeconds?: number;
   /** 32 bytes that nobody can guess: with a random generator whose numbers follow from them. */
   readonly rngSeed?: Uint8Array;
+  /** With a balloon, by which the guest gives up pages and says which are free. */
+  readonly hasBalloon?: boolean;
   /** With the port from which a guest reads its identity, in the last slot. */
   readonly hasIdentityPort?: boolean;
 }
@@ -64,8 +67,15 @@ type Attach<Kind> = (transport: VirtioTransport, environment: DeviceEnvironment)
  * Throws RangeError at once if an option is impossible.
  */
 export function createDevices(options: DeviceOptions): (environmentFor: EnvironmentFor) => BoardDeviceSet {
-  const { nics, disks = [], rtcEpochSeconds = 0, rngSeed, hasIdentityPort = false } = options;
-  const fromTheEnd = [hasIdentityPort, rngSeed !== undefined].filter(Boolean).length;
+  const {
+    nics,
+    disks = [],
+    rtcEpochSeconds = 0,
+    rngSeed,
+    hasBalloon = false,
+    hasIdentityPort = false,
+  } = options;
+  const fromTheEnd = [hasIdentityPort, rngSeed !== undefined, hasBalloon].filter(Boolean).length;
   const places = nics.length + disks.length + fromTheEnd;
   if (places > VIRTIO_SLOTS) {
     const what = `${nics.length} vNICs, ${disks.length} disks and ${fromTheEnd} other devices`;
@@ -91,17 +101,18 @@ export function createDevices(options: DeviceOptions): (environmentFor: Environm
     const identityPort = hasIdentityPort
       ? slots.plugLast((transport) => new VirtioConsole(transport))
       : undefined;
-    const identitySlot = slots.devices.at(-1);
     const rng = rngSeed && slots.plugLast((transport) => new VirtioRng(transport, rngSeed));
+    const balloon = hasBalloon ? slots.plugLast((transport) => new VirtioBalloon(transport)) : undefined;
     return {
       devices: [new SifiveTest(environmentFor(0)), clock, uart, ...slots.devices],
       uart,
       nics: nicModels,
       disks: diskModels,
       clock,
-      perVm: slots.devices.filter((device) => identityPort === undefined || device !== identitySlot),
+      perVm: hasIdentityPort ? slots.devices.slice(0, -1) : slots.devices,
       ...(identityPort === undefined ? {} : { identityPort }),
       ...(rng === undefined ? {} : { rng }),
+      ...(balloon === undefined ? {} : { balloon }),
     };
   };
 }

@@ -61,7 +61,7 @@ export function hostileDrivers(queues: number): fc.Arbitrary<HostileDriver> {
     lengthBytes: fc.constantFrom(1, 2, 513, 1025),
     isWritable: fc.constant(true),
   });
-  const chain = fc
+  const request = fc
     .tuple(
       fc.constantFrom(8, 16, 16, 16, 528, 1040),
       fc.array(span, { maxLength: 2 }),
@@ -73,6 +73,12 @@ export function hostileDrivers(queues: number): fc.Arbitrary<HostileDriver> {
       ...spans.filter(({ isWritable }) => isWritable),
       ...(last === undefined ? [] : [last]),
     ]);
+  const oneWay = fc
+    .tuple(fc.constantFrom(4, 8, 64), fc.array(span, { maxLength: 2 }), fc.boolean())
+    .map(([lengthBytes, spans, isWritable]) =>
+      [{ address: BUFFERS, lengthBytes }, ...spans].map((one) => ({ ...one, isWritable })),
+    );
+  const chain = fc.oneof(request, oneWay);
   const step = fc.oneof(
     fc.record({ type: fc.constant('offer' as const), queue, head: fc.nat({ max: QUEUE_SIZE + 1 }) }),
     { weight: 4, arbitrary: fc.record({ type: fc.constant('chain' as const), queue, spans: chain }) },

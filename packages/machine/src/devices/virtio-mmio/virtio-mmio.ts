@@ -128,8 +128,9 @@ export class VirtioMmio implements Device, VirtioTransport {
   }
 
   write(offset: number, size: number, value: number): boolean {
-    // No device here has a writable field in its configuration space.
-    if (size === 4 && offset < REGISTER.config) this.#writeRegister(offset, value >>> 0);
+    if (offset >= REGISTER.config) {
+      this.#device.writeConfig?.(offset - REGISTER.config, littleEndian(value, size));
+    } else if (size === 4) this.#writeRegister(offset, value >>> 0);
     return true;
   }
 
@@ -353,6 +354,10 @@ function queueFeatures(features: bigint): QueueFeatures {
     indirectDescriptors: (features & FEATURE_INDIRECT_DESCRIPTORS) !== 0n,
     eventIndex: (features & FEATURE_EVENT_INDEX) !== 0n,
   };
+}
+
+function littleEndian(value: number, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, index) => value >>> (8 * index));
 }
 
 /** Bytes beyond the end of the space read as 0. */
