@@ -72,7 +72,12 @@ describe('skein machine run', () => {
     ],
     ['a disk that is a folder', ['--disk', '/,ro'], /\/ is no regular file/],
     ['a disk without a name', ['--disk', ',ro'], /It must name a file/],
-    ['more disks than slots', Array.from({ length: 8 }, () => ['--disk', 'x']).flat(), /at most 7 disks/],
+    ['more disks than slots', Array.from({ length: 7 }, () => ['--disk', 'x']).flat(), /at most 6 disks/],
+    [
+      'a balloon as large as the machine',
+      ['--balloon', '128'],
+      /--balloon asks for 128 MiB; the machine has 128/,
+    ],
     ['an image that is not there', ['--image', '0'.repeat(64)], /no guest image 0{64}/],
   ])('fails with 125 and one clear message for %s', async (_case, args, message) => {
     const run = await runSkein(['machine', 'run', ...args]);

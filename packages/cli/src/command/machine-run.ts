@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
+import { memoryMibMax } from '@skein/shared';
 import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
 import { disksMax, LoneMachine, randomSeedBytes } from '../machine/lone-machine.ts';
@@ -10,7 +11,7 @@ import { RawDisk } from '../machine/raw-disk.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
-import { type DiskArgument, diskArgument, memoryArgument } from './argument.ts';
+import { countArgument, type DiskArgument, diskArgument, memoryArgument } from './argument.ts';
 import { finishWith } from './outcome.ts';
 
 export interface MachineRunOptions {
@@ -20,6 +21,7 @@ export interface MachineRunOptions {
   readonly append?: string;
   readonly image?: string;
   readonly disk: readonly DiskArgument[];
+  readonly balloon: number;
 }
 
 /** All failures of `machine run` itself; every other code is the guest's. */
@@ -45,6 +47,12 @@ export function addMachineCommand(program: Command): void {
       diskArgument,
       [],
     )
+    .option(
+      '--balloon <MIB>',
+      'how much of its memory the guest is asked to give up, in MiB',
+      countArgument(0, memoryMibMax, 'MiB'),
+      0,
+    )
     .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
 }
 
@@ -53,6 +61,9 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
     throw usageError(
       `--disk was given ${options.disk.length} times; a machine has at most ${disksMax} disks`,
     );
+  }
+  if (options.balloon >= options.memory) {
+    throw usageError(`--balloon asks for ${options.balloon} MiB; the machine has ${options.memory}`);
   }
   const disks: RawDisk[] = [];
   try {
@@ -131,6 +142,7 @@ async function createMachine(
     memoryMib: options.memory,
     ...guest,
     disks,
+    balloonMib: options.balloon,
     randomSeed: new Uint8Array(randomBytes(randomSeedBytes)),
     onConsole,
   });

@@ -9,6 +9,7 @@ import {
   createDevices,
   createMachineMemory,
   Machine,
+  pageBytes,
   VIRTIO_SLOTS,
 } from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
@@ -21,6 +22,8 @@ export interface LoneMachineOptions {
   readonly bootArguments: string;
   /** 64 bytes: one half for the kernel to start with, the other for its random generator's device. */
   readonly randomSeed: Uint8Array;
+  /** What the guest is asked to give up of its memory. */
+  readonly balloonMib: number;
   /** At most `disksMax`; the caller closes them. */
   readonly disks: readonly BlockBackend[];
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
@@ -33,8 +36,9 @@ export interface LoneMachineEnding {
   readonly exitCode: number;
 }
 
-/** One slot is the random generator's. */
-export const disksMax = VIRTIO_SLOTS - 1;
+/** Two slots are the random generator's and the balloon's. */
+export const disksMax = VIRTIO_SLOTS - 2;
+const pagesPerMib = (1024 * 1024) / pageBytes;
 export const randomSeedBytes = 64;
 const seedBytes = randomSeedBytes / 2;
 /** The event loop, and with it the keyboard, gets its turn this often. */
@@ -66,6 +70,7 @@ export class LoneMachine {
         disks: options.disks.map((backend) => ({ backend })),
         rtcEpochSeconds: Date.now() / 1000,
         rngSeed: options.randomSeed.subarray(seedBytes),
+        hasBalloon: true,
       }),
       emit: (output) => {
         if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
@@ -76,6 +81,7 @@ export class LoneMachine {
       },
     });
     this.#time = this.#boot();
+    this.#machine.apply({ type: 'balloon', targetPages: options.balloonMib * pagesPerMib });
   }
 
   /** Runs until the guest is off or `end` is called. */
