@@ -81,7 +81,7 @@ describe('a clone', () => {
     guest.machine.apply(identity('web7', 'a'));
     guest.runUntil(() => isReady(guest));
     expect(guest.console).not.toMatch(/Linux version/);
-    expect(guest.frames).toBeGreaterThan(0);
+    expect(guest.frames.length).toBeGreaterThan(0);
     const before = guest.console.length;
     guest.machine.apply(typed('hostname; cat /sys/class/net/eth0/address; date -u +%Y; echo $((40 + 2))\n'));
     guest.runUntil(() => /^42\r?$/m.test(guest.console.slice(before)));

@@ -179,7 +179,7 @@ describe('the balloon', () => {
     // Something to give up that is not zero: written, then freed.
     one.guest.ask('dd if=/dev/urandom of=/tmp/junk bs=1M count=40 2>/dev/null; rm /tmp/junk');
     const before = freeKib(one.guest);
-    const reached = (pages: number) => (): boolean => machine.board.balloon?.actualPages === pages;
+    const reached = (pages: number) => (): boolean => one.guest.board.balloon?.actualPages === pages;
     const targetPages = (targetMib * 1024 * 1024) / pageBytes;
     machine.apply({ type: 'balloon', targetPages });
     one.guest.runUntil(reached(targetPages));
@@ -211,7 +211,7 @@ describe('the balloon', () => {
     const recorder = new InputRecorder(guest.machine);
     const apply = (input: MachineInput): void => recorder.apply(input);
     apply({ type: 'balloon', targetPages: 4096 });
-    guest.runUntil(() => guest.machine.board.balloon?.actualPages === 4096, apply);
+    guest.runUntil(() => guest.board.balloon?.actualPages === 4096, apply);
     guest.ask('cat /proc/meminfo', apply);
     const again = started();
     replay(again.guest.machine, decodeInputLog(encodeInputLog(recorder.log)), guest.machine.steps);

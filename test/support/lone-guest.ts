@@ -21,22 +21,34 @@ export interface LoneGuestOptions {
   readonly devices: DeviceOptions;
 }
 
+type Board = ReturnType<ReturnType<typeof createDevices>>;
+
 export class LoneGuest {
   readonly machine: Machine;
+  readonly board: Board;
   console = '';
-  frames = 0;
+  /** Sent and not taken yet. */
+  readonly frames: Uint8Array[] = [];
 
   constructor({ core, memoryMib, devices }: LoneGuestOptions) {
+    const boards: Board[] = [];
     this.machine = new Machine({
       core,
       memory: createMachineMemory(core, memoryMib),
       memoryMib,
-      devices: createDevices(devices),
+      devices: (environmentFor) => {
+        const made = createDevices(devices)(environmentFor);
+        boards.push(made);
+        return made;
+      },
       emit: (output) => {
         if (output.type === 'console') this.console += Buffer.from(output.bytes).toString('latin1');
-        if (output.type === 'frame') this.frames += 1;
+        if (output.type === 'frame') this.frames.push(output.frame.slice());
       },
     });
+    const [board] = boards;
+    if (board === undefined) throw new Error('the machine asked for no devices');
+    this.board = board;
   }
 
   boot(image: GuestImage, bootArguments = ''): void {

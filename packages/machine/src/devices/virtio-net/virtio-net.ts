@@ -56,6 +56,8 @@ const CONTROL_ERROR = 1;
 export interface VirtioNetMetrics {
   transmittedFrames: number;
   transmittedBytes: number;
+  /** Large packets that became several frames. */
+  segmentedPackets: number;
   receivedFrames: number;
   receivedBytes: number;
   /** Transmits that are no frame: too short, too long, asking for what can't be done, or sent with the link down. */
@@ -90,6 +92,7 @@ export class VirtioNet implements VirtioDevice {
   readonly metrics: VirtioNetMetrics = {
     transmittedFrames: 0,
     transmittedBytes: 0,
+    segmentedPackets: 0,
     receivedFrames: 0,
     receivedBytes: 0,
     transmitDropped: 0,
@@ -254,6 +257,7 @@ export class VirtioNet implements VirtioDevice {
     const isFrame = frameBytes >= ETHERNET_HEADER_BYTES && frameBytes <= LARGE_FRAME_BYTES_MAX;
     const frames = this.#isLinkUp && isFrame ? this.#wireFrames(chain) : undefined;
     if (frames === undefined) this.metrics.transmitDropped++;
+    else if (frames.length > 1) this.metrics.segmentedPackets++;
     for (const frame of frames ?? []) {
       this.metrics.transmittedFrames++;
       this.metrics.transmittedBytes += frame.length;
