@@ -98,7 +98,9 @@ beforeAll(async () => {
 describe('a disk', () => {
   it('is what its backend holds, with its name, and takes what the guest writes', () => {
     const { guest, disk } = started();
-    expect(guest.ask('cat /sys/block/vda/serial /sys/block/vda/size')).toBe(`orchard\n${diskBytes / 512}\n`);
+    expect(guest.ask('cat /sys/block/vda/serial; echo; cat /sys/block/vda/size')).toBe(
+      `orchard\n${diskBytes / 512}\n`,
+    );
     expect(guest.ask('sha256sum </dev/vda')).toContain(disk.digest);
     guest.ask('dd if=/dev/vda of=/tmp/part bs=4k skip=100 count=50 2>/dev/null');
     guest.ask('dd if=/tmp/part of=/dev/vda bs=4k seek=700 count=50 conv=fsync 2>/dev/null');
