@@ -1,7 +1,7 @@
 /** `skein machine run`: one machine without any cluster, its console on this terminal, its exit code ours. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
+import { ensureGuestImage, type GuestImage, loadGuestImage, readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
 import { memoryMibMax } from '@skein/shared';
 import type { Command } from 'commander';
@@ -153,13 +153,21 @@ async function readGuest(options: MachineRunOptions): Promise<Guest> {
   if (options.kernel === undefined) {
     if (options.initrd !== undefined) throw usageError('--initrd needs --kernel: an image brings its own');
     const image = await findImage(options.image);
-    const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readFile(image.initrdPath)]);
+    const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readInitrd(image, own)]);
     return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${own}`.trim() };
   }
   if (options.image !== undefined) throw usageError('--kernel and --image exclude each other');
   const kernel = await readGiven(options.kernel);
   if (options.initrd === undefined) return { kernel, bootArguments: own };
   return { kernel, initrd: await readGiven(options.initrd), bootArguments: own };
+}
+
+/** With what a root on a disk needs, if the guest is to have one. */
+async function readInitrd(image: GuestImage, bootArguments: string): Promise<Uint8Array> {
+  const { initrdPath, diskModulesPath } = image;
+  const hasRootDisk = /(?:^|\s)root=/.test(bootArguments);
+  const paths = hasRootDisk && diskModulesPath !== null ? [initrdPath, diskModulesPath] : [initrdPath];
+  return Buffer.concat(await Promise.all(paths.map((path) => readFile(path))));
 }
 
 async function findImage(digest: string | undefined): ReturnType<typeof ensureGuestImage> {
