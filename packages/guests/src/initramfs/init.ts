@@ -139,8 +139,11 @@ if [ -n "$root" ]; then
     insmod /lib/modules/${diskModulesFolder}/$module.ko || echo "skein-guest: cannot load $module"
   done </lib/modules/${diskModulesFolder}/order
   mkdir /disk
-  # A disk that may not be written can still be looked at.
-  if mount -t ext4 "$root" /disk || mount -t ext4 -o ro "$root" /disk; then
+  # A disk that may not be written can still be looked at, also if its last user did not leave it clean.
+  for options in rw ro ro,noload; do
+    mount -t ext4 -o $options "$root" /disk 2>/dev/null && break
+  done
+  if [ -e /disk/sbin/init ]; then
     for place in proc sys dev; do mount --move /$place /disk/$place; done
     mount -t tmpfs -o mode=0755 run /disk/run
     mount -t tmpfs -o mode=1777 tmp /disk/tmp
@@ -161,7 +164,19 @@ export const inittab = `ttyS0::respawn:-/bin/sh
 /** The same for a root disk, whose shell is Debian's. */
 export const rootDiskInittab = `ttyS0::respawn:-/bin/bash
 ::ctrlaltdel:/usr/lib/busybox/reboot
-::shutdown:/bin/sync
+::shutdown:/etc/skein-shutdown
+`;
+
+/** busybox' init runs this before it ends what still runs; but a file system that is written to cannot be left clean. */
+export const rootDiskShutdown = `#!/bin/sh
+for signal in TERM KILL; do
+  for process in /proc/[0-9]*; do
+    number=\${process#/proc/}
+    [ "$number" = 1 ] || [ "$number" = $$ ] || kill -s $signal "$number" 2>/dev/null
+  done
+  sleep 0.2
+done
+busybox mount -o remount,ro /
 `;
 
 const loginScript = `read -r hostname </proc/sys/kernel/hostname

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { absentAsUndefined } from '../cache-folder.ts';
 import { runCommand } from '../command.ts';
 import { GuestImageError } from '../guest-image-error.ts';
-import { rootDiskInittab, rootDiskProfile } from '../initramfs/init.ts';
+import { rootDiskInittab, rootDiskProfile, rootDiskShutdown } from '../initramfs/init.ts';
 import type { LocalPackage } from '../packages/package.ts';
 
 const unpackDeadlineMs = 120_000;
@@ -60,6 +60,7 @@ async function addOurs(tree: string): Promise<void> {
   await link(tree, 'usr/sbin/init', '../bin/busybox');
   await writeFile(join(tree, 'etc/inittab'), rootDiskInittab);
   await writeFile(join(tree, 'etc/profile'), rootDiskProfile);
+  await writeFile(join(tree, 'etc/skein-shutdown'), rootDiskShutdown, { mode: 0o755 });
   await writeFile(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n');
 }
 

@@ -17,8 +17,8 @@ export const STATUS_BYTES = 1;
 const RANGE_BYTES = 16;
 const FLAG_UNMAP = 1;
 
-/** Data of one request: Linux sends at most 1.25 MiB (BLK_DEF_MAX_SECTORS_CAP). */
-export const REQUEST_BYTES_MAX = 2 * 1024 * 1024;
+/** Data of one request. A driver that keeps to segments' size and number never asks for more. */
+export const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 /** Ranges of one discard or write-zeroes request. */
 export const RANGES_MAX = 1;
 

@@ -5,7 +5,7 @@ import { CountedMemory } from '../test-support/counted-memory.ts';
 import { hostileDrivers, playHostileDriver } from '../test-support/hostile-rings.ts';
 import { MemoryDisk } from '../test-support/memory-disk.ts';
 import { BUFFERS, MEMORY_BYTES, QUEUE_SIZE } from '../test-support/virtio-bench.ts';
-import { REQUEST } from './block-request.ts';
+import { REQUEST, REQUEST_BYTES_MAX } from './block-request.ts';
 import { REQUEST_QUEUE } from './virtio-blk.ts';
 
 describe('a hostile driver of virtio-blk', () => {
@@ -53,16 +53,16 @@ describe('a hostile driver of virtio-blk', () => {
   });
 
   it('gets an error for a request larger than any disk takes at once', () => {
-    const memory = new CountedMemory(4 * 1024 * 1024);
+    const memory = new CountedMemory(2 * REQUEST_BYTES_MAX);
     const bench = new BlkBench({ disk: new MemoryDisk(16 * 1024 * 1024), memory });
     bench.start();
     memory.write(BUFFERS, header(REQUEST.in, 0n));
     bench.queue(REQUEST_QUEUE).offer([
       { address: BUFFERS, lengthBytes: 16 },
-      { address: BUFFERS + 0x1000, lengthBytes: 2 * 1024 * 1024 + 512 + 1, isWritable: true },
+      { address: BUFFERS + 0x1000, lengthBytes: REQUEST_BYTES_MAX + 512 + 1, isWritable: true },
     ]);
     bench.kick(REQUEST_QUEUE);
-    expect(memory.readable(BUFFERS + 0x1000 + 2 * 1024 * 1024 + 512, 1)[0]).toBe(1);
+    expect(memory.readable(BUFFERS + 0x1000 + REQUEST_BYTES_MAX + 512, 1)[0]).toBe(1);
     expect(bench.device.metrics.refused).toBe(1);
   });
 });

@@ -11,7 +11,7 @@ import {
 import { MemoryDisk } from '../test-support/memory-disk.ts';
 import { BUFFERS } from '../test-support/virtio-bench.ts';
 import { REGISTER } from '../virtio-mmio/registers.ts';
-import { REQUEST, STATUS } from './block-request.ts';
+import { REQUEST, REQUEST_BYTES_MAX, STATUS } from './block-request.ts';
 import { FEATURE_DISCARD, FEATURE_FLUSH, FEATURE_WRITE_ZEROES, REQUEST_QUEUE } from './virtio-blk.ts';
 
 const SECTORS = 64;
@@ -29,9 +29,12 @@ describe('virtio-blk', () => {
     expect(bench.read(REGISTER.deviceId)).toBe(2);
     const word = (offset: number) => bench.read(REGISTER.config + offset);
     expect([word(0), word(4)]).toEqual([SECTORS, 0]);
-    expect([word(12), word(20)]).toEqual([62, 512]);
-    expect([word(36), word(40), word(44)]).toEqual([4096, 1, 1]);
-    expect([word(48), word(52)]).toEqual([4096, 1]);
+    const [segmentBytesMax, segmentsMax] = [word(8), word(12)];
+    expect([segmentBytesMax, segmentsMax, word(20)]).toEqual([65_536, 62, 512]);
+    // The largest request that a driver may make of them is served.
+    expect(segmentBytesMax * segmentsMax).toBeLessThanOrEqual(REQUEST_BYTES_MAX);
+    expect([word(36), word(40), word(44)]).toEqual([REQUEST_BYTES_MAX / 512, 1, 1]);
+    expect([word(48), word(52)]).toEqual([REQUEST_BYTES_MAX / 512, 1]);
   });
 
   it('reads what was written, in descriptors direct and indirect', () => {

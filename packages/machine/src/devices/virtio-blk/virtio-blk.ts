@@ -22,6 +22,7 @@ import {
 } from './block-request.ts';
 import { contentDigest } from './content-digest.ts';
 
+export const FEATURE_SEGMENT_SIZE_MAX = 1n << 1n;
 export const FEATURE_SEGMENTS_MAX = 1n << 2n;
 export const FEATURE_READ_ONLY = 1n << 5n;
 export const FEATURE_BLOCK_SIZE = 1n << 6n;
@@ -37,11 +38,14 @@ const DEVICE_ID_BLOCK = 2;
 const QUEUE_SIZE_MAX = 64;
 /** A chain is no longer than its queue, and has two descriptors for header and status. */
 const SEGMENTS_MAX = QUEUE_SIZE_MAX - 2;
+/** So many of the largest segments are what a request may hold, whatever the driver would like to read ahead. */
+const SEGMENT_BYTES_MAX = 64 * 1024;
 
 /** struct virtio_blk_config, up to write_zeroes_may_unmap and its padding. */
 const CONFIG_BYTES = 60;
 const CONFIG = {
   capacity: 0,
+  segmentBytesMax: 8,
   segmentsMax: 12,
   blockSize: 20,
   discardSectorsMax: 36,
@@ -96,6 +100,7 @@ export class VirtioBlk implements VirtioDevice {
     this.#serial = serial;
     this.#transport = transport;
     this.features =
+      FEATURE_SEGMENT_SIZE_MAX |
       FEATURE_SEGMENTS_MAX |
       FEATURE_BLOCK_SIZE |
       FEATURE_FLUSH |
@@ -115,6 +120,7 @@ export class VirtioBlk implements VirtioDevice {
     const bytes = new Uint8Array(CONFIG_BYTES);
     const view = new DataView(bytes.buffer);
     view.setBigUint64(CONFIG.capacity, BigInt(this.#backend.capacityBytes / SECTOR_BYTES), true);
+    view.setUint32(CONFIG.segmentBytesMax, SEGMENT_BYTES_MAX, true);
     view.setUint32(CONFIG.segmentsMax, SEGMENTS_MAX, true);
     view.setUint32(CONFIG.blockSize, SECTOR_BYTES, true);
     if (this.#backend.isReadOnly) return bytes;
