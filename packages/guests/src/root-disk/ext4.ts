@@ -36,9 +36,10 @@ export async function makeExt4({ tree, path, temporaryPath, sizeMib }: Ext4Optio
   const { exitCode, stderr } = await runCommand(program, args, { deadlineMs, environment });
   if (exitCode !== 0) {
     const reason = stderr.trim().split('\n').slice(-2).join(' ');
+    const advice = /allocate block|No space/.test(stderr) ? '; a larger --size may do' : '';
     throw new GuestImageError(
       'image.unavailable',
-      `no file system of ${sizeMib} MiB can be made for ${path}: ${reason}`,
+      `no file system of ${sizeMib} MiB can be made for ${path}: ${reason}${advice}`,
     );
   }
   await rename(temporaryPath, path);

@@ -53,6 +53,8 @@ export async function buildRootDisk(options: RootDiskOptions): Promise<RootDisk>
   const { sizeMib, packages: names, onWarning: warn = () => {}, onProgress = () => {} } = options;
   const path = resolve(options.path);
   const cacheFolder = options.cacheFolder ?? defaultCacheFolder();
+  // Before anything is fetched.
+  await rm(await workFolder(path), { recursive: true });
   await makeFolder(cacheFolder);
   const lock = options.lockFile === undefined ? undefined : await readLockFile(options.lockFile);
   const obtained = await obtainPackages({
@@ -65,7 +67,7 @@ export async function buildRootDisk(options: RootDiskOptions): Promise<RootDisk>
     onProgress,
   });
   if (lock !== undefined) for (const change of describeChanges(lock, obtained.packages)) warn(change);
-  const folder = await mkdtemp(join(dirname(path), '.skein-root-disk-'));
+  const folder = await workFolder(path);
   try {
     onProgress('file system', 0, 0);
     const tree = join(folder, 'tree');
@@ -81,6 +83,14 @@ export async function buildRootDisk(options: RootDiskOptions): Promise<RootDisk>
   if (options.lockFile !== undefined) await writeLockFile(options.lockFile, obtained);
   const packages = obtained.packages.map(({ name, version, sha256 }) => ({ name, version, sha256 }));
   return { path, sizeBytes: sizeMib * 2 ** 20, suite: obtained.suite, packages };
+}
+
+/** On the file system where the disk is to be. */
+async function workFolder(path: string): Promise<string> {
+  return await mkdtemp(join(dirname(path), '.skein-root-disk-')).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new GuestImageError('image.unavailable', `${path} cannot be made: ${reason}`, { cause });
+  });
 }
 
 function selectionOf(names: readonly string[]): PackageSelection {
