@@ -53,7 +53,9 @@ export async function measureIdleGuests(options: {
     const cloned = vms.filter((vm) => bed.report(host, vm)?.startedFrom === 'template').length;
     options.say(`${guests} guests, ${cloned} of them clones; measured for ${seconds} s`);
     await delay(settleMs);
+    const stepsBefore = totalSteps(bed, vms);
     const idle = await sample(pid, seconds);
+    const stepsPerS = (totalSteps(bed, vms) - stepsBefore) / seconds / guests;
     const cost = {
       idleGuests: guests,
       idleCpuPercent: rounded(idle.cpuPercent),
@@ -63,12 +65,17 @@ export async function measureIdleGuests(options: {
     };
     options.say(
       `idle: ${cost.idleCpuPercent} % of a core (agent alone ${cost.agentCpuPercent} %), ` +
-        `${cost.wakeupsPerGuestPerS} wake-ups a guest and second, ${cost.rssPerGuestMiB} MiB each`,
+        `${cost.wakeupsPerGuestPerS} wake-ups and ${Math.round(stepsPerS)} steps a guest and second, ${cost.rssPerGuestMiB} MiB each`,
     );
     return cost;
   } finally {
     await bed.close();
   }
+}
+
+/** As the agent reports them. */
+function totalSteps(bed: AgentBed, vms: readonly BedVm[]): number {
+  return vms.reduce((sum, vm) => sum + (bed.report(host, vm)?.steps ?? 0), 0);
 }
 
 async function sample(

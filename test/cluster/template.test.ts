@@ -61,7 +61,7 @@ describe('a template', () => {
     expect(await reportOf(first)).toMatchObject({ state: 'running', startedFrom: 'kernel' });
     await until('there is a template', () => templatesOf('h1').length === 1);
     expect(bed.console(first)).toMatch(/Linux version/);
-    await ask(first, 'cat /proc/cmdline', /unaligned_scalar_speed=fast\r?$/m);
+    await ask(first, 'cat /proc/cmdline', /damon_stat\.enabled=N\r?$/m);
   });
 
   it('is not left by a guest to whom somebody typed before it knew who it is: all its clones would read that', async () => {

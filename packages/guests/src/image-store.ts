@@ -1,5 +1,5 @@
 /**
- * Built guest images, each in a folder named after its digest: `kernel`, `initrd` and `manifest.json`. An image is
+ * Built guest images, each in a folder named after its digest: `kernel`, `initrd`, `disk-modules` and `manifest.json`. An image is
  * complete or absent, never changed, and compared with its digest each time it is loaded.
  */
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -22,6 +22,8 @@ export interface GuestImage {
   readonly kernelPath: string;
   /** An uncompressed cpio archive. */
   readonly initrdPath: string;
+  /** Another one, to be put behind the initrd of a machine whose root is on a disk; null in images of before there was one. */
+  readonly diskModulesPath: string | null;
   readonly kernelVersion: string;
   /** What the image needs on its kernel's command line; a VM's own arguments are appended. */
   readonly defaultBootArguments: string;
@@ -36,6 +38,7 @@ export interface GuestImage {
 export interface ImageContents {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
+  readonly diskModules: Uint8Array;
   readonly kernelVersion: string;
   readonly defaultBootArguments: string;
   readonly memoryMibMin: number;
@@ -47,6 +50,8 @@ interface Manifest {
   readonly formatVersion: typeof formatVersion;
   readonly kernelSha256: string;
   readonly initrdSha256: string;
+  /** Images of before there were disks lack it. */
+  readonly diskModulesSha256?: string;
   readonly kernelVersion: string;
   readonly defaultBootArguments: string;
   /** Absent in images that were made before there was such a thing. */
@@ -64,6 +69,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
     formatVersion,
     kernelSha256: sha256(contents.kernel),
     initrdSha256: sha256(contents.initrd),
+    diskModulesSha256: sha256(contents.diskModules),
     kernelVersion: contents.kernelVersion,
     defaultBootArguments: contents.defaultBootArguments,
     memoryMibMin: contents.memoryMibMin,
@@ -78,6 +84,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
     await mkdir(temporary, { recursive: true });
     await writeFileAtomically(join(temporary, 'kernel'), contents.kernel);
     await writeFileAtomically(join(temporary, 'initrd'), contents.initrd);
+    await writeFileAtomically(join(temporary, 'disk-modules'), contents.diskModules);
     await writeFileAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     await putInPlace(temporary, folder, () => loadImage(cacheFolder, digest));
   } catch (cause) {
@@ -132,6 +139,13 @@ export async function loadImage(cacheFolder: string, digest: string): Promise<Gu
     throw corrupt(folder, 'kernel');
   if ((await absentAsUndefined(sha256OfFile(initrdPath))) !== manifest.initrdSha256)
     throw corrupt(folder, 'initrd');
+  const { diskModulesSha256 } = manifest;
+  const diskModulesPath = diskModulesSha256 === undefined ? null : join(folder, 'disk-modules');
+  if (
+    diskModulesPath !== null &&
+    (await absentAsUndefined(sha256OfFile(diskModulesPath))) !== diskModulesSha256
+  )
+    throw corrupt(folder, 'disk-modules');
   const {
     kernelVersion,
     defaultBootArguments,
@@ -143,6 +157,7 @@ export async function loadImage(cacheFolder: string, digest: string): Promise<Gu
     digest,
     kernelPath,
     initrdPath,
+    diskModulesPath,
     kernelVersion,
     defaultBootArguments,
     memoryMibMin,
@@ -175,11 +190,11 @@ function corrupt(folder: string, file: string): GuestImageError {
 /** Over named fields in a fixed order, so that the file's layout does not matter. */
 function digestOf(manifest: Manifest): string {
   const { kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, packages } = manifest;
-  const { memoryMibMin, identityPort } = manifest;
+  const { memoryMibMin, identityPort, diskModulesSha256 } = manifest;
   const listed = packages.map(({ name, version, sha256 }) => [name, version, sha256]);
   const files = [kernelSha256, initrdSha256, kernelVersion];
-  // Images of before there was one of these fields keep their digests; their types tell them apart.
-  const later = [memoryMibMin, identityPort].filter((field) => field !== undefined);
+  // Images of before there was one of these fields keep their digests; their forms tell them apart.
+  const later = [memoryMibMin, identityPort, diskModulesSha256].filter((field) => field !== undefined);
   return sha256(JSON.stringify([formatVersion, ...files, defaultBootArguments, listed, ...later]));
 }
 

@@ -9,8 +9,8 @@ import { isSha256, sha256 } from './digest.ts';
 import { GuestImageError } from './guest-image-error.ts';
 import { type GuestImage, loadImage, removeImage, storedDigests, storeImage } from './image-store.ts';
 import { defaultBootArguments, identityPort } from './initramfs/init.ts';
-import { buildInitramfs } from './initramfs/initramfs.ts';
-import { guestModules, readGuestKernel } from './kernel.ts';
+import { buildDiskModules, buildInitramfs } from './initramfs/initramfs.ts';
+import { diskModules, guestModules, readGuestKernel } from './kernel.ts';
 import { readDebianFiles } from './packages/debian-archive.ts';
 import {
   defaultLockFile,
@@ -99,6 +99,7 @@ export async function buildGuestImage(options: GuestImageOptions = {}): Promise<
   const image = await storeImage(settings.cacheFolder, {
     kernel: kernel.image,
     initrd,
+    diskModules: buildDiskModules(kernel.diskModules),
     kernelVersion: kernel.version,
     defaultBootArguments,
     memoryMibMin: guestMemoryMibMin,
@@ -185,6 +186,7 @@ async function requestKey(settings: Settings): Promise<string> {
       guestMemoryMibMin,
       identityPort,
       guestModules,
+      diskModules,
       lock ?? null,
       await describeFolder(settings.packageFolder),
     ]),

@@ -18,4 +18,11 @@ export {
 export type { GuestImage } from './image-store.ts';
 export { readyMarker } from './initramfs/init.ts';
 export type { PackageIdentity } from './packages/package.ts';
+export {
+  buildRootDisk,
+  defaultDiskPackages,
+  diskSizeMibDefault,
+  type RootDisk,
+  type RootDiskOptions,
+} from './root-disk/root-disk.ts';
 export { buildWorkloads, type Workload } from './workloads/index.ts';

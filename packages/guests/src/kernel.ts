@@ -13,9 +13,18 @@ import { decompress, readDebianFiles } from './packages/debian-archive.ts';
 /** The board's transport and devices. A guest without one of these could not do its work. */
 const requiredModules = ['virtio_mmio', 'virtio_net', 'virtio_blk'] as const;
 /** Loaded where they are modules, not missed where they are built in or absent. */
-const optionalModules = ['virtio_rng', 'virtio_console', 'af_packet', 'rtc_goldfish'] as const;
+const optionalModules = [
+  'virtio_rng',
+  'virtio_balloon',
+  'virtio_console',
+  'af_packet',
+  'rtc_goldfish',
+] as const;
 
-/** All that are looked for; what they depend on comes along. */
+/** Loaded only where the root is on a disk. */
+export const diskModules = ['ext4'] as const;
+
+/** All that every guest loads; what they depend on comes along. */
 export const guestModules: readonly string[] = [...requiredModules, ...optionalModules];
 
 export interface KernelModule {
@@ -31,6 +40,8 @@ export interface GuestKernel {
   readonly image: Uint8Array;
   /** In loading order: what a module depends on stands before it. */
   readonly modules: readonly KernelModule[];
+  /** What a root on a disk needs beyond those, in loading order. */
+  readonly diskModules: readonly KernelModule[];
   /** It has a driver for ports of a virtio console, as a module or built in. */
   readonly hasConsolePorts: boolean;
 }
@@ -54,7 +65,7 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
   const { version, image } = await readKernelImage(packagePaths);
   const builtIn = new Set<string>();
   const found = new Map<string, { info: ModuleInfo; data: Uint8Array }>();
-  let wanted = new Set<string>(guestModules);
+  let wanted = new Set<string>([...guestModules, ...diskModules]);
   // Each pass reads a package of 120 MB once; dependencies become known only when a module was read.
   for (let pass = 0; wanted.size > 0; pass++) {
     if (pass === passesMax)
@@ -82,13 +93,21 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
     }
     for (const name of found.keys()) wanted.delete(name);
   }
-  for (const name of requiredModules) {
+  for (const name of [...requiredModules, ...diskModules]) {
     if (!found.has(name) && !builtIn.has(name)) {
       throw new GuestImageError('image.corrupt', `the kernel packages of ${version} hold no module ${name}`);
     }
   }
   const hasConsolePorts = found.has('virtio_console') || image.includes(consolePortsClass);
-  return { version, image, modules: inLoadingOrder(found), hasConsolePorts };
+  const modules = inLoadingOrder(guestModules, found);
+  const loaded = new Set(modules.map(({ name }) => name));
+  return {
+    version,
+    image,
+    modules,
+    diskModules: inLoadingOrder(diskModules, found).filter(({ name }) => !loaded.has(name)),
+    hasConsolePorts,
+  };
 }
 
 async function readKernelImage(packagePaths: readonly string[]): Promise<{ version: string; image: Buffer }> {
@@ -128,7 +147,10 @@ function parseBuiltIn(text: string): string[] {
  * Depth first, by name among equals, so that the same modules always come in the same order.
  * What is not among the found ones is built in.
  */
-function inLoadingOrder(found: ReadonlyMap<string, { info: ModuleInfo; data: Uint8Array }>): KernelModule[] {
+function inLoadingOrder(
+  names: readonly string[],
+  found: ReadonlyMap<string, { info: ModuleInfo; data: Uint8Array }>,
+): KernelModule[] {
   const ordered: KernelModule[] = [];
   const visited = new Set<string>();
   const visit = (name: string): void => {
@@ -138,6 +160,6 @@ function inLoadingOrder(found: ReadonlyMap<string, { info: ModuleInfo; data: Uin
     for (const dependency of [...module.info.dependsOn].sort()) visit(dependency);
     ordered.push({ name, data: module.data });
   };
-  for (const name of guestModules) visit(name);
+  for (const name of names) visit(name);
   return ordered;
 }

@@ -3,7 +3,7 @@
  * the same state and is given the same log ends in the same state (architecture: Five ideas, 1).
  * File format: JSON lines; the first names the format, its version and the state that the log begins at.
  */
-import type { MachineInput } from './input.ts';
+import type { DiskInput, MachineInput } from './input.ts';
 import type { Machine } from './machine.ts';
 import { MachineError } from './machine-error.ts';
 
@@ -14,10 +14,20 @@ export interface LoggedInput {
   readonly input: MachineInput;
 }
 
+/** A disk as a recording found it. */
+export interface LoggedDisk {
+  /** SHA-256 of its content where recording began, hexadecimal. */
+  readonly digest: string;
+  /** Requests that the host failed to do while it was recorded. */
+  readonly hostErrors: number;
+}
+
 export interface InputLog {
   /** State hash and steps where recording began. */
   readonly startHash: bigint;
   readonly startSteps: bigint;
+  /** What the disks held there. What is read from them later follows from that and from the run, so it is not in a log. */
+  readonly startDisks: readonly LoggedDisk[];
   readonly inputs: readonly LoggedInput[];
 }
 
@@ -30,6 +40,7 @@ const inputTypes: ReadonlySet<string> = new Set([
   'link',
   'announce',
   'identity',
+  'balloon',
   'power',
 ]);
 
@@ -39,13 +50,19 @@ export class InputRecorder {
   readonly #inputs: LoggedInput[] = [];
   readonly #startHash: bigint;
   readonly #startSteps: bigint;
+  readonly #startDisks: readonly LoggedDisk[];
   #lastSteps = -1n;
   #sequence = 0;
 
+  /** Reads the machine's disks whole, for their digests. Throws what the host says if it can't. */
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#startHash = machine.stateHash();
     this.#startSteps = machine.steps;
+    this.#startDisks = disksOf(machine).map((disk) => ({
+      digest: disk.contentDigest(),
+      hostErrors: disk.hostErrors,
+    }));
   }
 
   apply(input: MachineInput): void {
@@ -57,8 +74,22 @@ export class InputRecorder {
   }
 
   get log(): InputLog {
-    return { startHash: this.#startHash, startSteps: this.#startSteps, inputs: [...this.#inputs] };
+    const now = disksOf(this.#machine);
+    const startDisks = this.#startDisks.map(({ digest, hostErrors }, index) => ({
+      digest,
+      hostErrors: (now[index]?.hostErrors ?? 0) - hostErrors,
+    }));
+    return {
+      startHash: this.#startHash,
+      startSteps: this.#startSteps,
+      startDisks,
+      inputs: [...this.#inputs],
+    };
   }
+}
+
+function disksOf(machine: Machine): readonly DiskInput[] {
+  return machine.board.disks ?? [];
 }
 
 /** Callers reuse their buffers; a log keeps what was in them. */
@@ -70,17 +101,37 @@ function copyOf(input: MachineInput): MachineInput {
 
 /**
  * Runs a machine from the log's start to `untilSteps`, applying each input at its step.
- * @throws MachineError log.diverged if it starts elsewhere or stops where the recorded machine did not.
+ * @throws MachineError log.diverged if it starts elsewhere, with another content of a disk, or stops where the recorded
+ * machine did not.
  */
 export function replay(machine: Machine, log: InputLog, untilSteps: bigint): void {
   if (machine.steps !== log.startSteps || machine.stateHash() !== log.startHash) {
     throw new MachineError('log.diverged', 'the machine is not in the state that the log begins at');
   }
+  checkDisks(machine, log.startDisks);
   for (const { steps, input } of log.inputs) {
     runTo(machine, steps);
     machine.apply(input);
   }
   runTo(machine, untilSteps);
+}
+
+function checkDisks(machine: Machine, logged: readonly LoggedDisk[]): void {
+  const disks = disksOf(machine);
+  if (disks.length !== logged.length) {
+    const message = `the log is of a machine with ${logged.length} disks, this one has ${disks.length}`;
+    throw new MachineError('log.diverged', message);
+  }
+  for (const [index, { digest, hostErrors }] of logged.entries()) {
+    if (hostErrors > 0) {
+      const message = `disk ${index} failed ${hostErrors} times while this was recorded: it can't be repeated`;
+      throw new MachineError('log.diverged', message);
+    }
+    if (disks[index]?.contentDigest() !== digest) {
+      const message = `disk ${index} does not hold what the recording began with, whose SHA-256 is ${digest}`;
+      throw new MachineError('log.diverged', message);
+    }
+  }
 }
 
 function runTo(machine: Machine, steps: bigint): void {
@@ -100,6 +151,7 @@ export function encodeInputLog(log: InputLog): string {
     version,
     startHash: log.startHash.toString(16),
     startSteps: log.startSteps.toString(),
+    ...(log.startDisks.length === 0 ? {} : { disks: log.startDisks }),
   };
   const lines = log.inputs.map(({ steps, sequence, input }) =>
     JSON.stringify({ steps: steps.toString(), sequence, input: encodeInput(input) }),
@@ -123,8 +175,21 @@ export function decodeInputLog(text: string): InputLog {
   return {
     startHash: wholeNumber(`0x${String(header.startHash)}`, 1),
     startSteps: wholeNumber(header.startSteps, 1),
+    startDisks: decodeDisks(header.disks),
     inputs: lines.map((line, index) => decodeLine(line, index + 2)),
   };
+}
+
+/** A machine without disks has none in its log. */
+function decodeDisks(disks: unknown): LoggedDisk[] {
+  if (disks === undefined) return [];
+  if (!Array.isArray(disks)) throw refused(1);
+  return disks.map((disk: unknown) => {
+    const { digest, hostErrors } = (disk ?? {}) as Record<string, unknown>;
+    if (typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest)) throw refused(1);
+    if (typeof hostErrors !== 'number' || !Number.isInteger(hostErrors) || hostErrors < 0) throw refused(1);
+    return { digest, hostErrors };
+  });
 }
 
 function decodeLine(line: string, number: number): LoggedInput {
@@ -149,6 +214,13 @@ function decodeInput(fields: Record<string, unknown>, line: number): MachineInpu
     case 'console':
     case 'identity':
       return { type, bytes: bytesOf(fields.bytes, line) };
+    case 'balloon': {
+      const { targetPages } = fields;
+      if (typeof targetPages !== 'number' || !Number.isSafeInteger(targetPages) || targetPages < 0) {
+        throw refused(line);
+      }
+      return { type, targetPages };
+    }
     case 'power':
       return { type, action: 'off' };
     default:

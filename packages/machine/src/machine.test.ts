@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
 import { createDevices } from './devices/create-devices.ts';
 import type { MachineOutput } from './devices/device.ts';
+import { REGISTER, STATUS } from './devices/virtio-mmio/registers.ts';
 import { Machine } from './machine.ts';
 import { MachineError } from './machine-error.ts';
 import { dirtyConsumers, MachineMemory, pagesOf } from './machine-memory.ts';
@@ -169,6 +170,53 @@ describe('Machine', () => {
   });
 });
 
+describe('a guest that makes its devices work', () => {
+  const slot = 0x1000_8000;
+  const rings = ramBase + 0x10_0000;
+
+  /** A driver that was set up, and a guest that notifies its queue for ever. */
+  function stormingMachine(): Machine {
+    const machine = new Machine({
+      core,
+      memory: createMachineMemory(core, memoryMib),
+      memoryMib,
+      devices: createDevices({ nics: [], rngSeed: new Uint8Array(32) }),
+      emit: () => {},
+    });
+    const program = [lui(5, slot / 4096), store(2, 0, 5, REGISTER.queueNotify), addi(6, 6, 1), jal(0, -8)];
+    machine.guestMemory.write(ramBase, new Uint8Array(Uint32Array.from(program).buffer));
+    machine.startFirmware();
+    const device = machine.board.devices.find(({ baseAddress }) => baseAddress === slot);
+    const write = (register: number, value: number) => device?.write(register, 4, value);
+    write(REGISTER.status, STATUS.acknowledge | STATUS.driver);
+    write(REGISTER.driverFeaturesSelect, 1);
+    write(REGISTER.driverFeatures, 1);
+    write(REGISTER.status, STATUS.featuresOk);
+    write(REGISTER.queueSize, 8);
+    write(REGISTER.queueDescriptorLow, rings);
+    write(REGISTER.queueDriverLow, rings + 0x1000);
+    write(REGISTER.queueDeviceLow, rings + 0x2000);
+    write(REGISTER.queueReady, 1);
+    write(REGISTER.status, STATUS.driverOk);
+    return machine;
+  }
+
+  it('is left when its time is up, at a step where nothing of it is lost', () => {
+    const machine = stormingMachine();
+    const whole = stormingMachine();
+    whole.run(1000);
+    let runs = 0;
+    while (machine.steps < 1000n) {
+      const { steps, reason } = machine.run(1000 - Number(machine.steps), () => true);
+      expect(steps).toBeLessThan(5);
+      expect(['attention', 'limit']).toContain(reason);
+      runs += 1;
+    }
+    expect(runs).toBeGreaterThan(300);
+    expect(machine.stateHash()).toBe(whole.stateHash());
+  });
+});
+
 describe('memory', () => {
   it.each([0, 63, 64.5, 3073, Number.NaN])('of %d MiB is refused', (size) => {
     expect(() => createMachineMemory(core, size)).toThrow(MachineError);
@@ -187,6 +235,35 @@ describe('memory', () => {
     expect([...pagesOf(machine.memory.takeDirty('migration'))]).toEqual([5, 6]);
     expect(machine.memory.isTouched(6)).toBe(true);
     expect(view.isTouched(6)).toBe(false);
+  });
+
+  it('cleared by a device is zero and dirty where it was not zero, and untouched elsewhere', () => {
+    const { machine } = machineWith([addi(5, 0, 7), jal(0, 0)]);
+    machine.run(2);
+    for (const page of [4, 5, 6]) {
+      machine.guestMemory.write(ramBase + page * 4096, new Uint8Array(4096).fill(page === 5 ? 0 : 9));
+    }
+    machine.harvestDirty(dirtyConsumers.migration);
+    machine.memory.takeDirty('migration');
+    // From the middle of page 4 to the middle of page 7, which nobody has written yet.
+    machine.guestMemory.clear(ramBase + 4 * 4096 + 100, 3 * 4096);
+    machine.harvestDirty(dirtyConsumers.migration);
+    expect([...pagesOf(machine.memory.takeDirty('migration'))]).toEqual([4, 6]);
+    expect(machine.memory.isTouched(7)).toBe(false);
+    expect(machine.guestMemory.readable(ramBase + 4 * 4096, 4096)).toEqual(
+      new Uint8Array(4096).fill(9, 0, 100),
+    );
+    expect([machine.pageHash(5), machine.pageHash(6)]).toEqual([0n, 0n]);
+    expect(() => machine.guestMemory.clear(ramBase - 4096, 8192)).toThrow(RangeError);
+  });
+
+  it('cleared by a device is no code any more, though it was decoded', () => {
+    const { machine } = machineWith([addi(5, 5, 1), jal(0, -4)]);
+    machine.run(10);
+    machine.guestMemory.clear(ramBase, 4096);
+    machine.run(1);
+    // A word of zeros is an illegal instruction.
+    expect(machine.stateWord('MCAUSE')).toBe(2n);
   });
 
   it('hashes a page by content and place, and zeros as nothing', () => {

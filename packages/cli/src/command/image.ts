@@ -1,8 +1,18 @@
-/** `skein image build|list`: guest images, made from Debian's packages and kept by content. */
-import { buildGuestImage, ensureGuestImage, type GuestImage, listGuestImages } from '@skein/guests';
+/** `skein image build|list|disk`: guest images and root disks, made from Debian's packages. */
+import {
+  buildGuestImage,
+  buildRootDisk,
+  defaultDiskPackages,
+  diskSizeMibDefault,
+  ensureGuestImage,
+  type GuestImage,
+  listGuestImages,
+  type RootDisk,
+} from '@skein/guests';
 import type { Command } from 'commander';
 import { formatList, formatOne, type Presentation } from '../output/format.ts';
 import { imageProgress } from '../output/image-progress.ts';
+import { countArgument } from './argument.ts';
 import { formatOf } from './shared-options.ts';
 
 const imagePresentation: Presentation<GuestImage> = {
@@ -21,6 +31,23 @@ const imagePresentation: Presentation<GuestImage> = {
   ],
 };
 
+const diskPresentation: Presentation<RootDisk> = {
+  kind: 'disk',
+  nameOf: (disk) => disk.path,
+  columns: [
+    { header: 'DISK', value: (disk) => disk.path },
+    { header: 'MIB', value: (disk) => disk.sizeBytes / 2 ** 20 },
+    { header: 'SUITE', value: (disk) => disk.suite },
+    { header: 'PACKAGES', value: (disk) => disk.packages.length },
+  ],
+};
+
+interface DiskOptions {
+  readonly size: number;
+  readonly package: readonly string[];
+  readonly lock?: string;
+}
+
 interface BuildOptions {
   readonly updateLock?: boolean;
   readonly force?: boolean;
@@ -36,6 +63,15 @@ export function addImageCommand(program: Command): void {
     .option('--update-lock', "take the archive's present packages and write them to the lock file")
     .option('--force', 'make it even if the cache has it')
     .action(build);
+  image
+    .command('disk <FILE>')
+    .description(
+      'make a disk with a Debian root file system, for: skein machine run --disk FILE --append root=/dev/vda',
+    )
+    .option('--size <MIB>', 'of the file', countArgument(64, 65_536, 'MiB'), diskSizeMibDefault)
+    .option('--package <NAME...>', 'what is on it, with all that this depends on', [...defaultDiskPackages])
+    .option('--lock <FILE>', 'take the packages that are named there, and write there what was taken')
+    .action(disk);
   image.command('list').description('the sound images in the cache').action(list);
 }
 
@@ -47,6 +83,24 @@ async function build(options: BuildOptions, command: Command): Promise<void> {
     const image = await make({ ...progress.options, updateLock: options.updateLock === true });
     progress.close();
     process.stdout.write(formatOne(imagePresentation, image, format));
+  } finally {
+    progress.close();
+  }
+}
+
+async function disk(path: string, options: DiskOptions, command: Command): Promise<void> {
+  const format = formatOf(command);
+  const progress = imageProgress();
+  try {
+    const made = await buildRootDisk({
+      ...progress.options,
+      path,
+      sizeMib: options.size,
+      packages: options.package,
+      ...(options.lock === undefined ? {} : { lockFile: options.lock }),
+    });
+    progress.close();
+    process.stdout.write(formatOne(diskPresentation, made, format));
   } finally {
     progress.close();
   }

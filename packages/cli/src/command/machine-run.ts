@@ -1,15 +1,17 @@
 /** `skein machine run`: one machine without any cluster, its console on this terminal, its exit code ours. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
+import { ensureGuestImage, type GuestImage, loadGuestImage, readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
+import { memoryMibMax } from '@skein/shared';
 import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
-import { LoneMachine } from '../machine/lone-machine.ts';
+import { disksMax, LoneMachine, randomSeedBytes } from '../machine/lone-machine.ts';
+import { RawDisk } from '../machine/raw-disk.ts';
 import { imageProgress } from '../output/image-progress.ts';
-import { ConsoleTerminal } from '../terminal/console-terminal.ts';
+import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
-import { memoryArgument } from './argument.ts';
+import { countArgument, type DiskArgument, diskArgument, memoryArgument } from './argument.ts';
 import { finishWith } from './outcome.ts';
 
 export interface MachineRunOptions {
@@ -19,6 +21,8 @@ export interface MachineRunOptions {
   readonly initrd?: string;
   readonly append?: string;
   readonly image?: string;
+  readonly disk: readonly DiskArgument[];
+  readonly balloon: number;
 }
 
 /** All failures of `machine run` itself; every other code is the guest's. */
@@ -42,11 +46,48 @@ export function addMachineCommand(program: Command): void {
     .option('--initrd <FILE>', 'an initial RAM disk, with --kernel')
     .option('--append <ARGUMENTS>', "added to the kernel's command line")
     .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option(
+      '--disk <FILE[,ro]>',
+      'a file as a disk of the guest, sector for sector; ,ro: for reading alone. Can be given several times',
+      diskArgument,
+      [],
+    )
+    .option(
+      '--balloon <MIB>',
+      'how much of its memory the guest is asked to give up, in MiB',
+      countArgument(0, memoryMibMax, 'MiB'),
+      0,
+    )
     .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
 }
 
 async function runMachine(options: MachineRunOptions): Promise<number> {
-  const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
+  if (options.disk.length > disksMax) {
+    throw usageError(
+      `--disk was given ${options.disk.length} times; a machine has at most ${disksMax} disks`,
+    );
+  }
+  if (options.balloon >= options.memory) {
+    throw usageError(`--balloon asks for ${options.balloon} MiB; the machine has ${options.memory}`);
+  }
+  const disks: RawDisk[] = [];
+  try {
+    for (const { path, isReadOnly } of options.disk) {
+      disks.push(new RawDisk({ path, isReadOnly, onError: remark }));
+    }
+    const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
+    return await runOnTerminal(options, core, guest, disks);
+  } finally {
+    for (const disk of disks) disk.close();
+  }
+}
+
+async function runOnTerminal(
+  options: MachineRunOptions,
+  core: Awaited<ReturnType<typeof loadCore>>,
+  guest: Guest,
+  disks: readonly RawDisk[],
+): Promise<number> {
   let isInterrupted = false;
   // A person sees when the guest listens; a pipe does not, but our images say so. Other guests get what comes.
   const isHeld = process.stdin.isTTY !== true && usesImage(options);
@@ -62,7 +103,7 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
     },
     onDrain: () => machine.resumeOutput(),
   });
-  const machine = await createMachine(options, core, guest, (bytes) => {
+  const machine = await createMachine(options, core, guest, disks, (bytes) => {
     input.heard(bytes);
     return terminal.write(bytes);
   }).catch(async (error: unknown) => {
@@ -104,13 +145,16 @@ async function createMachine(
   options: MachineRunOptions,
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
+  disks: readonly RawDisk[],
   onConsole: (bytes: Uint8Array) => boolean,
 ): Promise<LoneMachine> {
   return new LoneMachine({
     core,
     memoryMib: options.memory,
     ...guest,
-    randomSeed: new Uint8Array(randomBytes(32)),
+    disks,
+    balloonMib: options.balloon,
+    randomSeed: new Uint8Array(randomBytes(randomSeedBytes)),
     onConsole,
   });
 }
@@ -123,8 +167,9 @@ async function readGuest(options: MachineRunOptions): Promise<Guest> {
 async function readImage(options: MachineRunOptions): Promise<Guest> {
   if (options.initrd !== undefined) throw usageError('--initrd needs --kernel: an image brings its own');
   const image = await findImage(options.image);
-  const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readFile(image.initrdPath)]);
-  return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${options.append ?? ''}`.trim() };
+  const own = options.append ?? '';
+  const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readInitrd(image, own)]);
+  return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${own}`.trim() };
 }
 
 async function readKernel(options: MachineRunOptions): Promise<Guest> {
@@ -137,6 +182,14 @@ async function readKernel(options: MachineRunOptions): Promise<Guest> {
   const kernel = await readGiven(options.kernel);
   if (options.initrd === undefined) return { kernel, bootArguments };
   return { kernel, initrd: await readGiven(options.initrd), bootArguments };
+}
+
+/** With what a root on a disk needs, if the guest is to have one. */
+async function readInitrd(image: GuestImage, bootArguments: string): Promise<Uint8Array> {
+  const { initrdPath, diskModulesPath } = image;
+  const hasRootDisk = /(?:^|\s)root=/.test(bootArguments);
+  const paths = hasRootDisk && diskModulesPath !== null ? [initrdPath, diskModulesPath] : [initrdPath];
+  return Buffer.concat(await Promise.all(paths.map((path) => readFile(path))));
 }
 
 async function findImage(digest: string | undefined): ReturnType<typeof ensureGuestImage> {

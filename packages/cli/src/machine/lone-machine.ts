@@ -2,7 +2,16 @@
  * One machine without any cluster, run on this thread: slices of the vCPU, and the event loop between them for what
  * people type. Omitted: vNICs, snapshots, the budget of a host's CPU; a guest here has no network.
  */
-import { bootMachine, type CoreModules, createDevices, createMachineMemory, Machine } from '@skein/machine';
+import {
+  type BlockBackend,
+  bootMachine,
+  type CoreModules,
+  createDevices,
+  createMachineMemory,
+  Machine,
+  pageBytes,
+  VIRTIO_SLOTS,
+} from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
 
 export interface LoneMachineOptions {
@@ -13,7 +22,12 @@ export interface LoneMachineOptions {
   readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly bootArguments: string;
+  /** 64 bytes: one half for the kernel to start with, the other for its random generator's device. */
   readonly randomSeed: Uint8Array;
+  /** What the guest is asked to give up of its memory. */
+  readonly balloonMib: number;
+  /** At most `disksMax`; the caller closes them. */
+  readonly disks: readonly BlockBackend[];
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
   readonly onConsole: (bytes: Uint8Array) => boolean;
 }
@@ -24,6 +38,11 @@ export interface LoneMachineEnding {
   readonly exitCode: number;
 }
 
+/** Two slots are the random generator's and the balloon's. */
+export const disksMax = VIRTIO_SLOTS - 2;
+const pagesPerMib = (1024 * 1024) / pageBytes;
+export const randomSeedBytes = 64;
+const seedBytes = randomSeedBytes / 2;
 /** The event loop, and with it the keyboard, gets its turn this often. */
 const turnNs = 5_000_000;
 /** Slices last at most half a millisecond (architecture: Steps). */
@@ -48,7 +67,13 @@ export class LoneMachine {
       core: options.core,
       memory: createMachineMemory(options.core, options.memoryMib),
       memoryMib: options.memoryMib,
-      devices: createDevices({ nics: [], rtcEpochSeconds: Date.now() / 1000 }),
+      devices: createDevices({
+        nics: [],
+        disks: options.disks.map((backend) => ({ backend })),
+        rtcEpochSeconds: Date.now() / 1000,
+        rngSeed: options.randomSeed.subarray(seedBytes),
+        hasBalloon: true,
+      }),
       emit: (output) => {
         if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
         else if (output.type === 'power') {
@@ -58,6 +83,7 @@ export class LoneMachine {
       },
     });
     this.#time = this.#boot();
+    this.#machine.apply({ type: 'balloon', targetPages: options.balloonMib * pagesPerMib });
   }
 
   /** Runs until the guest is off or `end` is called. */
@@ -97,7 +123,8 @@ export class LoneMachine {
         guestTicks: this.#time.ticksAt(nowNs),
         ratePerStep: this.#time.ratePerStep,
       });
-      const { steps, reason } = this.#machine.run(this.#time.stepsIn(sliceNs));
+      const isTimeUp = (): boolean => process.hrtime.bigint() - startedNs > turnNs;
+      const { steps, reason } = this.#machine.run(this.#time.stepsIn(sliceNs), isTimeUp);
       const endedNs = process.hrtime.bigint();
       this.#time.account(steps, endedNs - nowNs);
       nowNs = endedNs;
@@ -129,7 +156,7 @@ export class LoneMachine {
     const { kernel, firmware, initrd, bootArguments, randomSeed } = this.#options;
     bootMachine(this.#machine, {
       bootArguments,
-      rngSeed: randomSeed,
+      rngSeed: randomSeed.subarray(0, seedBytes),
       ...(kernel === undefined ? {} : { kernel }),
       ...(firmware === undefined ? {} : { firmware }),
       ...(initrd === undefined ? {} : { initrd }),

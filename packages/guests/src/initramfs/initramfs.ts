@@ -4,7 +4,7 @@
 
 import type { KernelModule } from '../kernel.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
-import { initScript, inittab, profile } from './init.ts';
+import { diskModulesFolder, initScript, inittab, profile } from './init.ts';
 
 export interface InitramfsContents {
   /** A static busybox for riscv64. */
@@ -16,6 +16,19 @@ export interface InitramfsContents {
 }
 
 const directories = ['bin', 'dev', 'etc', 'lib', 'lib/modules', 'proc', 'root', 'run', 'sys', 'tmp', 'var'];
+
+/**
+ * What init needs for a root on a disk, as an archive of its own: the kernel unpacks archives that stand one behind
+ * the other. Apart, because guests without a disk should not carry it in their memory.
+ * Source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
+ */
+export function buildDiskModules(modules: readonly KernelModule[]): Uint8Array {
+  const parents = ['lib', 'lib/modules', `lib/modules/${diskModulesFolder}`];
+  return writeCpio([
+    ...parents.map((path): CpioEntry => ({ kind: 'directory', path, mode: 0o755 })),
+    ...moduleFiles(`lib/modules/${diskModulesFolder}`, modules),
+  ]);
+}
 
 /** The cpio archive; equal contents give equal bytes. */
 export function buildInitramfs(contents: InitramfsContents): Uint8Array {
@@ -32,22 +45,24 @@ export function buildInitramfs(contents: InitramfsContents): Uint8Array {
     ...contents.programs.map(
       (program): CpioEntry => ({ kind: 'file', path: `bin/${program.name}`, mode: 0o755, data: program.elf }),
     ),
-    ...contents.modules.map(
-      (module): CpioEntry => ({
-        kind: 'file',
-        path: `lib/modules/${module.name}.ko`,
-        mode: 0o644,
-        data: module.data,
-      }),
-    ),
+    ...moduleFiles('lib/modules', contents.modules),
     script('init', initScript),
-    text('lib/modules/order', contents.modules.map((module) => `${module.name}\n`).join('')),
     text('etc/inittab', inittab),
     text('etc/profile', profile),
     text('etc/passwd', 'root::0:0:root:/root:/bin/sh\n'),
     text('etc/group', 'root:x:0:\n'),
   ];
   return writeCpio(entries);
+}
+
+/** The modules, and the order in which they are loaded. */
+function moduleFiles(folder: string, modules: readonly KernelModule[]): CpioEntry[] {
+  return [
+    ...modules.map(
+      ({ name, data }): CpioEntry => ({ kind: 'file', path: `${folder}/${name}.ko`, mode: 0o644, data }),
+    ),
+    text(`${folder}/order`, modules.map(({ name }) => `${name}\n`).join('')),
+  ];
 }
 
 function text(path: string, content: string): CpioEntry {

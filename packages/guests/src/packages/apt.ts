@@ -110,6 +110,34 @@ export class SuiteArchive {
   }
 
   /**
+   * Packages and all that they depend on, in an order in which they can be unpacked: what a package needs stands before it.
+   * @throws GuestImageError image.unavailable with apt's own reason when something is not to be had
+   */
+  async resolve(names: readonly string[]): Promise<readonly AvailablePackage[]> {
+    const install = [
+      'install',
+      '--simulate',
+      '--no-install-recommends',
+      '-o',
+      'APT::Get::Show-User-Simulation-Note=false',
+    ];
+    const plan = await this.#apt('apt-get', [...install, '--', ...names], queryDeadlineMs);
+    if (plan.exitCode !== 0) throw refusal(`suite ${this.suite}`, plan);
+    const needed = [...plan.stdout.toString('utf8').matchAll(/^Inst (\S+) /gm)].map(([, name]) => name ?? '');
+    const shown = await this.#apt(
+      'apt-cache',
+      ['show', '--no-all-versions', '--', ...needed],
+      queryDeadlineMs,
+    );
+    const paragraphs = shown.stdout.toString('utf8').split('\n\n');
+    return needed.map((name) => {
+      const found = paragraphs.flatMap((paragraph) => parsePackage(paragraph, name) ?? [])[0];
+      if (found !== undefined) return found;
+      throw new GuestImageError('image.unavailable', `suite ${this.suite} says nothing about ${name}`);
+    });
+  }
+
+  /**
    * Fetches packages into a folder, all or none.
    * @returns the files' paths in the order of the packages
    */

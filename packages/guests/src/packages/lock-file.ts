@@ -19,7 +19,7 @@ export interface PackageLock {
 /** The lock file of this checkout. */
 export const defaultLockFile = fileURLToPath(new URL('../../packages.lock.json', import.meta.url));
 
-const packagesMax = 16;
+const packagesMax = 500;
 
 /**
  * The lock, or undefined when the file does not exist.

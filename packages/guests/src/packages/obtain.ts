@@ -1,5 +1,5 @@
 /**
- * Gets the packages of a guest image, from the nearest place that has them: what the lock file names, if the cache
+ * Gets the packages of a guest image or of a root disk, from the nearest place that has them: what the lock file names, if the cache
  * or the package folder holds it; else what the package folder holds; else Debian's archive, whose suites are tried
  * in order, since a mirror may be in the middle of its synchronisation.
  */
@@ -21,7 +21,21 @@ import {
 import { PackageCache } from './package-cache.ts';
 import { readPackageFolder } from './package-folder.ts';
 
+/** Which packages are meant. */
+export interface PackageSelection {
+  /** For people, in what could not be had: "the guest image's packages". */
+  readonly what: string;
+  /** Their suite, where the lock file names none: tried in this order. */
+  readonly suites: readonly string[];
+  /** Those among a person's files, or undefined if they are not complete. */
+  readonly fromFolder: (folder: ReadonlyMap<string, LocalPackage>) => readonly LocalPackage[] | undefined;
+  /** @throws GuestImageError image.unavailable naming what the archive lacks */
+  readonly find: (archive: SuiteArchive) => Promise<readonly AvailablePackage[]>;
+}
+
 export interface ObtainOptions {
+  /** Default: the guest image's. */
+  readonly selection?: PackageSelection;
   readonly cacheFolder: string;
   /** `SKEIN_PACKAGE_CACHE`. */
   readonly packageFolder: string | undefined;
@@ -38,8 +52,14 @@ export interface ObtainedPackages {
   readonly packages: readonly LocalPackage[];
 }
 
-/** In the order in which they are tried, after the lock file's own. */
-const suites = ['trixie', 'forky', 'sid'] as const;
+/** A kernel, and busybox. */
+const guestImagePackages: PackageSelection = {
+  what: "the guest image's packages",
+  suites: ['trixie', 'forky', 'sid'],
+  fromFolder: chooseFromFolder,
+  find: findWanted,
+};
+
 const localSuite = 'local';
 
 /** @throws GuestImageError image.unavailable, telling for each place why it could not be used */
@@ -55,7 +75,7 @@ export async function obtainPackages(options: ObtainOptions): Promise<ObtainedPa
   const locked =
     options.lock === undefined || options.refresh ? undefined : await findLocked(options.lock, near);
   if (locked !== undefined) return locked;
-  const chosen = chooseFromFolder(folder);
+  const chosen = (options.selection ?? guestImagePackages).fromFolder(folder);
   if (chosen !== undefined && !options.refresh) return { suite: localSuite, packages: chosen };
   return await obtainFromArchive(options, cache, near);
 }
@@ -85,6 +105,7 @@ async function obtainFromArchive(
   near: Near,
 ): Promise<ObtainedPackages> {
   const sources = await machineSources();
+  const { what, suites } = options.selection ?? guestImagePackages;
   const order = new Set([
     ...(options.lock === undefined || options.refresh ? [] : [options.lock.suite]),
     ...suites,
@@ -104,7 +125,7 @@ async function obtainFromArchive(
   }
   throw new GuestImageError(
     'image.unavailable',
-    `the guest image's packages cannot be had. ${reasons.join('; ')}. Check this machine's network and apt ` +
+    `${what} cannot be had. ${reasons.join('; ')}. Check this machine's network and apt ` +
       'sources and try again (a mirror in the middle of its synchronisation heals by itself), or put the packages ' +
       'of a riscv64 kernel and busybox-static into a folder and name it in SKEIN_PACKAGE_CACHE.',
   );
@@ -120,7 +141,7 @@ async function obtainFromSuite(
   options.onProgress(`index of Debian ${suite}`, 0, 0);
   const archive = await SuiteArchive.open(source, suite);
   try {
-    const wanted = await findWanted(archive);
+    const wanted = await (options.selection ?? guestImagePackages).find(archive);
     const present: LocalPackage[] = [];
     const absent: AvailablePackage[] = [];
     for (const item of wanted) {

@@ -2,9 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MachineError } from '../../machine-error.ts';
 import type { DeviceField, DeviceState } from '../device.ts';
-import { BUFFERS, NetBench, QUEUE_SIZE, testFrame } from '../test-support/net-bench.ts';
+import { ALL_FEATURES, BUFFERS, NetBench, QUEUE_SIZE, testFrame } from '../test-support/net-bench.ts';
 import { REGISTER } from '../virtio-mmio/registers.ts';
-import { CONTROL_QUEUE, RECEIVE_QUEUE, TRANSMIT_QUEUE } from './virtio-net.ts';
+import {
+  CONTROL_QUEUE,
+  FEATURE_CHECKSUM,
+  FEATURE_GUEST_CHECKSUM,
+  FEATURE_HOST_TSO4,
+  RECEIVE_QUEUE,
+  TRANSMIT_QUEUE,
+} from './virtio-net.ts';
 
 type Action =
   | { readonly type: 'transmit'; readonly lengthBytes: number; readonly isSplit: boolean }
@@ -111,6 +118,16 @@ describe('saving a virtio-net device in the middle of traffic', () => {
     expect(twin.environment.frames()).toEqual([testFrame(60)]);
   });
 
+  it('keeps what was agreed on before the device offered more', () => {
+    const original = new NetBench();
+    original.start(ALL_FEATURES & ~FEATURE_CHECKSUM & ~FEATURE_HOST_TSO4 & ~FEATURE_GUEST_CHECKSUM);
+    const twin = new NetBench(original);
+    expect(twin.mmio.negotiated(FEATURE_CHECKSUM)).toBe(false);
+    twin.offerFrame(testFrame(60), BUFFERS);
+    twin.kick(TRANSMIT_QUEUE);
+    expect(twin.environment.frames()).toEqual([testFrame(60)]);
+  });
+
   it('keeps a queue that the driver is still configuring', () => {
     const original = new NetBench();
     original.negotiate(1n << 32n);
@@ -139,7 +156,6 @@ describe('restoring a virtio-net device', () => {
   it.each<[string, string[], DeviceField | undefined]>([
     ['a missing field', ['status'], undefined],
     ['a field nobody knows', ['color'], 'red'],
-    ['another kind of device', ['deviceId'], 2],
     ['an unknown status bit', ['status'], 0x10],
     ['DRIVER_OK without FEATURES_OK', ['status'], 0x07],
     ['a feature that is not offered', ['driverFeatures'], (1n << 32n) | (1n << 50n)],
@@ -165,6 +181,16 @@ describe('restoring a virtio-net device', () => {
     const attempt = () => target.mmio.restore(withField(path, value));
     expect(attempt).toThrow(expect.objectContaining({ code: 'snapshot.invalid' }));
     expect(target.mmio.save()).toEqual(before);
+  });
+
+  it.each([
+    ['another kind of device', 2, /has a disk there, this machine a network device/],
+    ['no device', undefined, /has no device there/],
+    ['a device that nobody knows', 99, /has something unknown there/],
+  ])('refuses a slot with %s as one of another machine', (_title, deviceId, message) => {
+    const attempt = () => new NetBench().mmio.restore(withField(['deviceId'], deviceId));
+    expect(attempt).toThrow(expect.objectContaining({ code: 'snapshot.other-machine' }));
+    expect(attempt).toThrow(message);
   });
 
   it('refuses another version', () => {
