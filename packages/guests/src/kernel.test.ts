@@ -50,6 +50,8 @@ describe('readGuestKernel', () => {
       'virtio_blk',
       'virtio_rng',
     ]);
+    // What every guest has loaded is not there twice.
+    expect(kernel.diskModules.map(({ name }) => name)).toEqual(['jbd2', 'ext4']);
     expect(kernel.modules[3]?.data).toEqual(fakeModule('virtio_net', ['net_failover']));
   });
 
@@ -59,6 +61,7 @@ describe('readGuestKernel', () => {
     );
     expect(kernel.version).toBe('6.12.48-riscv64');
     expect(kernel.modules.map(({ name }) => name)).toEqual(['virtio_net', 'virtio_blk']);
+    expect(kernel.diskModules).toEqual([]);
   });
 
   test('refuses a kernel that lacks a driver of the board', async () => {

@@ -21,7 +21,7 @@ const optionalModules = [
   'rtc_goldfish',
 ] as const;
 
-/** Loaded only where the root is on a disk. */
+/** Loaded only where the root is on a disk; a kernel without them starts no such guest. */
 export const diskModules = ['ext4'] as const;
 
 /** All that every guest loads; what they depend on comes along. */
@@ -93,7 +93,7 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
     }
     for (const name of found.keys()) wanted.delete(name);
   }
-  for (const name of [...requiredModules, ...diskModules]) {
+  for (const name of requiredModules) {
     if (!found.has(name) && !builtIn.has(name)) {
       throw new GuestImageError('image.corrupt', `the kernel packages of ${version} hold no module ${name}`);
     }

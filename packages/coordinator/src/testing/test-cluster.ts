@@ -156,6 +156,11 @@ export class TestCluster {
 
   /** Creates a VM on a host and waits until it runs. */
   async boot(name: string, host: string, more: Record<string, unknown> = {}): Promise<VmView> {
+    // On a busy machine an agent's heartbeat may be late; a pinned VM cannot wait for it.
+    await this.eventually(`${host} is connected`, async () => {
+      const hosts = await this.get<HostView[]>('/hosts');
+      return hosts.some((one) => one.name === host && one.state === 'connected');
+    });
     const { operation } = await this.create(name, { host, ...more });
     await this.ended(operation);
     return this.vm(name);

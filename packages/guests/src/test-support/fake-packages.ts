@@ -126,6 +126,8 @@ export function splitKernelPackages(release: string, version: string): FakePacka
         [`${modules}/drivers/virtio/virtio_mmio.ko`]: fakeModule('virtio_mmio'),
         [`${modules}/drivers/block/virtio_blk.ko`]: fakeModule('virtio_blk'),
         [`${modules}/drivers/char/hw_random/virtio-rng.ko`]: fakeModule('virtio_rng'),
+        [`${modules}/fs/ext4/ext4.ko`]: fakeModule('ext4', ['jbd2', 'failover']),
+        [`${modules}/fs/jbd2/jbd2.ko`]: fakeModule('jbd2'),
         [`${modules}/drivers/gpu/virtio-gpu.ko`]: fakeModule('virtio_gpu'),
       },
     },
