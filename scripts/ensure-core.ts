@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import type { BuildOptions } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
 const run = promisify(execFile);
@@ -58,6 +59,20 @@ const wasmModules: readonly WasmModule[] = [
 
 const commonFlags = ['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='];
 
+/** Each thread of a VM has a bundle of its own in memory: what it does not use is not in it, and no source map. */
+const bundleOptions: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  // CommonJS dependencies (ws, pino) call require for node's own modules.
+  banner: {
+    js: "import { createRequire as skeinRequire } from 'node:module'; const require = skeinRequire(import.meta.url);",
+  },
+  external: ['msgpackr-extract', 'bufferutil', 'utf-8-validate'],
+  logLevel: 'error',
+};
+
 export async function ensureCore({ quiet }: { quiet: boolean }): Promise<void> {
   const say = (line: string): void => {
     if (!quiet) process.stderr.write(`${line}\n`);
@@ -96,11 +111,13 @@ async function ensureWasm(module: WasmModule, say: (line: string) => void): Prom
 async function ensureWorkerBundles(say: (line: string) => void): Promise<void> {
   const entries = globSync('packages/*/src/**/*.worker.ts', { cwd: root }).sort();
   if (entries.length === 0) return;
-  const sources = globSync('packages/*/src/**/*.ts', { cwd: root })
+  // A package's manifest says whether what nobody uses of it may be left out.
+  const sources = globSync(['packages/*/src/**/*.ts', 'packages/*/package.json'], { cwd: root })
     .filter((file) => !file.endsWith('.test.ts'))
     .sort();
   const key = digest([
     toolVersion('esbuild'),
+    JSON.stringify(bundleOptions),
     ...sources.flatMap((file) => [file, readFileSync(join(root, file), 'utf8')]),
   ]);
   for (const entry of entries) {
@@ -111,21 +128,7 @@ async function ensureWorkerBundles(say: (line: string) => void): Promise<void> {
     mkdirSync(dirname(output), { recursive: true });
     const unfinished = `${output}.${process.pid}.js`;
     const { build } = await import('esbuild');
-    await build({
-      entryPoints: [join(root, entry)],
-      outfile: unfinished,
-      bundle: true,
-      platform: 'node',
-      target: 'node24',
-      format: 'esm',
-      // CommonJS dependencies (ws, pino) call require for node's own modules.
-      banner: {
-        js: "import { createRequire as skeinRequire } from 'node:module'; const require = skeinRequire(import.meta.url);",
-      },
-      external: ['msgpackr-extract', 'bufferutil', 'utf-8-validate'],
-      sourcemap: 'inline',
-      logLevel: 'error',
-    });
+    await build({ ...bundleOptions, entryPoints: [join(root, entry)], outfile: unfinished });
     finish(unfinished, output, key);
   }
 }

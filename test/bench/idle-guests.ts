@@ -15,6 +15,8 @@ export interface IdleCost {
   readonly wakeupsPerGuestPerS: number;
   /** By how much the agent's resident memory grew for each. */
   readonly rssPerGuestMiB: number;
+  /** Of it: RAM that the guest has touched, and what its machine keeps beside it. */
+  readonly machineMemoryPerGuestMiB: number;
   /** What it takes without any. */
   readonly agentCpuPercent: number;
 }
@@ -22,6 +24,8 @@ export interface IdleCost {
 const host = 'h1';
 const extent = { full: { guests: 50, seconds: 30 }, quick: { guests: 10, seconds: 10 } } as const;
 const memoryMib = 128;
+/** RAM, and the fixed part in front of it (packages/machine/assembly/layout.ts, RAM). */
+const machineBytes = memoryMib * 2 ** 20 + 0x1200000;
 /** What a guest still does right behind its start is no idling. */
 const settleMs = 15_000;
 const deadlineMs = 120_000;
@@ -61,6 +65,7 @@ export async function measureIdleGuests(options: {
       idleCpuPercent: rounded(idle.cpuPercent),
       wakeupsPerGuestPerS: rounded((idle.wakeupsPerS - alone.wakeupsPerS) / guests),
       rssPerGuestMiB: rounded((residentBytes(pid) - residentBefore) / guests / 2 ** 20),
+      machineMemoryPerGuestMiB: rounded(machineMemoryBytes(pid) / guests / 2 ** 20),
       agentCpuPercent: rounded(alone.cpuPercent),
     };
     options.say(
@@ -108,6 +113,16 @@ function wakeups(pid: number): number {
 
 function residentBytes(pid: number): number {
   return Number.parseInt(statusField(`/proc/${pid}/status`, 'VmRSS'), 10) * 1024;
+}
+
+/** Resident bytes of the machines' memories: the mappings of that size. Source: proc(5), /proc/PID/smaps. */
+function machineMemoryBytes(pid: number): number {
+  const mappings = readFileSync(`/proc/${pid}/smaps`, 'latin1').split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+  const sizeOf = (mapping: string, name: string): number =>
+    Number.parseInt(new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(mapping)?.[1] ?? '0', 10) * 1024;
+  return mappings
+    .filter((mapping) => sizeOf(mapping, 'Size') === machineBytes)
+    .reduce((sum, mapping) => sum + sizeOf(mapping, 'Rss'), 0);
 }
 
 function statusField(path: string, name: string): string {
