@@ -22,8 +22,10 @@ const sliceStepsMax = 1_000_000;
 const firstSpeed = 0.2;
 /** While frozen the deadline is looked at this often. */
 const frozenPollMs = 10;
-/** An idle guest looks at its lease this often although nothing wakes it. */
+/** Who waits for anything looks around this often although nothing wakes it. */
 const idleWaitMsMax = 250;
+/** An idle guest: its lease's deadline, as it stood when it fell asleep, wakes it, and commands do. */
+const asleepMsMax = 1000;
 const heldInputsMax = 64;
 
 type Pace = 'running' | 'suspended' | 'frozen';
@@ -151,7 +153,7 @@ export class VmLoop {
   #sleepUntilWake(clock: GuestClock, nowNs: bigint): void {
     const wake = this.#machine.wake();
     if (wake.kind === 'now') return;
-    let waitMs = idleWaitMsMax;
+    let waitMs = Math.min(asleepMsMax, Number(this.#control.deadlineNs - nowNs) / 1e6);
     if (wake.kind === 'at') {
       waitMs = Math.min(waitMs, Number(hostNsAt(clock, wake.guestTicks) - nowNs) / 1e6);
     }
