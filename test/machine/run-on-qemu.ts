@@ -10,8 +10,10 @@ import { type Batch, type Outcome, readOutcomes } from './batch.ts';
 import { ramBase, ramMib } from './memory-map.ts';
 
 const deadlineMs = 20_000;
-/** Extensions that QEMU's rv64 has on by itself and Skein's machine does not have. */
-const absentExtensions = ['h', 'zba', 'zbb', 'zbc', 'zbs'].map((name) => `${name}=false`).join(',');
+/** What QEMU's rv64 has on by itself and Skein's machine does not have: extensions and the debug triggers. */
+const absent = ['h', 'zbc', 'debug'].map((name) => `${name}=false`);
+const present = ['zba', 'zbb', 'zbs', 'sstc'].map((name) => `${name}=true`);
+const processor = ['rv64', ...present, ...absent].join(',');
 
 /** @throws Error with what to install when QEMU is absent, or when the batch does not come to its end */
 export async function runOnQemu(batch: Batch): Promise<readonly Outcome[]> {
@@ -35,16 +37,7 @@ export async function runOnQemu(batch: Batch): Promise<readonly Outcome[]> {
 
 function runQemu(ramPath: string): Promise<void> {
   const args = [
-    ...[
-      '-M',
-      'virt,memory-backend=ram',
-      '-cpu',
-      `rv64,${absentExtensions}`,
-      '-m',
-      `${ramMib}M`,
-      '-bios',
-      'none',
-    ],
+    ...['-M', 'virt,memory-backend=ram', '-cpu', processor, '-m', `${ramMib}M`, '-bios', 'none'],
     ...['-object', `memory-backend-file,id=ram,size=${ramMib}M,mem-path=${ramPath},share=on`],
     ...['-nodefaults', '-display', 'none', '-serial', 'none', '-monitor', 'none', '-no-reboot'],
   ];

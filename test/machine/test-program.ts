@@ -31,6 +31,8 @@ export interface TestProgram {
   /** Bytes from the start of the program's two code pages; chosen to let instructions cross a page. */
   readonly codeOffset: number;
   readonly fragments: readonly Fragment[];
+  /** Instructions, by their place in the listing, that do nothing: what a mismatch does not need. */
+  readonly blanked?: ReadonlySet<number>;
   /** x0 to x31. */
   readonly registers: readonly bigint[];
   /** f0 to f31. */
@@ -41,13 +43,34 @@ export interface TestProgram {
   readonly tables: Uint8Array;
 }
 
+export interface AssembledProgram {
+  readonly code: Program;
+  readonly endAddress: number;
+}
+
 /** The program's code at its place in slot `slot`; it ends with an ebreak, at the returned address. */
-export function assembleProgram(program: TestProgram, slot: number): { code: Program; endAddress: number } {
+export function assembleProgram(program: TestProgram, slot: number): AssembledProgram {
   const a = createAssembler();
   for (const fragment of program.fragments) fragment(a);
   a.label('end');
   a.ebreak();
   const code = a.assemble({ textAddress: codeAddress(slot) + program.codeOffset });
-  const endAddress = code.symbols.get('end') ?? 0;
-  return { code, endAddress };
+  blank(code, program.blanked ?? new Set());
+  return { code, endAddress: code.symbols.get('end') ?? 0 };
+}
+
+const nop = 0x0000_0013;
+const shortNop = 0x0001;
+
+/** In place: everything else stays where it is. */
+function blank({ text, listing }: Program, blanked: ReadonlySet<number>): void {
+  const view = new DataView(text.bytes.buffer, text.bytes.byteOffset, text.bytes.length);
+  for (const index of blanked) {
+    const line = listing[index];
+    if (line === undefined) continue;
+    const offset = line.address - text.address;
+    const isShort = (view.getUint16(offset, true) & 3) !== 3;
+    if (isShort) view.setUint16(offset, shortNop, true);
+    else view.setUint32(offset, nop, true);
+  }
 }
