@@ -109,6 +109,7 @@ function recordPlace(offset: number): string {
   if (offset < record.csrs) return fRegisters[word(record.floats)] ?? '';
   if (offset < record.end) return finalCsrNames[word(record.csrs)] ?? '';
   if (offset === record.trapCount) return 'traps';
+  if (offset === record.vectors) return 'vectors';
   const trap = Math.floor((offset - record.traps) / trapBytes);
   if (offset < record.traps || trap >= trapsMax) return `record+0x${offset.toString(16)}`;
   return `trap ${trap} ${trapCsrNames[((offset - record.traps) % trapBytes) / 8] ?? ''}`;

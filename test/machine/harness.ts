@@ -23,6 +23,7 @@ import {
   record,
   trapCsrNames,
   trapsMax,
+  vectorCount,
 } from './record-layout.ts';
 
 const causeBreakpoint = 3;
@@ -84,8 +85,17 @@ function emitEnterProgram(a: Assembler): void {
     a.emit('fld', [fRegisters[index] ?? '', descriptor.floats + index * 8, 's0']);
   for (const name of ['sepc', 'scause', 'stval', 'mip', 'menvcfg', 'senvcfg'] as const)
     a.csrrw('zero', name, 'zero');
-  a.la('t0', 'stub');
-  a.csrrw('zero', 'stvec', 't0');
+  a.li('t0', -1);
+  a.csrrw('zero', 'stimecmp', 't0');
+  for (const [csr, label, mode] of [
+    ['stvec', 'stub', descriptor.supervisorVectors],
+    ['mtvec', 'trap', descriptor.machineVectors],
+  ] as const) {
+    a.la('t0', label);
+    a.ld('t1', mode, 's0');
+    a.or('t0', 't0', 't1');
+    a.csrrw('zero', csr, 't0');
+  }
   initialCsrNames.forEach((name, index) => {
     a.ld('t0', descriptor.csrs + index * 8, 's0');
     a.csrrw('zero', name, 't0');
@@ -105,13 +115,8 @@ function emitEnterProgram(a: Assembler): void {
 
 /** mscratch holds the record's address while a program runs. */
 function emitTrapHandler(a: Assembler): void {
-  a.align(4);
-  a.label('stub');
-  a.ecall();
-  a.label('stub.return');
-  a.sret();
-  a.align(4);
-  a.label('trap');
+  emitVectors(a);
+  a.label('trap.entry');
   a.csrrw('t6', 'mscratch', 't6');
   for (const [index, register] of xRegisters.slice(0, 31).entries()) {
     a.sd(register, record.registers + index * 8, 't6');
@@ -133,6 +138,36 @@ function emitTrapHandler(a: Assembler): void {
   emitDecide(a);
 }
 
+/**
+ * Both tables begin with the entry of exceptions, and of everything while their mode is direct. The place in the one of
+ * S mode shows as mepc of its call; M mode's keeps count of the causes before it goes on.
+ */
+function emitVectors(a: Assembler): void {
+  const causes = Array.from({ length: vectorCount }, (_, cause) => cause);
+  // QEMU takes any multiple of 4 as a table, and so do we.
+  a.align(4);
+  a.label('stub');
+  for (const _ of causes) a.ecall();
+  a.label('stub.return');
+  a.sret();
+  a.align(4);
+  a.label('trap');
+  a.j('trap.entry');
+  for (const cause of causes.slice(1)) a.j(`trap.vector.${cause}`);
+  for (const cause of causes.slice(1)) {
+    a.label(`trap.vector.${cause}`);
+    a.csrrw('t6', 'mscratch', 't6');
+    a.sd('t5', record.spare, 't6');
+    a.ld('t5', record.vectors, 't6');
+    a.slli('t5', 't5', 4);
+    a.ori('t5', 't5', cause);
+    a.sd('t5', record.vectors, 't6');
+    a.ld('t5', record.spare, 't6');
+    a.csrrw('t6', 'mscratch', 't6');
+    a.j('trap.entry');
+  }
+}
+
 /** Ends the program, or skips the instruction that trapped, in whichever mode it did. */
 function emitDecide(a: Assembler): void {
   a.csrrs('s1', 'mcause', 'zero');
@@ -146,7 +181,10 @@ function emitDecide(a: Assembler): void {
   a.j('finish');
   a.label('trap.not-end');
   a.la('t0', 'stub');
-  a.beq('s2', 't0', 'trap.delegated');
+  a.bltu('s2', 't0', 'trap.own');
+  a.la('t0', 'stub.return');
+  a.bltu('s2', 't0', 'trap.delegated');
+  a.label('trap.own');
   a.mv('a0', 's2');
   a.call('skip');
   a.csrrw('zero', 'mepc', 'a0');

@@ -23,6 +23,9 @@ export const descriptor = {
   entry: 512 + 8 * 10,
   end: 512 + 8 * 11,
   record: 512 + 8 * 12,
+  /** The mode bits of mtvec and stvec: 1 for a table. */
+  machineVectors: 512 + 8 * 13,
+  supervisorVectors: 512 + 8 * 14,
 } as const;
 
 /** CSRs that a record holds at its end, in this order from `record.csrs` on. */
@@ -44,6 +47,9 @@ export const finalCsrNames = [
   'senvcfg',
   'fcsr',
 ] as const;
+
+/** Entries of the handlers' tables. */
+export const vectorCount = 16;
 
 /** CSRs of each logged trap. */
 export const trapCsrNames = [
@@ -67,6 +73,10 @@ export const record = {
   csrs: 512,
   end: 512 + 8 * 16,
   trapCount: 512 + 8 * 17,
+  /** Causes of the interrupts that came in through the table of M mode, the last one in bits 3:0. */
+  vectors: 512 + 8 * 18,
+  /** The harness's own. */
+  spare: 512 + 8 * 19,
   traps: 768,
   bytes: 768 + trapBytes * trapsMax,
 } as const;

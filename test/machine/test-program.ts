@@ -38,6 +38,8 @@ export interface TestProgram {
   /** f0 to f31. */
   readonly floats: readonly bigint[];
   readonly csrs: InitialCsrs;
+  /** Whether the handlers of these modes are tables, which interrupts enter each in its own place. */
+  readonly vectored: { readonly M: boolean; readonly S: boolean };
   /** Content of its data pages and of its page tables. */
   readonly data: Uint8Array;
   readonly tables: Uint8Array;

@@ -2,7 +2,15 @@
 import { dataAddress, dataBytes, tableBytes } from '../memory-map.ts';
 import { Random } from '../random.ts';
 import type { Fragment, InitialCsrs, Mode, TestProgram } from '../test-program.ts';
-import { choosePreviousMode, csrAccess, legalValues, statusAccess } from './csr.ts';
+import {
+  borrowedValues,
+  choosePreviousMode,
+  csrAccess,
+  legalValues,
+  statusAccess,
+  supervisorTimer,
+} from './csr.ts';
+import { anyShort, anyWord } from './decoding.ts';
 import {
   floatBits,
   floatControl,
@@ -12,9 +20,10 @@ import {
   reservedRounding,
 } from './float.ts';
 import { arithmetic, boundedLoop, forwardJump, loadConstant } from './integer.ts';
-import { atomic, loadOrStore, misalignedReservation, reservation, selfModifying } from './memory.ts';
+import { atomic, loadOrStore, misalignedReservation, reservation } from './memory.ts';
 import {
   buildPagedSpace,
+  changeAddressSpace,
   changeEntry,
   clearAged,
   jumpToWindow,
@@ -22,6 +31,7 @@ import {
   windowAddress,
   zeroesInPage,
 } from './paging.ts';
+import { selfModifying } from './self-modifying.ts';
 import {
   changeMode,
   environmentCall,
@@ -30,10 +40,13 @@ import {
   pendingWait,
   type SupervisorInterrupt,
   softwareInterrupt,
+  supervisorWait,
 } from './system.ts';
 
 export const kinds = [
   'integer',
+  'decoding',
+  'memory',
   'memory',
   'float',
   'float',
@@ -46,6 +59,7 @@ export const kinds = [
   'status-paging',
   'borrowed-mode-paging',
   'self-modifying',
+  'self-modifying-paging',
 ] as const;
 export type Kind = (typeof kinds)[number];
 
@@ -71,6 +85,7 @@ const anyAccess = plain(loadOrStore);
 /** Each kind picks among these with equal chances. */
 const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
   integer: [anyArithmetic, anyArithmetic, anyArithmetic, plain(loadConstant), plain(forwardJump), loop, loop],
+  decoding: [plain(anyWord), plain(anyWord), plain(anyShort), anyArithmetic, plain(loadConstant)],
   memory: [
     plain(misalignedReservation),
     anyAccess,
@@ -100,8 +115,17 @@ const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     plain(illegal),
     plain(environmentCall),
     plain(statusAccess),
+    supervisorWait,
   ],
-  'legal-values': [withInterrupt(legalValues), withInterrupt(csrAccess), plain(statusAccess), pendingWait],
+  'legal-values': [
+    withInterrupt(legalValues),
+    withInterrupt(csrAccess),
+    plain(statusAccess),
+    plain(borrowedValues),
+    plain(borrowedValues),
+    plain(supervisorTimer),
+    pendingWait,
+  ],
   'mode-change': [
     anyArithmetic,
     plain(changeMode),
@@ -109,6 +133,7 @@ const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     plain(illegal),
     plain(environmentCall),
     anyAccess,
+    supervisorWait,
   ],
   interrupt: [
     anyArithmetic,
@@ -116,8 +141,18 @@ const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     withInterrupt(csrAccess),
     plain(forwardJump),
     plain(environmentCall),
+    supervisorWait,
   ],
-  paging: [anyAccess, anyAccess, riskyAccess, riskyAccess, tableAtomic, tableChange, plain(clearAged)],
+  paging: [
+    anyAccess,
+    anyAccess,
+    riskyAccess,
+    riskyAccess,
+    tableAtomic,
+    tableChange,
+    plain(clearAged),
+    spaceChange,
+  ],
   'status-paging': [
     anyAccess,
     riskyAccess,
@@ -125,6 +160,7 @@ const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     plain(illegal),
     plain(environmentCall),
     tableChange,
+    spaceChange,
   ],
   // M mode that loads and stores as S or U mode would, by MPRV.
   'borrowed-mode-paging': [
@@ -135,14 +171,8 @@ const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     tableAtomic,
     tableChange,
   ],
-  'self-modifying': [
-    plain(selfModifying),
-    plain(selfModifying),
-    anyArithmetic,
-    anyAccess,
-    plain(forwardJump),
-    loop,
-  ],
+  'self-modifying': [patch, patch, anyArithmetic, anyAccess, plain(forwardJump), loop],
+  'self-modifying-paging': [patch, patch, anyArithmetic, anyAccess, tableChange, loop],
 };
 
 /** @param slot where the batch puts it; addresses in the program depend on it, nothing else does */
@@ -169,6 +199,7 @@ export function generateProgram(seed: bigint, slot: number): TestProgram {
     registers: initialRegisters(context, isPaged),
     floats: Array.from({ length: 32 }, () => floatBits(random)),
     csrs: initialCsrs(context, satp),
+    vectored: { M: random.oneIn(3), S: random.oneIn(3) },
     data: randomBytes(random, dataBytes),
     tables,
   };
@@ -177,7 +208,8 @@ export function generateProgram(seed: bigint, slot: number): TestProgram {
 function pickMode(random: Random, kind: Kind): Mode {
   if (kind === 'legal-values' || kind === 'borrowed-mode-paging') return 'M';
   if (kind.endsWith('paging')) return random.pick(['S', 'S', 'U']);
-  if (kind === 'self-modifying' || kind === 'integer') return random.pick(['M', 'S', 'U']);
+  if (kind === 'self-modifying' || kind === 'integer' || kind === 'decoding')
+    return random.pick(['M', 'S', 'U']);
   return random.pick(['M', 'M', 'S', 'U']);
 }
 
@@ -234,8 +266,8 @@ function initialCsrs(context: Context, satp: bigint): InitialCsrs {
     mideleg: isDelegating ? random.bits64() & 0x222n : 0n,
     mie: kind === 'interrupt' ? BigInt(context.interrupt) : 0n,
     satp,
-    mcounteren: 0n,
-    scounteren: 0n,
+    mcounteren: kind === 'trap' || kind === 'mode-change' ? random.bits64() & 0xffff_ffffn : 0n,
+    scounteren: kind === 'trap' || kind === 'mode-change' ? random.bits64() & 0xffff_ffffn : 0n,
     sscratch: random.bits64(),
     fcsr: BigInt(
       random.oneIn(8) ? random.between(0, 255) : random.between(0, 4) * 32 + random.between(0, 31),
@@ -269,6 +301,14 @@ function riskyAccess({ random, slot }: Context): Fragment {
 
 function tableChange({ random, mode, slot }: Context): Fragment {
   return changeEntry(random, mode, slot);
+}
+
+function spaceChange({ random, slot }: Context): Fragment {
+  return changeAddressSpace(random, slot);
+}
+
+function patch({ random, kind }: Context): Fragment {
+  return selfModifying(random, kind.endsWith('paging'));
 }
 
 function rareJump({ random }: Context): Fragment {

@@ -94,7 +94,16 @@ function compressedArithmetic(random: Random): Fragment {
   const short = shortDestination(random);
   const value = random.between(-32, 31);
   const shift = random.between(1, 63);
-  switch (random.between(0, 9)) {
+  switch (random.between(0, 10)) {
+    case 10: {
+      const step = random.between(1, 31) * 16;
+      return (a) => {
+        a.cAddi16sp(step);
+        a.cNop();
+        a.cMv(rd, 'sp');
+        a.cAddi16sp(-step);
+      };
+    }
     case 0: {
       const mnemonic = random.pick(shortArithmetic);
       const source = shortSource(random);

@@ -30,6 +30,8 @@ const megaWindowBase = 0x60_0000n;
 const pointerWindowBase = 0x80_0000n;
 const gigaPointerBase = 0x1_0000_0000n;
 const gigaWindowBase = 0x4000_0000n;
+/** From an address in RAM to the same place in that superpage. */
+export const ramToGigaWindow = gigaWindowBase - BigInt(ramBase);
 
 const bit = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;
 
@@ -177,6 +179,30 @@ export function changeEntry(random: Random, mode: Mode, slot: number): Fragment 
     else a.sfenceVma('zero', 'zero');
     if (isStore) a.sd(source, at, 't6');
     else a.ld(rd, at, 't6');
+  };
+}
+
+/** Another address space number, or none of satp's translation for one access: what the table says counts at once. */
+export function changeAddressSpace(random: Random, slot: number): Fragment {
+  const physical = dataAddress(slot) + random.between(0, dataBytes / 8 - 1) * 8;
+  const flipped = BigInt(random.between(0, 0xffff)) << 44n;
+  const virtual = windowAddress(random, slot, true);
+  const rd = anyDestination(random);
+  const isStore = random.oneIn(2);
+  const source = anySource(random);
+  const isOff = random.oneIn(2);
+  return (a) => {
+    if (isOff) a.csrrw('t5', 'satp', 'zero');
+    else {
+      a.csrrs('t5', 'satp', 'zero');
+      a.li('t6', flipped);
+      a.xor('t6', 't6', 't5');
+      a.csrrw('t4', 'satp', 't6');
+    }
+    a.li('t6', isOff ? physical : virtual);
+    if (isStore) a.sd(source, 0, 't6');
+    else a.ld(rd, 0, 't6');
+    a.csrrw('t5', 'satp', 't5');
   };
 }
 
