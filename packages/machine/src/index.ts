@@ -11,13 +11,20 @@ export {
 } from './devices/create-devices.ts';
 export type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
 export { IDENTITY_BYTES_MAX } from './devices/virtio-console/virtio-console.ts';
+export { type Difference, firstDifference } from './first-difference.ts';
 export type { ConsoleInput, MachineInput, NicInput } from './input.ts';
 export {
   decodeInputLog,
   encodeInputLog,
+  encodeLogEnd,
+  encodeLogged,
+  encodeLogHead,
   type InputLog,
   InputRecorder,
+  InputStamp,
   type LoggedInput,
+  lastStepsOf,
+  Replay,
   replay,
 } from './input-log.ts';
 export { LivePages } from './live-pages.ts';

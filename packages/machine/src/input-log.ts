@@ -1,11 +1,14 @@
 /**
  * The record of everything that entered a machine, by (steps, sequence), and its replay. A machine that starts from
  * the same state and is given the same log ends in the same state (architecture: Five ideas, 1).
- * File format: JSON lines; the first names the format, its version and the state that the log begins at.
+ * File format (.skl): JSON lines. The first names the format, its version, the state that the log begins at and, for
+ * whoever makes that state again, the machine's origin; the last one, if recording came to its end, the state there.
+ * Omitted: logs larger than the longest string (hours of a busy machine).
  */
 import type { MachineInput } from './input.ts';
 import type { Machine } from './machine.ts';
 import { MachineError } from './machine-error.ts';
+import { loadSnapshot, saveSnapshot } from './snapshot.ts';
 
 export interface LoggedInput {
   readonly steps: bigint;
@@ -14,11 +17,21 @@ export interface LoggedInput {
   readonly input: MachineInput;
 }
 
+/** A place in a machine's run: how far, and a digest of all its state there. */
+export interface LogPlace {
+  readonly steps: bigint;
+  readonly hash: bigint;
+}
+
 export interface InputLog {
   /** State hash and steps where recording began. */
   readonly startHash: bigint;
   readonly startSteps: bigint;
+  /** What the machine was made from, in the recorder's own words; any JSON object. */
+  readonly origin?: Readonly<Record<string, unknown>>;
   readonly inputs: readonly LoggedInput[];
+  /** Where recording ended; absent if it was cut off. */
+  readonly end?: LogPlace;
 }
 
 const format = 'skein-input-log';
@@ -33,26 +46,42 @@ const inputTypes: ReadonlySet<string> = new Set([
   'power',
 ]);
 
-/** Passes inputs on to a machine and remembers them. */
-export class InputRecorder {
+/** Says where in a machine's run its inputs stand. */
+export class InputStamp {
   readonly #machine: Machine;
-  readonly #inputs: LoggedInput[] = [];
-  readonly #startHash: bigint;
-  readonly #startSteps: bigint;
   #lastSteps = -1n;
   #sequence = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
+  }
+
+  /** To be called for every input, right before the machine gets it. */
+  stamp(input: MachineInput): LoggedInput {
+    const { steps } = this.#machine;
+    this.#sequence = steps === this.#lastSteps ? this.#sequence + 1 : 0;
+    this.#lastSteps = steps;
+    return { steps, sequence: this.#sequence, input };
+  }
+}
+
+/** Passes inputs on to a machine and remembers them. */
+export class InputRecorder {
+  readonly #machine: Machine;
+  readonly #stamp: InputStamp;
+  readonly #inputs: LoggedInput[] = [];
+  readonly #startHash: bigint;
+  readonly #startSteps: bigint;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#stamp = new InputStamp(machine);
     this.#startHash = machine.stateHash();
     this.#startSteps = machine.steps;
   }
 
   apply(input: MachineInput): void {
-    const { steps } = this.#machine;
-    this.#sequence = steps === this.#lastSteps ? this.#sequence + 1 : 0;
-    this.#lastSteps = steps;
-    this.#inputs.push({ steps, sequence: this.#sequence, input: copyOf(input) });
+    this.#inputs.push(this.#stamp.stamp(copyOf(input)));
     this.#machine.apply(input);
   }
 
@@ -73,14 +102,53 @@ function copyOf(input: MachineInput): MachineInput {
  * @throws MachineError log.diverged if it starts elsewhere or stops where the recorded machine did not.
  */
 export function replay(machine: Machine, log: InputLog, untilSteps: bigint): void {
-  if (machine.steps !== log.startSteps || machine.stateHash() !== log.startHash) {
-    throw new MachineError('log.diverged', 'the machine is not in the state that the log begins at');
+  new Replay(machine, log).runTo(untilSteps);
+}
+
+/** A machine that is given a log again. */
+export class Replay {
+  readonly machine: Machine;
+  readonly #log: InputLog;
+  #next = 0;
+
+  /** @throws MachineError log.diverged if the machine is not where the log begins */
+  constructor(machine: Machine, log: InputLog) {
+    this.machine = machine;
+    this.#log = log;
+    if (machine.steps !== log.startSteps || machine.stateHash() !== log.startHash) {
+      throw new MachineError('log.diverged', 'the machine is not in the state that the log begins at');
+    }
   }
-  for (const { steps, input } of log.inputs) {
-    runTo(machine, steps);
-    machine.apply(input);
+
+  /**
+   * Goes on until so many steps are done and the inputs stamped with them are applied.
+   * @throws MachineError log.diverged if the machine stops where the recorded one did not
+   */
+  runTo(untilSteps: bigint): void {
+    for (let logged = this.#log.inputs[this.#next]; logged !== undefined; ) {
+      if (logged.steps > untilSteps) break;
+      runTo(this.machine, logged.steps);
+      this.machine.apply(logged.input);
+      this.#next += 1;
+      logged = this.#log.inputs[this.#next];
+    }
+    runTo(this.machine, untilSteps);
   }
-  runTo(machine, untilSteps);
+
+  /** Of the machine's state and the place in the log. */
+  save(): () => void {
+    const snapshot = saveSnapshot(this.machine);
+    const next = this.#next;
+    return () => {
+      loadSnapshot(this.machine, snapshot);
+      this.#next = next;
+    };
+  }
+}
+
+/** How far a log goes: to its end, or to its last input. */
+export function lastStepsOf({ startSteps, inputs, end }: InputLog): bigint {
+  return end?.steps ?? inputs.at(-1)?.steps ?? startSteps;
 }
 
 function runTo(machine: Machine, steps: bigint): void {
@@ -95,16 +163,22 @@ function runTo(machine: Machine, steps: bigint): void {
 }
 
 export function encodeInputLog(log: InputLog): string {
-  const head = {
-    format,
-    version,
-    startHash: log.startHash.toString(16),
-    startSteps: log.startSteps.toString(),
-  };
-  const lines = log.inputs.map(({ steps, sequence, input }) =>
-    JSON.stringify({ steps: steps.toString(), sequence, input: encodeInput(input) }),
-  );
-  return `${[JSON.stringify(head), ...lines].join('\n')}\n`;
+  const end = log.end === undefined ? '' : encodeLogEnd(log.end);
+  return [encodeLogHead(log), ...log.inputs.map(encodeLogged), end].join('');
+}
+
+/** The first line. A log may be written while it grows: this, inputs, and the end. */
+export function encodeLogHead({ startHash, startSteps, origin }: Omit<InputLog, 'inputs' | 'end'>): string {
+  const start = { startHash: startHash.toString(16), startSteps: startSteps.toString() };
+  return `${JSON.stringify({ format, version, ...start, ...(origin && { origin }) })}\n`;
+}
+
+export function encodeLogged({ steps, sequence, input }: LoggedInput): string {
+  return `${JSON.stringify({ steps: steps.toString(), sequence, input: encodeInput(input) })}\n`;
+}
+
+export function encodeLogEnd({ steps, hash }: LogPlace): string {
+  return `${JSON.stringify({ end: { steps: steps.toString(), hash: hash.toString(16) } })}\n`;
 }
 
 function encodeInput(input: MachineInput): Record<string, unknown> {
@@ -115,26 +189,38 @@ function encodeInput(input: MachineInput): Record<string, unknown> {
   return { ...input };
 }
 
-/** @throws MachineError log.invalid */
+/** @throws MachineError log.invalid, with the line */
 export function decodeInputLog(text: string): InputLog {
   const [head, ...lines] = text.trimEnd().split('\n');
   const header = parseLine(head ?? '', 1);
   if (header.format !== format || header.version !== version) throw refused(1);
+  const end = decodeEnd(lines.at(-1) ?? '', lines.length + 1);
+  if (end !== undefined) lines.pop();
   return {
     startHash: wholeNumber(`0x${String(header.startHash)}`, 1),
     startSteps: wholeNumber(header.startSteps, 1),
+    ...(isRecord(header.origin) && { origin: header.origin }),
     inputs: lines.map((line, index) => decodeLine(line, index + 2)),
+    ...(end && { end }),
   };
+}
+
+/** Nothing for a line that is not the last one of a whole log. */
+function decodeEnd(line: string, number: number): LogPlace | undefined {
+  if (!line.startsWith('{"end"')) return undefined;
+  const { end } = parseLine(line, number);
+  if (!isRecord(end)) throw refused(number);
+  return { steps: wholeNumber(end.steps, number), hash: wholeNumber(`0x${String(end.hash)}`, number) };
 }
 
 function decodeLine(line: string, number: number): LoggedInput {
   const { steps, sequence, input } = parseLine(line, number);
-  if (typeof sequence !== 'number' || typeof input !== 'object' || input === null) throw refused(number);
-  return {
-    steps: wholeNumber(steps, number),
-    sequence,
-    input: decodeInput(input as Record<string, unknown>, number),
-  };
+  if (typeof sequence !== 'number' || !isRecord(input)) throw refused(number);
+  return { steps: wholeNumber(steps, number), sequence, input: decodeInput(input, number) };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function decodeInput(fields: Record<string, unknown>, line: number): MachineInput {
@@ -162,7 +248,7 @@ function decodeInput(fields: Record<string, unknown>, line: number): MachineInpu
 function parseLine(line: string, number: number): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(line);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    if (isRecord(value)) return value;
   } catch {
     // Reported below, with its line.
   }

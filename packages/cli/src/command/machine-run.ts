@@ -6,10 +6,13 @@ import { loadCore } from '@skein/machine';
 import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
 import { LoneMachine } from '../machine/lone-machine.ts';
+import { type BoardPaths, Recording } from '../machine/recording.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { ConsoleTerminal } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
 import { memoryArgument } from './argument.ts';
+import { addMachineDiffCommand } from './machine-diff.ts';
+import { addMachineReplayCommand } from './machine-replay.ts';
 import { finishWith } from './outcome.ts';
 
 export interface MachineRunOptions {
@@ -18,6 +21,7 @@ export interface MachineRunOptions {
   readonly initrd?: string;
   readonly append?: string;
   readonly image?: string;
+  readonly record?: string;
 }
 
 /** All failures of `machine run` itself; every other code is the guest's. */
@@ -37,7 +41,10 @@ export function addMachineCommand(program: Command): void {
     .option('--initrd <FILE>', 'an initial RAM disk, with --kernel')
     .option('--append <ARGUMENTS>', "added to the kernel's command line")
     .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option('--record <FILE>', 'write all that enters the machine to a new file, for machine replay and diff')
     .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
+  addMachineReplayCommand(machine);
+  addMachineDiffCommand(machine);
 }
 
 async function runMachine(options: MachineRunOptions): Promise<number> {
@@ -68,6 +75,7 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
   try {
     const ending = await machine.run();
     if (ending.reason === 'ended') terminal.remark('the machine was ended');
+    if (ending.reason === 'rebooted') terminal.remark('the guest reboots; its recording ends here');
     return isInterrupted ? exitCodeInterrupted : ending.exitCode;
   } finally {
     input.close();
@@ -87,6 +95,7 @@ interface Guest {
   readonly kernel: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly bootArguments: string;
+  readonly paths: BoardPaths;
 }
 
 async function createMachine(
@@ -95,12 +104,15 @@ async function createMachine(
   guest: Guest,
   onConsole: (bytes: Uint8Array) => boolean,
 ): Promise<LoneMachine> {
+  const { paths, ...given } = guest;
   return new LoneMachine({
     core,
     memoryMib: options.memory,
-    ...guest,
+    ...given,
     randomSeed: new Uint8Array(randomBytes(32)),
+    rtcEpochSeconds: Date.now() / 1000,
     onConsole,
+    ...(options.record !== undefined && { recording: { file: new Recording(options.record), paths } }),
   });
 }
 
@@ -110,12 +122,15 @@ async function readGuest(options: MachineRunOptions): Promise<Guest> {
     if (options.initrd !== undefined) throw usageError('--initrd needs --kernel: an image brings its own');
     const image = await findImage(options.image);
     const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readFile(image.initrdPath)]);
-    return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${own}`.trim() };
+    const paths = { kernel: image.kernelPath, initrd: image.initrdPath };
+    return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${own}`.trim(), paths };
   }
   if (options.image !== undefined) throw usageError('--kernel and --image exclude each other');
   const kernel = await readGiven(options.kernel);
-  if (options.initrd === undefined) return { kernel, bootArguments: own };
-  return { kernel, initrd: await readGiven(options.initrd), bootArguments: own };
+  const common = { kernel, bootArguments: own };
+  if (options.initrd === undefined) return { ...common, paths: { kernel: options.kernel } };
+  const paths = { kernel: options.kernel, initrd: options.initrd };
+  return { ...common, initrd: await readGiven(options.initrd), paths };
 }
 
 async function findImage(digest: string | undefined): ReturnType<typeof ensureGuestImage> {

@@ -2,23 +2,22 @@
  * One machine without any cluster, run on this thread: slices of the vCPU, and the event loop between them for what
  * people type. Omitted: vNICs, snapshots, the budget of a host's CPU; a guest here has no network.
  */
-import { bootMachine, type CoreModules, createDevices, createMachineMemory, Machine } from '@skein/machine';
+import type { CoreModules, Machine, MachineInput } from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
+import { bootLoneMachine, createLoneMachine, type LoneBoard } from './lone-board.ts';
+import type { BoardPaths, Recording } from './recording.ts';
 
-export interface LoneMachineOptions {
+export interface LoneMachineOptions extends LoneBoard {
   readonly core: CoreModules;
-  readonly memoryMib: number;
-  readonly kernel: Uint8Array;
-  readonly initrd?: Uint8Array;
-  readonly bootArguments: string;
-  readonly randomSeed: Uint8Array;
+  /** Takes down everything that enters the machine, from its start to its end or its first reboot. */
+  readonly recording?: { readonly file: Recording; readonly paths: BoardPaths };
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
   readonly onConsole: (bytes: Uint8Array) => boolean;
 }
 
-/** off: the guest turned itself off. ended: `end` was called. */
+/** off: the guest turned itself off. ended: `end` was called. rebooted: and it is recorded. */
 export interface LoneMachineEnding {
-  readonly reason: 'off' | 'ended';
+  readonly reason: 'off' | 'ended' | 'rebooted';
   readonly exitCode: number;
 }
 
@@ -42,28 +41,38 @@ export class LoneMachine {
   /** @throws MachineError machine.memory-size, machine.image-format, machine.image-too-large */
   constructor(options: LoneMachineOptions) {
     this.#options = options;
-    this.#machine = new Machine({
-      core: options.core,
-      memory: createMachineMemory(options.core, options.memoryMib),
-      memoryMib: options.memoryMib,
-      devices: createDevices({ nics: [], rtcEpochSeconds: Date.now() / 1000 }),
-      emit: (output) => {
-        if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
-        else if (output.type === 'power') {
-          this.#power = output.action;
-          this.#exitCode = output.exitCode;
-        }
-      },
+    this.#machine = createLoneMachine(options.core, options, (output) => {
+      if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
+      else if (output.type === 'power') {
+        this.#power = output.action;
+        this.#exitCode = output.exitCode;
+      }
     });
     this.#time = this.#boot();
+    options.recording?.file.begin(this.#machine, options, options.recording.paths);
   }
 
   /** Runs until the guest is off or `end` is called. */
   async run(): Promise<LoneMachineEnding> {
+    const { recording } = this.#options;
+    try {
+      const ending = await this.#runToEnd();
+      recording?.file.finish(this.#machine);
+      return ending;
+    } catch (error) {
+      recording?.file.cutOff();
+      throw error;
+    }
+  }
+
+  async #runToEnd(): Promise<LoneMachineEnding> {
     for (;;) {
       const waitMs = this.#turn();
       if (this.#isEnded) return { reason: 'ended', exitCode: 0 };
       if (this.#power === 'off' || this.#power === 'fail') return { reason: 'off', exitCode: this.#exitCode };
+      if (this.#power === 'reboot' && this.#options.recording !== undefined) {
+        return { reason: 'rebooted', exitCode: 0 };
+      }
       if (this.#power === 'reboot') this.#reboot();
       else await this.#pause(this.#isOutputFull ? idleWaitMsMax : waitMs);
     }
@@ -71,7 +80,7 @@ export class LoneMachine {
 
   /** What a person typed. */
   type(bytes: Uint8Array): void {
-    this.#machine.apply({ type: 'console', bytes });
+    this.#apply({ type: 'console', bytes });
     this.#wakeUp();
   }
 
@@ -90,7 +99,7 @@ export class LoneMachine {
     const startedNs = process.hrtime.bigint();
     let nowNs = startedNs;
     while (nowNs - startedNs < turnNs && !this.#isEnded && !this.#isOutputFull) {
-      this.#machine.apply({
+      this.#apply({
         type: 'time',
         guestTicks: this.#time.ticksAt(nowNs),
         ratePerStep: this.#time.ratePerStep,
@@ -123,14 +132,13 @@ export class LoneMachine {
     });
   }
 
+  #apply(input: MachineInput): void {
+    this.#options.recording?.file.note(input);
+    this.#machine.apply(input);
+  }
+
   #boot(): GuestTime {
-    const { kernel, initrd, bootArguments, randomSeed } = this.#options;
-    bootMachine(this.#machine, {
-      kernel,
-      bootArguments,
-      rngSeed: randomSeed,
-      ...(initrd === undefined ? {} : { initrd }),
-    });
+    bootLoneMachine(this.#machine, this.#options);
     return new GuestTime(process.hrtime.bigint());
   }
 

@@ -1,0 +1,88 @@
+/** Reads a recording and makes the machine again that it begins with. */
+import { readFile } from 'node:fs/promises';
+import {
+  type CoreModules,
+  decodeInputLog,
+  type InputLog,
+  MachineError,
+  type MachineOutput,
+  Replay,
+} from '@skein/machine';
+import { fail } from '../failure.ts';
+import { bootLoneMachine, createLoneMachine, type LoneBoard } from './lone-board.ts';
+import { RecordedOrigin, sha256Of } from './recording.ts';
+
+export interface RecordedMachine {
+  readonly path: string;
+  readonly log: InputLog;
+  readonly origin: RecordedOrigin;
+  readonly board: LoneBoard;
+}
+
+/**
+ * @throws MachineError log.invalid; OperationError config.unreadable for a file that is not there, or is no longer the
+ *   one that was recorded
+ */
+export async function readRecording(path: string): Promise<RecordedMachine> {
+  const log = decodeRecording(path, (await readGiven(path)).toString('utf8'));
+  const parsed = RecordedOrigin.safeParse(log.origin);
+  if (!parsed.success) {
+    throw new MachineError('log.invalid', `${path} does not say what its machine was started from`);
+  }
+  const origin = parsed.data;
+  const { memoryMib, bootArguments, randomSeed, rtcEpochSeconds } = origin;
+  const kernel = await readRecorded(origin.kernel);
+  const initrd = origin.initrd === undefined ? undefined : await readRecorded(origin.initrd);
+  const board: LoneBoard = {
+    memoryMib,
+    bootArguments,
+    randomSeed: new Uint8Array(Buffer.from(randomSeed, 'base64')),
+    rtcEpochSeconds,
+    kernel,
+    ...(initrd !== undefined && { initrd }),
+  };
+  return { path, log, origin, board };
+}
+
+/** @throws MachineError log.diverged if the machine does not start as the recorded one did */
+export function startReplay(
+  core: CoreModules,
+  { path, log, board }: RecordedMachine,
+  emit: (output: MachineOutput) => void,
+): Replay {
+  const machine = createLoneMachine(core, board, emit);
+  bootLoneMachine(machine, board);
+  try {
+    return new Replay(machine, log);
+  } catch (cause) {
+    const advice = 'another version of skein recorded it; replay it with that one';
+    throw new MachineError('log.diverged', `${path}: the machine starts in another state: ${advice}`, {
+      cause,
+    });
+  }
+}
+
+function decodeRecording(path: string, text: string): InputLog {
+  try {
+    return decodeInputLog(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MachineError('log.invalid', `${path}: ${reason}`, { cause });
+  }
+}
+
+async function readRecorded({ path, sha256 }: RecordedOrigin['kernel']): Promise<Uint8Array> {
+  const bytes = await readGiven(path);
+  if (sha256Of(bytes) === sha256) return bytes;
+  return fail('config.unreadable', `${path} is not the file that was recorded: its SHA-256 was ${sha256}`);
+}
+
+async function readGiven(path: string): Promise<Buffer> {
+  return await readFile(path).catch((cause: unknown) =>
+    fail(
+      'config.unreadable',
+      `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    ),
+  );
+}
