@@ -4,7 +4,15 @@
  * Traps that are delegated to S mode arrive at a stub that calls M mode, which logs and then lets the stub's own sret
  * resume. At the end of the batch it turns the machine off; the host reads the records out of RAM.
  */
-import { type Assembler, createAssembler, fRegisters, type Program, xRegisters } from '@skein/guests';
+import {
+  type Assembler,
+  createAssembler,
+  fRegisters,
+  type Program,
+  type XRegister,
+  xRegisters,
+} from '@skein/guests';
+import { otherModeBit } from './generate/paging.ts';
 import {
   clintTimerCompare,
   codeBase,
@@ -28,6 +36,7 @@ import {
 
 const causeBreakpoint = 3;
 const modifyPrivilege = 1 << 17;
+const trapSret = 1 << 22;
 const floatStateBits = 0x6000;
 const pmpAllTopOfRange = 0x1f;
 
@@ -172,9 +181,10 @@ function emitVectors(a: Assembler): void {
 function emitDecide(a: Assembler): void {
   a.csrrs('s1', 'mcause', 'zero');
   a.csrrs('s2', 'mepc', 'zero');
+  physical(a, 's3', 's2');
   a.bltz('s1', 'trap.interrupt');
   a.ld('t0', record.end, 's0');
-  a.bne('s2', 't0', 'trap.not-end');
+  a.bne('s3', 't0', 'trap.not-end');
   a.addi('t0', 's1', -causeBreakpoint);
   a.bnez('t0', 'trap.not-end');
   a.label('finish.near');
@@ -195,8 +205,9 @@ function emitDecide(a: Assembler): void {
   a.csrrs('s1', 'scause', 'zero');
   a.bltz('s1', 'trap.interrupt');
   a.csrrs('a0', 'sepc', 'zero');
+  physical(a, 's3', 'a0');
   a.ld('t0', record.end, 's0');
-  a.beq('a0', 't0', 'finish.near');
+  a.beq('s3', 't0', 'finish.near');
   a.call('skip');
   a.csrrw('zero', 'sepc', 'a0');
   a.j('trap.resume');
@@ -211,15 +222,27 @@ function emitDecide(a: Assembler): void {
   a.sfenceVma('zero', 'zero');
   a.label('trap.restore');
   a.mv('t6', 's0');
+  // The stub's sret is illegal under TSR. M mode's never is, and does the same.
+  a.csrrs('t0', 'mepc', 'zero');
+  a.la('t1', 'stub.return');
+  a.bne('t0', 't1', 'trap.return');
+  a.li('t0', trapSret);
+  a.csrrs('t1', 'mstatus', 'zero');
+  a.and('t0', 't0', 't1');
+  a.beqz('t0', 'trap.return');
+  loadRegisters(a, record.registers);
+  a.sret();
+  a.label('trap.return');
   loadRegisters(a, record.registers);
   a.mret();
   // skip(a0 address) -> a0 address of the next instruction; ends the program if that is not its code.
   a.label('skip');
+  physical(a, 's3', 'a0');
   a.li('t0', codeBase);
-  a.bltu('a0', 't0', 'finish.near');
+  a.bltu('s3', 't0', 'finish.near');
   a.li('t0', codeBase + slotsMax * codeBytes);
-  a.bgeu('a0', 't0', 'finish.near');
-  a.lhu('t0', 0, 'a0');
+  a.bgeu('s3', 't0', 'finish.near');
+  a.lhu('t0', 0, 's3');
   a.addi('a0', 'a0', 2);
   a.andi('t0', 't0', 3);
   a.li('t1', 3);
@@ -227,6 +250,12 @@ function emitDecide(a: Assembler): void {
   a.addi('a0', 'a0', 2);
   a.label('skip.short');
   a.ret();
+}
+
+/** Where code that is executed at `virtual` lies. Changes t5. */
+function physical(a: Assembler, rd: XRegister, virtual: XRegister): void {
+  a.li('t5', ~otherModeBit);
+  a.and(rd, virtual, 't5');
 }
 
 /** The registers are in the record already, from the last trap. */

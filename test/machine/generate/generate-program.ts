@@ -25,6 +25,7 @@ import {
   buildPagedSpace,
   changeAddressSpace,
   changeEntry,
+  changePagedMode,
   clearAged,
   jumpToWindow,
   pagedAtomic,
@@ -58,6 +59,7 @@ export const kinds = [
   'paging',
   'status-paging',
   'borrowed-mode-paging',
+  'mode-change-paging',
   'self-modifying',
   'self-modifying-paging',
 ] as const;
@@ -171,6 +173,16 @@ const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     tableAtomic,
     tableChange,
   ],
+  'mode-change-paging': [
+    pagedModeChange,
+    anyAccess,
+    riskyAccess,
+    plain(statusAccess),
+    tableChange,
+    plain(environmentCall),
+    plain(forwardJump),
+    loop,
+  ],
   'self-modifying': [patch, patch, anyArithmetic, anyAccess, plain(forwardJump), loop],
   'self-modifying-paging': [patch, patch, anyArithmetic, anyAccess, tableChange, loop],
 };
@@ -188,7 +200,7 @@ export function generateProgram(seed: bigint, slot: number): TestProgram {
   // A jump into a window mostly ends the program.
   if (isPaged && mode !== 'M' && random.oneIn(2)) fragments.push(jumpToWindow(random, slot));
   const { tables, satp } = isPaged
-    ? buildPagedSpace(random, mode === 'M' ? 'U' : mode, slot)
+    ? buildPagedSpace(random, ownMode(mode), slot)
     : { tables: new Uint8Array(tableBytes), satp: 0n };
   return {
     kind,
@@ -207,6 +219,7 @@ export function generateProgram(seed: bigint, slot: number): TestProgram {
 
 function pickMode(random: Random, kind: Kind): Mode {
   if (kind === 'legal-values' || kind === 'borrowed-mode-paging') return 'M';
+  if (kind === 'mode-change-paging') return random.pick(['M', 'S']);
   if (kind.endsWith('paging')) return random.pick(['S', 'S', 'U']);
   if (kind === 'self-modifying' || kind === 'integer' || kind === 'decoding')
     return random.pick(['M', 'S', 'U']);
@@ -301,6 +314,15 @@ function riskyAccess({ random, slot }: Context): Fragment {
 
 function tableChange({ random, mode, slot }: Context): Fragment {
   return changeEntry(random, mode, slot);
+}
+
+function pagedModeChange({ random, mode }: Context): Fragment {
+  return changePagedMode(random, ownMode(mode));
+}
+
+/** Who may execute the code at its physical addresses, and whose the good windows are. */
+function ownMode(mode: Mode): Mode {
+  return mode === 'M' ? 'U' : mode;
 }
 
 function spaceChange({ random, slot }: Context): Fragment {

@@ -35,6 +35,13 @@ export const ramToGigaWindow = gigaWindowBase - BigInt(ramBase);
 
 const bit = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;
 
+/**
+ * The code once more, for the mode that may not execute it where it is: pages are a user's or they are not. This bit
+ * tells the two addresses apart.
+ */
+export const otherModeBit = 1n << 29n;
+const otherModeMegapages = Number(otherModeBit >> 21n);
+
 export interface PagedSpace {
   readonly tables: Uint8Array;
   readonly satp: bigint;
@@ -55,10 +62,13 @@ export function buildPagedSpace(random: Random, mode: Mode, slot: number): Paged
   put(root, 3, random.bits64() & ~0xfn);
   const harnessFlags = bit.V | bit.R | bit.W | bit.X | bit.A | bit.D;
   const ownFlags = bit.V | bit.R | bit.W | bit.X | bit.A | bit.D | (mode === 'U' ? bit.U : 0);
+  const otherFlags = ownFlags ^ bit.U;
   const megaIndex = (address: number): number => (address >>> 21) & 511;
   put(code, megaIndex(harnessAddress), entryOf(harnessAddress, harnessFlags));
   for (const address of [codeAddress(slot), codeAddress(slot) + codeBytes - 1]) {
-    put(code, megaIndex(address), entryOf(address - (address % 0x20_0000), ownFlags));
+    const megapage = address - (address % 0x20_0000);
+    put(code, megaIndex(address), entryOf(megapage, ownFlags));
+    put(code, megaIndex(address) + otherModeMegapages, entryOf(megapage, otherFlags));
   }
   put(mega, Number(windowBase >> 21n), entryOf(base + windows, bit.V));
   // Pointers to further tables must not have A, D or U.
@@ -115,6 +125,31 @@ function randomWindowEntry(random: Random, mode: Mode, slot: number, window: num
     default:
       return entryOf(page, flags);
   }
+}
+
+/**
+ * Goes on in another mode, where its code is its own; in a mode that may not do this, illegal instructions.
+ * @param mode whose code stands at its physical addresses
+ */
+export function changePagedMode(random: Random, mode: Mode): Fragment {
+  const isFromMachine = random.oneIn(2);
+  const next = random.pick(isFromMachine ? (['M', 'S', 'U', 'S', 'U'] as const) : (['S', 'U'] as const));
+  const isOther = next !== 'M' && next !== mode;
+  return (a) => {
+    const after = a.fresh('mode');
+    a.la('t6', after);
+    a.li('t5', otherModeBit);
+    a.or('t6', 't6', 't5');
+    if (!isOther) a.xor('t6', 't6', 't5');
+    a.csrrw('zero', isFromMachine ? 'mepc' : 'sepc', 't6');
+    a.li('t5', isFromMachine ? 0x1800 : 0x100);
+    a.csrrc('zero', isFromMachine ? 'mstatus' : 'sstatus', 't5');
+    a.li('t5', isFromMachine ? { M: 0x1800, S: 0x800, U: 0 }[next] : { M: 0, S: 0x100, U: 0 }[next]);
+    a.csrrs('zero', isFromMachine ? 'mstatus' : 'sstatus', 't5');
+    if (isFromMachine) a.mret();
+    else a.sret();
+    a.label(after);
+  };
 }
 
 /** An address in the window, most of them in pages that can be used. */
