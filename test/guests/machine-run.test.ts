@@ -1,6 +1,7 @@
 /** `skein machine run` whose input is no keyboard: it ends behind it, unless the guest has something else to do. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ensureGuestImage } from '@skein/guests';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +12,9 @@ const main = resolve(import.meta.dirname, '../../packages/cli/src/main.ts');
 beforeAll(async () => {
   await ensureGuestImage({});
 });
+
+/** Of Debian's package opensbi. */
+const openSbi = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
 
 /** Its input is given whole, and ends. */
 function run(input: string, ...args: string[]) {
@@ -36,6 +40,26 @@ describe('a machine on its own', () => {
     expect(await ended).toBe(0);
     expect(text()).toMatch(/^42\r$[\s\S]*^last 42\r$/m);
   }, 60_000);
+
+  it.skipIf(!existsSync(openSbi))(
+    'boots on OpenSBI, which runs in M mode, instead of the built-in SBI',
+    async () => {
+      const { digest } = await ensureGuestImage({});
+      const { ended, text } = run(
+        'dmesg | grep -o "SBI implementation.*"\n',
+        '--bios',
+        openSbi,
+        '--image',
+        digest,
+      );
+      expect(await ended).toBe(0);
+      expect(text()).toMatch(/^OpenSBI v\d/m);
+      expect(text()).toContain('Domain0 Next Address      : 0x0000000080200000');
+      // 1 is OpenSBI's number. Source: RISC-V SBI Specification 2.0, "SBI Implementation IDs".
+      expect(text()).toMatch(/^SBI implementation ID=0x1 /m);
+    },
+    60_000,
+  );
 
   it('goes on without input while it has a workload', async () => {
     const { child, ended, text } = run('', '--append', 'skein.run=ticker,100');

@@ -6,7 +6,16 @@ import { busRead, busValue, busWrite } from './bus';
 import { isCodePage } from './code-cache';
 import { ramAddress, storePrepare } from './dirty';
 import { FAST_LOAD, FAST_STORE, PAGE_MASK, RAM } from './layout';
-import { ACCESS_LOAD, ACCESS_STORE, mmuIndex, NO_ADDRESS, setFault, translate } from './mmu';
+import {
+  ACCESS_LOAD,
+  ACCESS_STORE,
+  accessFault,
+  isAccessPermitted,
+  mmuIndex,
+  NO_ADDRESS,
+  setFault,
+  translate,
+} from './mmu';
 import { fillFast } from './tlb';
 
 /** What the last load read, zero-extended. */
@@ -18,7 +27,7 @@ export let faultAddress: u64 = 0;
 export function loadVirtual(virtual: u64, size: u32): bool {
   faultAddress = virtual;
   if (((virtual as u32) & 4095) + size > 4096) return loadCrossing(virtual, size);
-  const physical = translate(virtual, ACCESS_LOAD);
+  const physical = reach(virtual, size, ACCESS_LOAD);
   if (physical === NO_ADDRESS) return false;
   const host = ramAddress(physical, size);
   if (host === 0) {
@@ -27,7 +36,7 @@ export function loadVirtual(virtual: u64, size: u32): bool {
     return true;
   }
   loadedValue = loadHost(host, size);
-  fillFast(mmuIndex(), FAST_LOAD, virtual, host - (virtual as u32));
+  fill(FAST_LOAD, virtual, physical, host, ACCESS_LOAD);
   return true;
 }
 
@@ -35,13 +44,13 @@ export function loadVirtual(virtual: u64, size: u32): bool {
 export function storeVirtual(virtual: u64, size: u32, value: u64): bool {
   faultAddress = virtual;
   if (((virtual as u32) & 4095) + size > 4096) return storeCrossing(virtual, size, value);
-  const physical = translate(virtual, ACCESS_STORE);
+  const physical = reach(virtual, size, ACCESS_STORE);
   if (physical === NO_ADDRESS) return false;
   const host = ramAddress(physical, size);
   if (host === 0) return busWrite(physical, size, value);
   storePrepare(host, size);
   storeHost(host, size, value);
-  fillStore(virtual, host);
+  fillStore(virtual, physical, host);
   return true;
 }
 
@@ -52,20 +61,33 @@ export function atomicAddress(virtual: u64, size: u32, access: u32): u32 {
     setFault(access === ACCESS_LOAD ? 4 : 6);
     return 0;
   }
-  const physical = translate(virtual, access);
+  const physical = reach(virtual, size, access);
   if (physical === NO_ADDRESS) return 0;
   const host = ramAddress(physical, size);
-  if (host === 0) setFault(access === ACCESS_LOAD ? 5 : 7);
+  if (host === 0) setFault(accessFault(access));
   else if (access === ACCESS_STORE) {
     storePrepare(host, size);
-    fillStore(virtual, host);
+    fillStore(virtual, physical, host);
   }
   return host;
 }
 
 /** A fast store entry is for pages that are dirty in this epoch (they are: storePrepare) and hold no decoded code. */
-function fillStore(virtual: u64, host: u32): void {
-  if (!isCodePage((host - RAM) >> 12)) fillFast(mmuIndex(), FAST_STORE, virtual, host - (virtual as u32));
+function fillStore(virtual: u64, physical: u64, host: u32): void {
+  if (!isCodePage((host - RAM) >> 12)) fill(FAST_STORE, virtual, physical, host, ACCESS_STORE);
+}
+
+/** Fast entries know no parts of pages. */
+function fill(table: u32, virtual: u64, physical: u64, host: u32, access: u32): void {
+  if (!isAccessPermitted(physical & PAGE_MASK, 4096, access)) return;
+  fillFast(mmuIndex(), table, virtual, host - (virtual as u32));
+}
+
+/** Physical address of `size` bytes in one page that may be accessed so, or NO_ADDRESS with faultCause set. */
+function reach(virtual: u64, size: u32, access: u32): u64 {
+  const physical = translate(virtual, access);
+  if (physical === NO_ADDRESS || isAccessPermitted(physical, size, access)) return physical;
+  return setFault(accessFault(access));
 }
 
 function loadHost(host: u32, size: u32): u64 {
@@ -84,11 +106,11 @@ function storeHost(host: u32, size: u32, value: u64): void {
 
 /** Both pages are translated before the first byte moves. The second fault's address is the second page. */
 function loadCrossing(virtual: u64, size: u32): bool {
-  const first = crossingHost(virtual, ACCESS_LOAD);
-  if (first === 0) return false;
-  const second = crossingHost((virtual + (size as u64)) & PAGE_MASK, ACCESS_LOAD);
-  if (second === 0) return false;
   const before: u32 = 4096 - ((virtual as u32) & 4095);
+  const first = crossingHost(virtual, before, ACCESS_LOAD);
+  if (first === 0) return false;
+  const second = crossingHost((virtual + (size as u64)) & PAGE_MASK, size - before, ACCESS_LOAD);
+  if (second === 0) return false;
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
     const byte = load<u8>(i < before ? first + i : second + (i - before)) as u64;
@@ -99,11 +121,11 @@ function loadCrossing(virtual: u64, size: u32): bool {
 }
 
 function storeCrossing(virtual: u64, size: u32, value: u64): bool {
-  const first = crossingHost(virtual, ACCESS_STORE);
-  if (first === 0) return false;
-  const second = crossingHost((virtual + (size as u64)) & PAGE_MASK, ACCESS_STORE);
-  if (second === 0) return false;
   const before: u32 = 4096 - ((virtual as u32) & 4095);
+  const first = crossingHost(virtual, before, ACCESS_STORE);
+  if (first === 0) return false;
+  const second = crossingHost((virtual + (size as u64)) & PAGE_MASK, size - before, ACCESS_STORE);
+  if (second === 0) return false;
   storePrepare(first, before);
   storePrepare(second, size - before);
   for (let i: u32 = 0; i < size; i++) {
@@ -112,11 +134,11 @@ function storeCrossing(virtual: u64, size: u32, value: u64): bool {
   return true;
 }
 
-function crossingHost(virtual: u64, access: u32): u32 {
+function crossingHost(virtual: u64, size: u32, access: u32): u32 {
   faultAddress = virtual;
-  const physical = translate(virtual, access);
+  const physical = reach(virtual, size, access);
   if (physical === NO_ADDRESS) return 0;
   const host = ramAddress(physical, 1);
-  if (host === 0) setFault(access === ACCESS_LOAD ? 5 : 7);
+  if (host === 0) setFault(accessFault(access));
   return host;
 }

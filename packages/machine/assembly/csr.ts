@@ -36,6 +36,7 @@ import {
   STVAL,
   STVEC,
 } from './layout';
+import { writeAddress, writeConfig } from './pmp';
 import { tlbFlushAll } from './tlb';
 import { pendingBits } from './trap';
 
@@ -261,10 +262,12 @@ export function writeCsr(csr: u32, value: u64, mask: u64): bool {
 }
 
 function writeProtection(csr: u32, value: u64): bool {
-  if (csr >= 0x3b0 && csr < 0x3c0) return stored(PMPADDR + ((csr - 0x3b0) << 3), value & 0x003fffffffffffff);
-  if (csr === 0x3a0) return stored(PMPCFG, value & 0x9f9f9f9f9f9f9f9f);
-  if (csr === 0x3a2) return stored(PMPCFG + 8, value & 0x9f9f9f9f9f9f9f9f);
+  if (csr >= 0x3b0 && csr < 0x3c0) writeAddress(csr - 0x3b0, value);
+  else if (csr === 0x3a0) writeConfig(0, value);
+  else if (csr === 0x3a2) writeConfig(8, value);
   // misa and the hpm registers: writes change nothing.
+  else return true;
+  isContextChanged = true;
   return true;
 }
 

@@ -40,8 +40,18 @@ import {
   WAITING,
   XREG,
 } from './layout';
-import { ACCESS_FETCH, faultCause, mmuIndex, NO_ADDRESS, peekFetch, translate } from './mmu';
+import { fetchLoneInstruction } from './lone-instruction';
+import {
+  ACCESS_FETCH,
+  faultCause,
+  isAccessPermitted,
+  mmuIndex,
+  NO_ADDRESS,
+  peekFetch,
+  translate,
+} from './mmu';
 import { refreshPlic } from './plic';
+import { openProtection, refreshProtection } from './pmp';
 import { dropFastAll, fillFast } from './tlb';
 import { enterTrap, INTERRUPT, NO_INTERRUPT, pendingBits, pendingInterrupt } from './trap';
 
@@ -107,7 +117,10 @@ function advance(steps: u64, remaining: u32): u32 {
   return done;
 }
 
-/** First entry of the page that PC is in; 0 after a fetch exception, which has been taken. */
+/**
+ * First entry of the page that PC is in, or SCRATCH with one instruction of a page of which not every byte may be
+ * executed; 0 after a fetch exception, which has been taken.
+ */
 function resolveFetch(): u32 {
   const pc = load<u64>(PC);
   if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) return codeBase(load<u64>(FETCH_PHYSICAL) as u32);
@@ -116,6 +129,7 @@ function resolveFetch(): u32 {
     enterTrap(faultCause as u64, pc);
     return 0;
   }
+  if (!isAccessPermitted(physical & PAGE_MASK, 4096, ACCESS_FETCH)) return fetchLoneInstruction(pc);
   const host = ramAddress(physical & PAGE_MASK, 4096);
   if (host === 0) {
     enterTrap(1, pc);
@@ -134,7 +148,8 @@ function settleFetch(): void {
   const pc = load<u64>(PC);
   if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) return;
   const physical = peekFetch(pc);
-  const host = physical === NO_ADDRESS ? 0 : ramAddress(physical & PAGE_MASK, 4096);
+  const isReached = physical !== NO_ADDRESS && isAccessPermitted(physical & PAGE_MASK, 4096, ACCESS_FETCH);
+  const host = isReached ? ramAddress(physical & PAGE_MASK, 4096) : 0;
   store<u64>(FETCH_VIRTUAL, host === 0 ? NONE : pc & PAGE_MASK);
   store<u64>(FETCH_PHYSICAL, host === 0 ? 0 : (((host - RAM) >> 12) as u64));
 }
@@ -177,11 +192,13 @@ export function enterSupervisor(entry: u64, deviceTree: u64): void {
   store<u64>(MENVCFG, 0x8000000000000001);
   store<u64>(MSTATUS, 0);
   store<u64>(FETCH_VIRTUAL, NONE);
+  openProtection();
   refreshDerived();
 }
 
 /** Recomputes everything that follows from the state: after a reset or a restore, and by host events. */
 export function refreshDerived(): void {
+  refreshProtection();
   dropFastAll();
   refreshTimers();
   refreshPlic();

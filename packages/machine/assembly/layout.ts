@@ -109,8 +109,8 @@ export const FAST: u32 = 0x20000;
 export const FAST_STRIDE: u32 = 0xc000;
 export const FAST_LOAD: u32 = 0x4000;
 export const FAST_STORE: u32 = 0x8000;
-/** Mmu indices: U, S, S with SUM, untranslated, and one that is never filled (MPRV, MXR). */
-export const FAST_INDICES: u32 = 5;
+/** Mmu indices: U, S, S with SUM, untranslated below M mode, M mode, and one that is never filled (MPRV, MXR). */
+export const FAST_INDICES: u32 = 6;
 
 /** One bit a page of the largest RAM (3 GiB). */
 export const BITMAP_BYTES: u32 = 0x18000;

@@ -22,8 +22,10 @@ import {
 export const INDEX_USER: u32 = 0;
 export const INDEX_SUPERVISOR: u32 = 1;
 export const INDEX_SUPERVISOR_SUM: u32 = 2;
+/** Untranslated. M mode has an index of its own, as other entries of PMP restrict it. */
 export const INDEX_BARE: u32 = 3;
-export const INDEX_NONE: u32 = 4;
+export const INDEX_MACHINE: u32 = 4;
+export const INDEX_NONE: u32 = 5;
 
 /** No tag of a page looks like this. */
 const EMPTY: u64 = 1;
@@ -105,7 +107,7 @@ export function dropFastStores(): void {
 
 /** Drops the fetch entries that lead to the decoded page at `base`. */
 export function dropFastFetches(base: u32): void {
-  for (let index: u32 = 0; index <= INDEX_BARE; index++) {
+  for (let index: u32 = 0; index < INDEX_NONE; index++) {
     const table = FAST + index * FAST_STRIDE;
     for (let at: u32 = 0; at < TLB_ENTRIES << 4; at += 16) {
       if (load<u32>(table + at, 8) === base) {
@@ -119,7 +121,7 @@ export function dropFastFetches(base: u32): void {
 /** Drops the store entries that reach a RAM page, because it holds decoded code now. */
 export function dropStoreAliases(page: u32): void {
   const host = RAM + (page << 12);
-  for (let index: u32 = 0; index <= INDEX_BARE; index++) {
+  for (let index: u32 = 0; index < INDEX_NONE; index++) {
     const table = FAST + index * FAST_STRIDE + FAST_STORE;
     for (let at: u32 = 0; at < TLB_ENTRIES << 4; at += 16) {
       const tag = load<u64>(table + at);

@@ -94,13 +94,14 @@ import { executeSlowly } from './slow-path';
 const loopBefore = `
 /**
  * Executes from PC, whose page is decoded at \`firstBase\`, at most \`budget\` steps. Returns how many are left.
- * pc is not kept up to date: it follows from the entry's place, \`pcOf\`.
+ * pc is not kept up to date: it follows from the entry's place, \`pcOf\`. At SCRATCH there is the one instruction at PC.
  */
 export function interpret(firstBase: u32, budget: u32): u32 {
   const tables = FAST + mmuIndex() * FAST_STRIDE;
   let left = budget;
-  let ip = firstBase + (((load<u64>(PC) as u32) & 4095) << 2);
-  let pcBase = pcBaseOf(firstBase, load<u64>(PC) & PAGE_MASK);
+  const inPage: u32 = firstBase === SCRATCH ? 0 : (load<u64>(PC) as u32) & 4095;
+  let ip = firstBase + (inPage << 2);
+  let pcBase = pcBaseOf(firstBase, load<u64>(PC) - (inPage as u64));
   setRunningBase(firstBase);
   while (left !== 0) {
     // Declared here, so that the engine need not carry them from one instruction to the next.

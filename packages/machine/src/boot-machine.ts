@@ -9,5 +9,13 @@ import type { Machine } from './machine.ts';
 export function bootMachine(machine: Machine, options: Omit<BootOptions, 'memoryMib'>): void {
   const plan = planBoot({ ...options, memoryMib: machine.memory.pages / 256 });
   for (const segment of plan.segments) machine.guestMemory.write(segment.address, segment.bytes);
-  machine.startSupervisor(BigInt(plan.entry), BigInt(plan.deviceTreeAddress));
+  const deviceTreeAddress = BigInt(plan.deviceTreeAddress);
+  if (plan.mode === 'supervisor') machine.startSupervisor(BigInt(plan.entry), deviceTreeAddress);
+  else {
+    machine.startFirmware({
+      entry: BigInt(plan.entry),
+      deviceTreeAddress,
+      dynamicInformationAddress: BigInt(plan.dynamicInformationAddress ?? 0),
+    });
+  }
 }

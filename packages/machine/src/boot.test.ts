@@ -46,6 +46,62 @@ describe('planning a boot', () => {
     }
   });
 
+  it('starts firmware in M mode, and tells it where the kernel is', () => {
+    const firmware = new Uint8Array(300_000).fill(0x13);
+    const plan = planBoot({ ...base, kernel, firmware });
+    expect([plan.mode, plan.entry]).toEqual(['machine', 0x8000_0000]);
+    const [first] = plan.segments;
+    expect([first?.name, first?.address, first?.bytes]).toEqual(['firmware', 0x8000_0000, firmware]);
+    const told = plan.segments.find(({ address }) => address === plan.dynamicInformationAddress);
+    // OpenSBI, include/sbi/fw_dynamic.h: magic, version, next address, next mode S, options, boot hart.
+    expect([...new BigUint64Array(told?.bytes.slice().buffer ?? new ArrayBuffer(0))]).toEqual([
+      0x4942534fn,
+      2n,
+      BigInt(KERNEL_ADDRESS),
+      1n,
+      0n,
+      0n,
+    ]);
+    const sorted = [...plan.segments].sort((a, b) => a.address - b.address);
+    for (const [index, { address, memoryBytes }] of sorted.slice(0, -1).entries())
+      expect(address + memoryBytes).toBeLessThanOrEqual(sorted[index + 1]?.address ?? 0);
+  });
+
+  it('starts firmware alone, an ELF executable where its headers say', () => {
+    const file = makeElf({
+      entry: 0xffff_0010n,
+      physicalAddress: 0x8010_0000,
+      virtualAddress: 0xffff_0000n,
+      bytes: new Uint8Array(64),
+      memoryBytes: 4096,
+    });
+    const plan = planBoot({ ...base, firmware: file });
+    expect([plan.mode, plan.entry, plan.kernelFormat]).toEqual(['machine', 0x8010_0010, 'none']);
+  });
+
+  it.each([
+    ['outside of RAM', 0x1000, 16, /linked to 0x1000; RAM begins at 0x80000000/, 'machine.image-format'],
+    ['too large', 0x8000_0000, 65 * MIB, /needs 65 MiB of RAM/, 'machine.image-too-large'],
+    [
+      'where the kernel goes',
+      0x8010_0000,
+      2 * MIB,
+      /behind the start of the kernel/,
+      'machine.image-too-large',
+    ],
+  ])('refuses firmware that is %s', (_, physicalAddress, memoryBytes, message, code) => {
+    const bytes = new Uint8Array(16);
+    const firmware = makeElf({ entry: BigInt(physicalAddress), physicalAddress, bytes, memoryBytes });
+    const attempt = () => planBoot({ ...base, kernel, firmware });
+    expect(attempt).toThrow(message);
+    expect(attempt).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('refuses an empty file as firmware, and a boot of nothing', () => {
+    expect(() => planBoot({ ...base, firmware: new Uint8Array() })).toThrow(/empty file/);
+    expect(() => planBoot(base)).toThrow(/neither a kernel nor firmware/);
+  });
+
   it('says how much RAM is needed, and that much suffices', () => {
     const initrd = new Uint8Array(70 * MIB);
     const attempt = (memoryMib: number) => planBoot({ ...base, kernel, initrd, memoryMib });

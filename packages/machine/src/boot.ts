@@ -1,18 +1,22 @@
 /**
  * Plans where kernel, initial RAM disk and device tree go in RAM, as QEMU's virt board places them: the kernel 2 MiB
- * above the start of RAM, the device tree at the top of what 32-bit firmware reaches, the RAM disk right below it.
- * Writes nothing itself: the machine loads the segments and starts its hart with a0 = hart id, a1 = device tree.
+ * above the start of RAM, the device tree at the top of what 32-bit firmware reaches, the RAM disk right below it;
+ * firmware of the guest's own at the start. Writes nothing itself: the machine loads the segments and starts its hart
+ * with a0 = hart id, a1 = device tree.
  * Source: Linux, Documentation/arch/riscv/boot.rst; QEMU 7.2, hw/riscv/boot.c.
  */
 import { describeBoard } from './device-tree.ts';
 import { RAM_BASE_ADDRESS } from './devices/memory-map.ts';
-import type { ElfImage } from './elf.ts';
+import { type ElfImage, entryAddress } from './elf.ts';
+import { dynamicInformation, type PlacedFirmware, placeFirmware } from './firmware-image.ts';
 import { readKernelImage } from './kernel-image.ts';
 import { MachineError } from './machine-error.ts';
 
 export interface BootOptions {
-  /** A RISC-V Image (plain, gzip, zstd or EFI zboot) or an ELF executable. */
-  readonly kernel: Uint8Array;
+  /** A RISC-V Image (plain, gzip, zstd or EFI zboot) or an ELF executable. Firmware may do without. */
+  readonly kernel?: Uint8Array;
+  /** Starts in M mode instead of the built-in SBI: an ELF executable, or raw bytes for the start of RAM. */
+  readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly memoryMib: number;
   /** The kernel's command line. */
@@ -31,18 +35,23 @@ export interface BootSegment {
 
 export interface BootPlan {
   readonly segments: readonly BootSegment[];
-  /** Where the hart starts, in S-mode. */
+  /** Where the hart starts: firmware in M mode, or else the kernel in S mode. */
   readonly entry: number;
+  readonly mode: 'machine' | 'supervisor';
+  /** Where firmware finds the kernel's address (a2). */
+  readonly dynamicInformationAddress?: number;
   readonly deviceTreeAddress: number;
   readonly deviceTree: Uint8Array;
   readonly initrd?: { readonly start: number; readonly end: number };
-  /** How the kernel was packed: "image", "gzip image", "zboot gzip image", "elf". */
+  /** How the kernel was packed: "image", "gzip image", "zboot gzip image", "elf"; "none". */
   readonly kernelFormat: string;
 }
 
 /** Also the kernel's alignment: it maps itself by 2 MiB pages. */
 export const KERNEL_OFFSET_BYTES = 0x20_0000;
 const LARGE_PAGE_BYTES = 0x20_0000;
+/** In the page of the device tree, which firmware may let grow, and far behind it. */
+const DYNAMIC_INFORMATION_OFFSET_BYTES = 0x1f_0000;
 const PAGE_BYTES = 4096;
 const MIB = 2 ** 20;
 /** Firmware and early kernels reach the device tree with 32-bit addresses: QEMU keeps it below 3 GiB. */
@@ -58,22 +67,19 @@ export function planBoot(options: BootOptions): BootPlan {
   const { memoryMib, initrd, bootArguments, rngSeed } = options;
   checkBootArguments(bootArguments);
   const ramEnd = RAM_BASE_ADDRESS + memoryMib * MIB;
-  const kernelAddress = RAM_BASE_ADDRESS + KERNEL_OFFSET_BYTES;
-  const kernel = readKernelImage(options.kernel, Math.max(ramEnd - kernelAddress, MIB));
-  const placed =
-    kernel.format === 'elf'
-      ? placeElf(kernel.elf)
-      : {
-          entry: kernelAddress,
-          segments: [{ name: 'kernel', address: kernelAddress, ...kernel.image }],
-        };
+  const kernel = options.kernel === undefined ? undefined : placeKernel(options.kernel, ramEnd);
+  const firmware = options.firmware === undefined ? undefined : placeFirmware(options.firmware, ramEnd);
+  const started = firmware ?? kernel;
+  if (started === undefined)
+    throw new MachineError('machine.image-format', 'there is neither a kernel nor firmware');
+  if (firmware !== undefined && kernel !== undefined) checkApart(firmware, kernel);
 
-  const kernelEnd = Math.max(...placed.segments.map((one) => one.address + one.memoryBytes));
   const initrdBytes = initrd?.length ?? 0;
   const deviceTreeAddress =
     alignDown(Math.min(ramEnd, DEVICE_TREE_END_MAX), LARGE_PAGE_BYTES) - LARGE_PAGE_BYTES;
   const initrdStart = alignDown(deviceTreeAddress - initrdBytes, PAGE_BYTES);
-  if (initrdStart < kernelEnd) throw tooLarge(kernelEnd, initrdBytes, memoryMib);
+  const imagesEnd = Math.max(kernel?.end ?? 0, firmware?.end ?? 0);
+  if (initrdStart < imagesEnd) throw tooLarge(imagesEnd, initrdBytes, memoryMib);
 
   const initrdRange = initrd && { start: initrdStart, end: initrdStart + initrdBytes };
   const deviceTree = describeBoard({
@@ -82,18 +88,55 @@ export function planBoot(options: BootOptions): BootPlan {
     ...(initrdRange && { initrd: initrdRange }),
     ...(rngSeed && { rngSeed }),
   });
+  const dynamicInformationAddress = deviceTreeAddress + DYNAMIC_INFORMATION_OFFSET_BYTES;
   return {
     segments: [
-      ...placed.segments,
+      ...(firmware?.segments ?? []),
+      ...(kernel?.segments ?? []),
       ...(initrd ? [segment('initrd', initrdStart, initrd)] : []),
       segment('device-tree', deviceTreeAddress, deviceTree),
+      ...(firmware
+        ? [segment('dynamic-information', dynamicInformationAddress, dynamicInformation(kernel?.entry ?? 0))]
+        : []),
     ],
-    entry: placed.entry,
+    entry: started.entry,
+    mode: firmware === undefined ? 'supervisor' : 'machine',
+    ...(firmware && { dynamicInformationAddress }),
     deviceTreeAddress,
     deviceTree,
     ...(initrdRange && { initrd: initrdRange }),
-    kernelFormat: [...kernel.layers, kernel.format].join(' '),
+    kernelFormat: kernel?.format ?? 'none',
   };
+}
+
+interface PlacedKernel {
+  /** Physical. */
+  readonly entry: number;
+  readonly segments: readonly BootSegment[];
+  readonly end: number;
+  readonly format: string;
+}
+
+function placeKernel(file: Uint8Array, ramEnd: number): PlacedKernel {
+  const kernelAddress = RAM_BASE_ADDRESS + KERNEL_OFFSET_BYTES;
+  const kernel = readKernelImage(file, Math.max(ramEnd - kernelAddress, MIB));
+  const placed =
+    kernel.format === 'elf'
+      ? placeElf(kernel.elf)
+      : { entry: kernelAddress, segments: [{ name: 'kernel', address: kernelAddress, ...kernel.image }] };
+  const end = Math.max(...placed.segments.map((one) => one.address + one.memoryBytes));
+  return { ...placed, end, format: [...kernel.layers, kernel.format].join(' ') };
+}
+
+/** Firmware must not be overwritten by what it is to start. */
+function checkApart(firmware: PlacedFirmware, kernel: PlacedKernel): void {
+  const start = Math.min(...kernel.segments.map((one) => one.address));
+  if (firmware.end <= start || Math.min(...firmware.segments.map((one) => one.address)) >= kernel.end) return;
+  throw new MachineError(
+    'machine.image-too-large',
+    `the firmware ends at 0x${firmware.end.toString(16)}, behind the start of the kernel at 0x${start.toString(16)}: ` +
+      'firmware that is to start a kernel must be smaller, or bring it along and be given alone',
+  );
 }
 
 function checkBootArguments(bootArguments: string): void {
@@ -113,15 +156,8 @@ function placeElf(elf: ElfImage): { entry: number; segments: BootSegment[] } {
     lowest < RAM_BASE_ADDRESS
       ? RAM_BASE_ADDRESS + KERNEL_OFFSET_BYTES - alignDown(lowest, LARGE_PAGE_BYTES)
       : 0;
-  const home = elf.segments.find((one) => {
-    const offset = elf.entry - one.virtualAddress;
-    return offset >= 0n && offset < BigInt(one.memoryBytes);
-  });
-  if (home === undefined) {
-    throw new MachineError('machine.image-format', "the ELF file's entry point lies in none of its segments");
-  }
   return {
-    entry: home.physicalAddress + bias + Number(elf.entry - home.virtualAddress),
+    entry: entryAddress(elf) + bias,
     segments: elf.segments.map((one) => ({
       name: 'kernel',
       address: one.physicalAddress + bias,

@@ -8,7 +8,8 @@ import type { DeviceField, DeviceState } from './devices/device.ts';
 import { StateReader } from './devices/state-reader.ts';
 import { MachineError } from './machine-error.ts';
 
-const version = 1;
+/** 2: physical memory protection is enforced, so a machine with the built-in SBI has an entry that permits all. */
+const version = 2;
 const integerRegisterBytes = 256;
 const none = 0xffff_ffff_ffff_ffffn;
 const all = none;
@@ -55,6 +56,10 @@ const words: Readonly<Record<string, bigint>> = {
   CLINT_MTIMECMP: all,
 };
 
+const protectionEntries = 16;
+const protectionAddressMax = (1n << 54n) - 1n;
+/** A byte of configuration and an address of 8 bytes each. */
+const protectionBytes = protectionEntries * 9;
 const tlbEntryBytes = 16;
 const plicBytes = 0x60;
 
@@ -81,7 +86,7 @@ export class CpuState {
     fields.floatControl = this.#view.getUint32(this.#at('FCSR'), true);
     fields.fetchVirtual = this.word('FETCH_VIRTUAL');
     fields.fetchPhysical = this.word('FETCH_PHYSICAL');
-    fields.physicalMemoryProtection = this.#slice('PMPCFG', 16 + 16 * 8);
+    fields.physicalMemoryProtection = this.#slice('PMPCFG', protectionBytes);
     fields.plicPriorities = this.#slice('PLIC_PRIORITY', this.#at('PLIC_SOURCES') * 4);
     fields.plic = this.#slice('PLIC_PENDING', plicBytes);
     fields.tlb = this.#saveTlb();
@@ -90,7 +95,8 @@ export class CpuState {
 
   /** Checks everything; the returned function then writes it. @throws MachineError snapshot.invalid */
   prepare(state: DeviceState): () => void {
-    const reader = StateReader.open('cpu', state, version);
+    const isOfOldVersion = state.version === 1;
+    const reader = StateReader.open('cpu', state, isOfOldVersion ? 1 : version);
     const values = new Map(
       Object.entries(words).map(([name, mask]) => [name, this.#checked(reader, name, mask)]),
     );
@@ -99,12 +105,14 @@ export class CpuState {
     const floatControl = reader.integer('floatControl', 0, 0xff);
     const fetchVirtual = reader.unsigned64('fetchVirtual');
     const fetchPhysical = reader.unsigned64('fetchPhysical');
-    const protection = reader.bytes('physicalMemoryProtection', 144, 144);
+    const protection = reader.bytes('physicalMemoryProtection', protectionBytes, protectionBytes);
     const prioritiesBytes = this.#at('PLIC_SOURCES') * 4;
     const priorities = reader.bytes('plicPriorities', prioritiesBytes, prioritiesBytes);
     const plic = reader.bytes('plic', plicBytes, plicBytes);
     const tlb = this.#checkTlb(reader.bytes('tlb', 0, this.#at('TLB_ENTRIES') * tlbEntryBytes));
     reader.finish();
+    if (isOfOldVersion && values.get('SBI_ENABLED') === 1n) openProtection(protection);
+    checkProtection(protection);
     if (values.get('PRIVILEGE') === 2n) throw refused('PRIVILEGE');
     const mode = (values.get('SATP') ?? 0n) >> 60n;
     if (mode !== 0n && mode !== 8n) throw refused('SATP');
@@ -138,6 +146,11 @@ export class CpuState {
     if (number > 0 && number < 32) this.#view.setBigUint64(this.#at('XREG') + number * 8, value, true);
   }
 
+  /** Physical, at a reset. */
+  setProgramCounter(address: bigint): void {
+    this.#setWord('PC', address & ~1n);
+  }
+
   #setWord(name: string, value: bigint): void {
     this.#view.setBigUint64(this.#at(name), value, true);
   }
@@ -161,7 +174,7 @@ export class CpuState {
 
   #checkTlb(saved: Uint8Array): readonly { readonly offset: number; readonly entry: Uint8Array }[] {
     if (saved.length % tlbEntryBytes !== 0) throw refused('tlb');
-    const view = new DataView(saved.buffer, saved.byteOffset, saved.byteLength);
+    const view = viewOf(saved);
     const seen = new Set<number>();
     const entries = [];
     for (let at = 0; at < saved.length; at += tlbEntryBytes) {
@@ -194,6 +207,25 @@ export class CpuState {
   #at(name: string): number {
     return layoutOf(this.#modules, name);
   }
+}
+
+/** As openProtection of assembly/pmp.ts. */
+function openProtection(protection: Uint8Array): void {
+  protection.fill(0);
+  protection[0] = 0x1f;
+  viewOf(protection).setBigUint64(protectionEntries, protectionAddressMax, true);
+}
+
+function checkProtection(protection: Uint8Array): void {
+  for (let entry = 0; entry < protectionEntries; entry++) {
+    const address = viewOf(protection).getBigUint64(protectionEntries + entry * 8, true);
+    if (((protection[entry] ?? 0) & 0x60) !== 0 || address > protectionAddressMax)
+      throw refused('physicalMemoryProtection');
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function refused(field: string): MachineError {

@@ -67,6 +67,16 @@ export function readElf(file: Uint8Array): ElfImage {
   return { entry: view.getBigUint64(24, true), segments };
 }
 
+/** The entry point as a physical address. Throws `machine.image-format` if no segment holds it. */
+export function entryAddress({ entry, segments }: ElfImage): number {
+  const home = segments.find(({ virtualAddress, memoryBytes }) => {
+    const offset = entry - virtualAddress;
+    return offset >= 0n && offset < BigInt(memoryBytes);
+  });
+  if (home === undefined) throw badFormat("the ELF file's entry point lies in none of its segments");
+  return home.physicalAddress + Number(entry - home.virtualAddress);
+}
+
 function checkHeader(file: Uint8Array, view: DataView): void {
   if (!isElf(file)) throw badFormat('not an ELF file');
   if (file.length < HEADER_BYTES) throw truncated(file, 'its header');

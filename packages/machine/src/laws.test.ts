@@ -50,17 +50,21 @@ function hashesOfPlainRun(seed: number): bigint[] {
 }
 
 describe('a machine is a function of its steps and inputs', () => {
-  it('the guest of these tests faults, takes interrupts, writes its code and its page tables', () => {
-    const machine = createRestlessGuest(core, 1);
-    const before = saveSnapshot(machine);
-    machine.run(steps);
-    expect(machine.steps).toBe(BigInt(steps));
-    const trapped = machine.stateWord('RETIRED_OFFSET');
-    expect(trapped).toBeGreaterThan(100n);
-    expect(machine.register(20)).toBeGreaterThan(0n);
-    expect(machine.stateWord('TLB_USED_COUNT')).toBeGreaterThan(5n);
-    expect(saveSnapshot(machine).length).toBeGreaterThan(before.length);
-  });
+  // Odd seeds have a word of code that PMP lets nobody execute.
+  it.each([1, 2])(
+    'the guest of these tests faults, takes interrupts, writes its code and its page tables (seed %i)',
+    (seed) => {
+      const machine = createRestlessGuest(core, seed);
+      const before = saveSnapshot(machine);
+      machine.run(steps);
+      expect(machine.steps).toBe(BigInt(steps));
+      const trapped = machine.stateWord('RETIRED_OFFSET');
+      expect(trapped).toBeGreaterThan(100n);
+      expect(machine.register(20)).toBeGreaterThan(0n);
+      expect(machine.stateWord('TLB_USED_COUNT')).toBeGreaterThanOrEqual(5n);
+      expect(saveSnapshot(machine).length).toBeGreaterThan(before.length);
+    },
+  );
 
   it.each(seeds)('splitting a run into slices changes nothing (seed %i)', (seed) => {
     const machine = createRestlessGuest(core, seed);

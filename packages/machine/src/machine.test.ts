@@ -127,6 +127,23 @@ describe('Machine', () => {
     expect(outputs).toEqual([{ type: 'console', bytes: Uint8Array.of(0x48) }]);
   });
 
+  it('loads a state from before PMP was enforced: a kernel on the built-in SBI may do what it could', () => {
+    const { machine } = machineWith([]);
+    const put = [addi(10, 10, 1), jal(0, -4)];
+    machine.guestMemory.write(ramBase + 0x1000, new Uint8Array(Uint32Array.from(put).buffer));
+    machine.startSupervisor(BigInt(ramBase + 0x1000), 0n);
+    const sections = decodeSections(machine.saveState());
+    const { fields } = sections.get('cpu') ?? { fields: {} };
+    const old = { ...fields, physicalMemoryProtection: new Uint8Array(144) };
+    machine.restoreState(encodeSections(new Map(sections).set('cpu', { version: 1, fields: old })));
+    machine.run(5);
+    expect([machine.register(10), machine.stateWord('SCAUSE')]).toEqual([3n, 0n]);
+    const unknown = encodeSections(new Map(sections).set('cpu', { version: 3, fields: old }));
+    expect(() => machine.restoreState(unknown)).toThrow(
+      /cpu: state has version 3, this machine reads version 2/,
+    );
+  });
+
   it('lets go of a slice when someone pokes it', () => {
     const { machine } = machineWith([jal(0, 0)]);
     machine.memory.poke();
@@ -219,7 +236,7 @@ describe('a saved state', () => {
               ? extreme
               : 2 ** 31;
         const changed = new Map(sections);
-        changed.set('cpu', { version: 1, fields: { ...cpu?.fields, [name]: hostile } });
+        changed.set('cpu', { version: cpu?.version ?? 0, fields: { ...cpu?.fields, [name]: hostile } });
         try {
           machine.restoreState(encodeSections(changed));
           accepted++;

@@ -31,6 +31,14 @@ export interface RunResult {
   readonly reason: StopReason;
 }
 
+/** Physical addresses: of the first instruction, and of what a1 and a2 point to. */
+export interface FirmwareStart {
+  readonly entry?: bigint;
+  readonly deviceTreeAddress?: bigint;
+  /** What OpenSBI's dynamic firmware is told (firmware-image.ts). */
+  readonly dynamicInformationAddress?: bigint;
+}
+
 /** When an idle machine has something to do again, inputs apart. */
 export type Wake =
   | { readonly kind: 'now' }
@@ -92,12 +100,15 @@ export class Machine {
     this.#bus.refreshAlarm();
   }
 
-  /** Begins in M mode at 0x8000_0000: firmware or a bare-metal image that was written there. */
-  startFirmware(deviceTreeAddress = 0n): void {
+  /** Begins in M mode: firmware or a bare-metal image that was written into RAM, by default to its start. */
+  startFirmware(start: FirmwareStart = {}): void {
+    const { entry, deviceTreeAddress = 0n, dynamicInformationAddress = 0n } = start;
     this.#core.reset();
     this.#bus.reset();
     this.#isHalted = false;
+    if (entry !== undefined) this.#cpu.setProgramCounter(entry);
     this.#cpu.setRegister(11, deviceTreeAddress);
+    this.#cpu.setRegister(12, dynamicInformationAddress);
     this.#bus.refreshAlarm();
   }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createAssembler } from '@skein/guests';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSkein } from '../testing/run-skein.ts';
 import { emitExit, tinyImage, uartAddress } from '../testing/tiny-image.ts';
@@ -59,9 +60,26 @@ describe('skein machine run', () => {
     expect(run).toEqual({ exitCode: 0, stdout: 'abc.', stderr: '' });
   });
 
+  it('starts firmware in M mode, and what that writes to the finisher is the exit code', async () => {
+    const a = createAssembler();
+    // mstatus is there for M mode alone.
+    a.csrrs('t2', 'mstatus', 'zero');
+    emitExit(a, 7);
+    const { text } = a.assemble({ textAddress: 0x8000_0000 });
+    const firmware = await imageFile('firmware', text.bytes);
+    const run = await runSkein(['machine', 'run', '--bios', firmware], { input: 'x' });
+    expect(run).toEqual({ exitCode: 7, stdout: '', stderr: '' });
+  });
+
   it.each([
     ['a kernel that is not there', ['--kernel', '/nonexistent/kernel'], /cannot read \/nonexistent\/kernel/],
     ['a kernel that is none', ['--kernel', process.execPath], /RISC-V|riscv|ELF/i],
+    ['firmware that is for another machine', ['--bios', process.execPath], /the image is for x86-64|arm64/],
+    [
+      'an initrd with firmware alone',
+      ['--bios', process.execPath, '--initrd', '/dev/null'],
+      /--initrd needs --kernel/,
+    ],
     ['an impossible memory size', ['--memory', '3'], /whole number of MiB from 64 to 3072/],
     ['an unknown option', ['--memroy', '64'], /unknown option '--memroy'/],
     ['an initrd without a kernel', ['--initrd', '/dev/null'], /--initrd needs --kernel/],

@@ -18,6 +18,7 @@ import { finishWith } from './outcome.ts';
 export interface MachineRunOptions {
   readonly memory: number;
   readonly kernel?: string;
+  readonly bios?: string;
   readonly initrd?: string;
   readonly append?: string;
   readonly image?: string;
@@ -38,6 +39,10 @@ export function addMachineCommand(program: Command): void {
     )
     .option('--memory <MIB>', 'RAM of the machine in MiB', memoryArgument, 128)
     .option('--kernel <FILE>', 'a RISC-V Linux Image (plain, gzip, zstd or zboot) or an ELF executable')
+    .option(
+      '--bios <FILE>',
+      'firmware that starts in M mode instead of the built-in SBI, an ELF executable or raw bytes; alone, or with --kernel or --image',
+    )
     .option('--initrd <FILE>', 'an initial RAM disk, with --kernel')
     .option('--append <ARGUMENTS>', "added to the kernel's command line")
     .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
@@ -51,7 +56,7 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
   const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
   let isInterrupted = false;
   // A person sees when the guest listens; a pipe does not, but our images say so. Other guests get what comes.
-  const isHeld = process.stdin.isTTY !== true && options.kernel === undefined;
+  const isHeld = process.stdin.isTTY !== true && usesImage(options);
   const input = new HeldInput({ readyMarker, deliver: (bytes) => machine.type(bytes) });
   const terminal = new ConsoleTerminal({
     onInput: (bytes) => (isHeld ? input.type(bytes) : machine.type(bytes)),
@@ -91,8 +96,14 @@ function endsWithInput({ append = '' }: MachineRunOptions): boolean {
   return !append.includes('skein.run=');
 }
 
+/** Firmware alone is all that the machine gets. */
+function usesImage({ kernel, bios, image }: MachineRunOptions): boolean {
+  return kernel === undefined && (bios === undefined || image !== undefined);
+}
+
 interface Guest {
-  readonly kernel: Uint8Array;
+  readonly kernel?: Uint8Array;
+  readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly bootArguments: string;
   readonly paths: BoardPaths;
@@ -117,17 +128,29 @@ async function createMachine(
 }
 
 async function readGuest(options: MachineRunOptions): Promise<Guest> {
-  const own = options.append ?? '';
+  const guest = usesImage(options) ? await readImage(options) : await readKernel(options);
+  if (options.bios === undefined) return guest;
+  const paths = { ...guest.paths, firmware: options.bios };
+  return { ...guest, firmware: await readGiven(options.bios), paths };
+}
+
+async function readImage(options: MachineRunOptions): Promise<Guest> {
+  if (options.initrd !== undefined) throw usageError('--initrd needs --kernel: an image brings its own');
+  const image = await findImage(options.image);
+  const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readFile(image.initrdPath)]);
+  const bootArguments = `${image.defaultBootArguments} ${options.append ?? ''}`.trim();
+  return { kernel, initrd, bootArguments, paths: { kernel: image.kernelPath, initrd: image.initrdPath } };
+}
+
+async function readKernel(options: MachineRunOptions): Promise<Guest> {
+  const bootArguments = options.append ?? '';
   if (options.kernel === undefined) {
-    if (options.initrd !== undefined) throw usageError('--initrd needs --kernel: an image brings its own');
-    const image = await findImage(options.image);
-    const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readFile(image.initrdPath)]);
-    const paths = { kernel: image.kernelPath, initrd: image.initrdPath };
-    return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${own}`.trim(), paths };
+    if (options.initrd !== undefined) throw usageError('--initrd needs --kernel');
+    return { bootArguments, paths: {} };
   }
   if (options.image !== undefined) throw usageError('--kernel and --image exclude each other');
   const kernel = await readGiven(options.kernel);
-  const common = { kernel, bootArguments: own };
+  const common = { kernel, bootArguments };
   if (options.initrd === undefined) return { ...common, paths: { kernel: options.kernel } };
   const paths = { kernel: options.kernel, initrd: options.initrd };
   return { ...common, initrd: await readGiven(options.initrd), paths };

@@ -10,7 +10,9 @@ import {
 
 export interface LoneBoard {
   readonly memoryMib: number;
-  readonly kernel: Uint8Array;
+  /** Kernel, firmware, or firmware that starts the kernel. */
+  readonly kernel?: Uint8Array;
+  readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly bootArguments: string;
   /** 32 bytes for the kernel's random generator. */
@@ -36,11 +38,12 @@ export function createLoneMachine(
 
 /** @throws MachineError machine.image-format, machine.image-too-large */
 export function bootLoneMachine(machine: Machine, board: LoneBoard): void {
-  const { kernel, initrd, bootArguments, randomSeed } = board;
+  const { kernel, firmware, initrd, bootArguments, randomSeed } = board;
   bootMachine(machine, {
-    kernel,
     bootArguments,
     rngSeed: randomSeed,
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(firmware === undefined ? {} : { firmware }),
     ...(initrd === undefined ? {} : { initrd }),
   });
 }

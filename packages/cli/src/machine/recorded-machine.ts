@@ -10,7 +10,7 @@ import {
 } from '@skein/machine';
 import { fail } from '../failure.ts';
 import { bootLoneMachine, createLoneMachine, type LoneBoard } from './lone-board.ts';
-import { RecordedOrigin, sha256Of } from './recording.ts';
+import { boardFiles, type RecordedFile, RecordedOrigin, sha256Of } from './recording.ts';
 
 export interface RecordedMachine {
   readonly path: string;
@@ -31,15 +31,18 @@ export async function readRecording(path: string): Promise<RecordedMachine> {
   }
   const origin = parsed.data;
   const { memoryMib, bootArguments, randomSeed, rtcEpochSeconds } = origin;
-  const kernel = await readRecorded(origin.kernel);
-  const initrd = origin.initrd === undefined ? undefined : await readRecorded(origin.initrd);
+  const files = await Promise.all(
+    boardFiles.map(async (name) => {
+      const file = origin[name];
+      return file === undefined ? [] : [[name, await readRecorded(file)] as const];
+    }),
+  );
   const board: LoneBoard = {
     memoryMib,
     bootArguments,
     randomSeed: new Uint8Array(Buffer.from(randomSeed, 'base64')),
     rtcEpochSeconds,
-    kernel,
-    ...(initrd !== undefined && { initrd }),
+    ...Object.fromEntries(files.flat()),
   };
   return { path, log, origin, board };
 }
@@ -71,7 +74,7 @@ function decodeRecording(path: string, text: string): InputLog {
   }
 }
 
-async function readRecorded({ path, sha256 }: RecordedOrigin['kernel']): Promise<Uint8Array> {
+async function readRecorded({ path, sha256 }: RecordedFile): Promise<Uint8Array> {
   const bytes = await readGiven(path);
   if (sha256Of(bytes) === sha256) return bytes;
   return fail('config.unreadable', `${path} is not the file that was recorded: its SHA-256 was ${sha256}`);

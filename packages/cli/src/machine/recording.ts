@@ -18,12 +18,16 @@ import { z } from 'zod';
 import { fail } from '../failure.ts';
 import type { LoneBoard } from './lone-board.ts';
 
+/** What a board's memory is filled with when it starts, each from a file. */
+export const boardFiles = ['kernel', 'firmware', 'initrd'] as const;
+
 const RecordedFile = z.strictObject({ path: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 
 /** The first line of a recording has this as its origin. */
 export const RecordedOrigin = z.strictObject({
   memoryMib: z.int().positive(),
-  kernel: RecordedFile,
+  kernel: RecordedFile.optional(),
+  firmware: RecordedFile.optional(),
   initrd: RecordedFile.optional(),
   bootArguments: z.string(),
   randomSeed: z.base64(),
@@ -31,11 +35,10 @@ export const RecordedOrigin = z.strictObject({
 });
 export type RecordedOrigin = z.infer<typeof RecordedOrigin>;
 
+export type RecordedFile = z.infer<typeof RecordedFile>;
+
 /** Where the files of a board were read from. */
-export interface BoardPaths {
-  readonly kernel: string;
-  readonly initrd?: string;
-}
+export type BoardPaths = { readonly [Name in (typeof boardFiles)[number]]?: string };
 
 /** Lines are written in pieces of at least so many characters. */
 const pieceLength = 65_536;
@@ -106,13 +109,14 @@ export function sha256Of(bytes: Uint8Array): string {
 
 function describeOrigin(board: LoneBoard, paths: BoardPaths): RecordedOrigin {
   const { memoryMib, bootArguments, rtcEpochSeconds } = board;
+  const files = boardFiles.flatMap((name) => {
+    const [bytes, path] = [board[name], paths[name]];
+    if (bytes === undefined || path === undefined) return [];
+    return [[name, { path: resolve(path), sha256: sha256Of(bytes) }] as const];
+  });
   return {
     memoryMib,
-    kernel: { path: resolve(paths.kernel), sha256: sha256Of(board.kernel) },
-    ...(board.initrd !== undefined &&
-      paths.initrd !== undefined && {
-        initrd: { path: resolve(paths.initrd), sha256: sha256Of(board.initrd) },
-      }),
+    ...Object.fromEntries(files),
     bootArguments,
     randomSeed: Buffer.from(board.randomSeed).toString('base64'),
     rtcEpochSeconds,

@@ -4,13 +4,11 @@
  */
 import { faultAddress } from '../access';
 import { pageOfBase, runningBase } from '../code-cache';
-import { OFFSET_CROSSING } from '../decode';
-import { ramAddress } from '../dirty';
 import { fuseBackwards } from '../fuse';
 import { decodeWord } from '../generated/decode-word';
-import { PAGE_END } from '../generated/operation-numbers';
-import { PAGE_MASK, PC, RAM, SCRATCH } from '../layout';
-import { ACCESS_FETCH, faultCause, NO_ADDRESS, translate } from '../mmu';
+import { PAGE_MASK, PC, RAM } from '../layout';
+import { decodeLoneWord, fetchHalf } from '../lone-instruction';
+import { faultCause } from '../mmu';
 import { DONE, executeAtomic, ILLEGAL } from './atomic';
 import { decodeCompressed } from './compressed';
 import { executeFloat } from './float';
@@ -83,12 +81,8 @@ export function decodeEntry(ip: u32, pc: u64): u32 {
     return STATUS_RETRY;
   }
   // The other half depends on the next virtual page: never cached.
-  const physical = translate(pc + 2, ACCESS_FETCH);
-  if (physical === NO_ADDRESS) return trap(faultCause, pc + 2);
-  const second = ramAddress(physical, 2);
-  if (second === 0) return trap(1, pc + 2);
-  decodeWord(SCRATCH, low | ((load<u16>(second) as u32) << 16), OFFSET_CROSSING);
-  store<u64>(SCRATCH, PAGE_END as u64, 8);
-  store<u64>(SCRATCH, PAGE_END as u64, 16);
+  const second = fetchHalf(pc + 2);
+  if (second === 0) return trap(faultCause, pc + 2);
+  decodeLoneWord(low | ((load<u16>(second) as u32) << 16));
   return STATUS_SCRATCH;
 }

@@ -64,6 +64,14 @@ export const jal = (rd: number, offset: number): number =>
     (rd << 7) |
     0x6f) >>>
   0;
+/** PMP: S and U mode may do everything, from the entry with this number on. Uses x5. */
+export const permitAll = (entry = 0): number[] => [
+  addi(5, 0, -1),
+  csr(1, 0, 0x3b0 + entry, 5),
+  addi(5, 0, 0x1f),
+  slli(5, 5, 8 * entry),
+  csr(2, 0, 0x3a0, 5),
+];
 export const sfenceAll = 0x12000073;
 export const mret = 0x30200073;
 export const wfi = 0x10500073;

@@ -53,7 +53,7 @@ export function createRestlessGuest(core: CoreModules, seed: number): Machine {
     devices: createDevices({ nics: [] }),
     emit: () => {},
   });
-  write(machine, 0, setUp());
+  write(machine, 0, setUp(seed));
   write(machine, handlerOffset, handler());
   write(machine, codeOffset, randomCode(seededRandom(seed)));
   writePageTables(machine);
@@ -67,10 +67,11 @@ function write(machine: Machine, offset: number, words: readonly number[]): void
 }
 
 /** M mode: handler, satp, timer, then mret into S mode at the code. */
-function setUp(): number[] {
+function setUp(seed: number): number[] {
   const { addi, lui, slli, csr, register, store } = encode;
   const rootPage = (ramBase + rootTable) / 4096;
   return [
+    ...(seed % 2 === 0 ? encode.permitAll() : protectWord()),
     ...address(5, ramBase + handlerOffset),
     csr(1, 0, 0x305, 5),
     addi(5, 0, 8),
@@ -99,6 +100,20 @@ function setUp(): number[] {
     lui(patchBits, 0x300),
     encode.srli(patchHalf, patch, 16),
     encode.mret,
+  ];
+}
+
+/** One word of the code cannot be executed, so that its page is executed an instruction at a time. */
+function protectWord(): number[] {
+  const { addi, csr, srli } = encode;
+  return [
+    ...address(5, ramBase + codeOffset + 8),
+    srli(5, 5, 2),
+    csr(1, 0, 0x3b0, 5),
+    // NA4, readable and writable.
+    addi(5, 0, 0x13),
+    csr(1, 0, 0x3a0, 5),
+    ...encode.permitAll(1),
   ];
 }
 
