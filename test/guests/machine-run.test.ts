@@ -1,17 +1,23 @@
 /** `skein machine run` whose input is no keyboard: it ends behind it, unless the guest has something else to do. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { ensureGuestImage } from '@skein/guests';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
 
 const main = resolve(import.meta.dirname, '../../packages/cli/src/main.ts');
 
+let folder = '';
+
 beforeAll(async () => {
   await ensureGuestImage({});
+  folder = mkdtempSync(join(tmpdir(), 'skein-machine-run-'));
 });
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Of Debian's package opensbi. */
 const openSbi = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
@@ -67,4 +73,40 @@ describe('a machine on its own', () => {
     child.kill('SIGTERM');
     expect(await ended).toBe(130);
   }, 90_000);
+
+  it('has files as disks, sector for sector, and writes to those that it may write to', async () => {
+    const sectors = 2048;
+    const content = Buffer.from(
+      Uint32Array.from({ length: sectors * 128 }, (_, index) => index * 2_654_435_761).buffer,
+    );
+    const [path, readOnlyPath] = [join(folder, 'disk'), join(folder, 'read-only')];
+    writeFileSync(path, content);
+    writeFileSync(readOnlyPath, content, { mode: 0o400 });
+    const commands = [
+      'dd if=/dev/vdb of=/dev/vda bs=512 skip=8 seek=1000 count=100 conv=fsync 2>/dev/null',
+      'cat /sys/block/vda/size /sys/block/vda/ro /sys/block/vdb/ro | tr "\\n" " "; echo sizes',
+      'dd if=/dev/zero of=/dev/vdb bs=512 count=1 2>/dev/null || echo protected',
+      'blkdiscard -o 4096 -l 8192 /dev/vda && echo discarded',
+    ];
+    const { ended, text } = run(commands.join('\n'), '--disk', path, '--disk', `${readOnlyPath},ro`);
+    expect(await ended).toBe(0);
+    expect(text()).toMatch(/^2048 0 1 sizes\r?$/m);
+    expect(text()).toMatch(/^protected\r?$/m);
+    expect(text()).toMatch(/^discarded\r?$/m);
+    const expected = Buffer.from(content);
+    content.copy(expected, 1000 * 512, 8 * 512, 108 * 512);
+    expected.fill(0, 4096, 4096 + 8192);
+    expect(readFileSync(path).equals(expected)).toBe(true);
+    expect(readFileSync(readOnlyPath).equals(content)).toBe(true);
+  }, 60_000);
+
+  it('gives up as much of its memory as it is asked to', async () => {
+    const free = async (...args: string[]): Promise<number> => {
+      const { ended, text } = run('sleep 3; grep MemFree /proc/meminfo', ...args);
+      expect(await ended).toBe(0);
+      return Number(/^MemFree:\s+(\d+) kB/m.exec(text())?.[1]);
+    };
+    const [all, rest] = [await free(), await free('--balloon', '40')];
+    expect(all - rest).toBeGreaterThan(36 * 1024);
+  }, 120_000);
 });

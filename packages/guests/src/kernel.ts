@@ -13,7 +13,13 @@ import { decompress, readDebianFiles } from './packages/debian-archive.ts';
 /** The board's transport and devices. A guest without one of these could not do its work. */
 const requiredModules = ['virtio_mmio', 'virtio_net', 'virtio_blk'] as const;
 /** Loaded where they are modules, not missed where they are built in or absent. */
-const optionalModules = ['virtio_rng', 'virtio_console', 'af_packet', 'rtc_goldfish'] as const;
+const optionalModules = [
+  'virtio_rng',
+  'virtio_balloon',
+  'virtio_console',
+  'af_packet',
+  'rtc_goldfish',
+] as const;
 
 /** All that are looked for; what they depend on comes along. */
 export const guestModules: readonly string[] = [...requiredModules, ...optionalModules];

@@ -5,7 +5,7 @@
 import type { CoreExports, CoreModules } from './core-module.ts';
 import { layoutOf } from './core-module.ts';
 import type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
-import type { ClockInput, ConsoleInput, IdentityInput, NicInput } from './input.ts';
+import type { BalloonInput, ClockInput, ConsoleInput, DiskInput, IdentityInput, NicInput } from './input.ts';
 import { type MachineMemory, pageBytes } from './machine-memory.ts';
 import { encodeSections } from './state-codec.ts';
 
@@ -14,8 +14,10 @@ export interface BoardDevices {
   readonly devices: readonly Device[];
   readonly uart?: ConsoleInput;
   readonly nics?: readonly NicInput[];
+  readonly disks?: readonly DiskInput[];
   readonly identityPort?: IdentityInput;
   readonly clock?: ClockInput;
+  readonly balloon?: BalloonInput;
   /** A VM's own, whatever machine it was cloned from: not part of a template. */
   readonly perVm?: readonly Device[];
 }
@@ -32,9 +34,11 @@ export class DeviceMemory implements GuestMemory {
   readonly sizeBytes: number;
   readonly #ram: Uint8Array<SharedArrayBuffer>;
   readonly #view: DataView;
+  readonly #memory: MachineMemory;
   readonly #core: CoreExports;
 
   constructor(memory: MachineMemory, core: CoreExports) {
+    this.#memory = memory;
     this.#ram = memory.ram;
     this.sizeBytes = memory.pages * pageBytes;
     this.#view = new DataView(memory.ram.buffer, memory.ram.byteOffset, memory.ram.byteLength);
@@ -61,6 +65,20 @@ export class DeviceMemory implements GuestMemory {
     this.#ram.set(bytes, offset);
   }
 
+  clear(address: number, lengthBytes: number): void {
+    const start = this.#offset(address, lengthBytes);
+    const end = start + lengthBytes;
+    for (let at = start; at < end; ) {
+      const page = Math.floor(at / pageBytes);
+      const next = Math.min(end, (page + 1) * pageBytes);
+      if (!this.#isZero(page)) {
+        this.#core.dmaPrepare(at, next - at);
+        this.#ram.fill(0, at, next);
+      }
+      at = next;
+    }
+  }
+
   read16(address: number): number {
     return this.#view.getUint16(this.#offset(address, 2), true);
   }
@@ -84,6 +102,11 @@ export class DeviceMemory implements GuestMemory {
     const offset = this.#offset(address, 4);
     this.#core.dmaPrepare(offset, 4);
     this.#view.setUint32(offset, value, true);
+  }
+
+  #isZero(page: number): boolean {
+    if (!this.#memory.isTouched(page)) return true;
+    return this.#core.pageIsZero(this.#memory.ramAddress + page * pageBytes) !== 0;
   }
 
   #offset(address: number, lengthBytes: number): number {

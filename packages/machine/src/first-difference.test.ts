@@ -18,6 +18,7 @@ function logOf(seed: number, inputs: readonly (readonly [steps: bigint, input: M
   return {
     startHash: machine.stateHash(),
     startSteps: machine.steps,
+    startDisks: [],
     inputs: inputs.map(([steps, input]): LoggedInput => ({ steps, sequence: 0, input })),
     end: { steps: end, hash: 0n },
   };

@@ -7,14 +7,18 @@ export type { BoardDevices, DeviceFactory } from './device-bus.ts';
 export {
   createDevices,
   type DeviceOptions,
+  type DiskOptions,
   NICS_BESIDE_IDENTITY_PORT_MAX,
 } from './devices/create-devices.ts';
 export type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './devices/device.ts';
+export { VIRTIO_SLOTS } from './devices/memory-map.ts';
+export { type BlockBackend, SECTOR_BYTES } from './devices/virtio-blk/block-backend.ts';
 export { IDENTITY_BYTES_MAX } from './devices/virtio-console/virtio-console.ts';
 export { type Difference, firstDifference } from './first-difference.ts';
-export type { ConsoleInput, MachineInput, NicInput } from './input.ts';
+export type { BalloonInput, ConsoleInput, DiskInput, MachineInput, NicInput } from './input.ts';
 export {
   decodeInputLog,
+  diskErrorsSince,
   encodeInputLog,
   encodeLogEnd,
   encodeLogged,
@@ -22,9 +26,12 @@ export {
   type InputLog,
   InputRecorder,
   InputStamp,
+  type LoggedDisk,
   type LoggedInput,
   lastStepsOf,
+  loggedDisksOf,
   Replay,
+  type Restorable,
   replay,
 } from './input-log.ts';
 export { LivePages } from './live-pages.ts';

@@ -5,7 +5,7 @@
  * whoever makes that state again, the machine's origin; the last one, if recording came to its end, the state there.
  * Omitted: logs larger than the longest string (hours of a busy machine).
  */
-import type { MachineInput } from './input.ts';
+import type { DiskInput, MachineInput } from './input.ts';
 import type { Machine } from './machine.ts';
 import { MachineError } from './machine-error.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot.ts';
@@ -23,10 +23,20 @@ export interface LogPlace {
   readonly hash: bigint;
 }
 
+/** A disk as a recording found it. */
+export interface LoggedDisk {
+  /** SHA-256 of its content where recording began, hexadecimal. */
+  readonly digest: string;
+  /** Requests that the host failed to do while it was recorded. */
+  readonly hostErrors: number;
+}
+
 export interface InputLog {
   /** State hash and steps where recording began. */
   readonly startHash: bigint;
   readonly startSteps: bigint;
+  /** What the disks held there. What is read from them later follows from that and from the run, so it is not in a log. */
+  readonly startDisks: readonly LoggedDisk[];
   /** What the machine was made from, in the recorder's own words; any JSON object. */
   readonly origin?: Readonly<Record<string, unknown>>;
   readonly inputs: readonly LoggedInput[];
@@ -43,6 +53,7 @@ const inputTypes: ReadonlySet<string> = new Set([
   'link',
   'announce',
   'identity',
+  'balloon',
   'power',
 ]);
 
@@ -72,12 +83,15 @@ export class InputRecorder {
   readonly #inputs: LoggedInput[] = [];
   readonly #startHash: bigint;
   readonly #startSteps: bigint;
+  readonly #startDisks: readonly LoggedDisk[];
 
+  /** Reads the machine's disks whole, for their digests. Throws what the host says if it can't. */
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#stamp = new InputStamp(machine);
     this.#startHash = machine.stateHash();
     this.#startSteps = machine.steps;
+    this.#startDisks = loggedDisksOf(machine);
   }
 
   apply(input: MachineInput): void {
@@ -86,8 +100,33 @@ export class InputRecorder {
   }
 
   get log(): InputLog {
-    return { startHash: this.#startHash, startSteps: this.#startSteps, inputs: [...this.#inputs] };
+    const errors = diskErrorsSince(this.#machine, this.#startDisks);
+    const startDisks = this.#startDisks.map(({ digest }, index) => ({
+      digest,
+      hostErrors: errors[index] ?? 0,
+    }));
+    return {
+      startHash: this.#startHash,
+      startSteps: this.#startSteps,
+      startDisks,
+      inputs: [...this.#inputs],
+    };
   }
+}
+
+/** The machine's disks as they are now. Reads them whole. */
+export function loggedDisksOf(machine: Machine): readonly LoggedDisk[] {
+  return disksOf(machine).map((disk) => ({ digest: disk.contentDigest(), hostErrors: disk.hostErrors }));
+}
+
+/** What the host failed to do for each disk since they were logged. */
+export function diskErrorsSince(machine: Machine, logged: readonly LoggedDisk[]): readonly number[] {
+  const now = disksOf(machine);
+  return logged.map(({ hostErrors }, index) => (now[index]?.hostErrors ?? 0) - hostErrors);
+}
+
+function disksOf(machine: Machine): readonly DiskInput[] {
+  return machine.board.disks ?? [];
 }
 
 /** Callers reuse their buffers; a log keeps what was in them. */
@@ -99,25 +138,38 @@ function copyOf(input: MachineInput): MachineInput {
 
 /**
  * Runs a machine from the log's start to `untilSteps`, applying each input at its step.
- * @throws MachineError log.diverged if it starts elsewhere or stops where the recorded machine did not.
+ * @throws MachineError log.diverged if it starts elsewhere, with another content of a disk, or stops where the recorded
+ * machine did not.
  */
 export function replay(machine: Machine, log: InputLog, untilSteps: bigint): void {
   new Replay(machine, log).runTo(untilSteps);
+}
+
+/** Something that can go back to what it was. */
+export interface Restorable {
+  /** Returns what brings back the present state, however often. */
+  save(): () => void;
 }
 
 /** A machine that is given a log again. */
 export class Replay {
   readonly machine: Machine;
   readonly #log: InputLog;
+  readonly #disks: readonly Restorable[];
   #next = 0;
 
-  /** @throws MachineError log.diverged if the machine is not where the log begins */
-  constructor(machine: Machine, log: InputLog) {
+  /**
+   * @param disks what `save` must save beside the machine: its disks' contents are no part of its state
+   * @throws MachineError log.diverged if the machine is not where the log begins
+   */
+  constructor(machine: Machine, log: InputLog, disks: readonly Restorable[] = []) {
     this.machine = machine;
     this.#log = log;
+    this.#disks = disks;
     if (machine.steps !== log.startSteps || machine.stateHash() !== log.startHash) {
       throw new MachineError('log.diverged', 'the machine is not in the state that the log begins at');
     }
+    checkDisks(machine, log.startDisks);
   }
 
   /**
@@ -135,12 +187,13 @@ export class Replay {
     runTo(this.machine, untilSteps);
   }
 
-  /** Of the machine's state and the place in the log. */
   save(): () => void {
     const snapshot = saveSnapshot(this.machine);
+    const disks = this.#disks.map((disk) => disk.save());
     const next = this.#next;
     return () => {
       loadSnapshot(this.machine, snapshot);
+      for (const restore of disks) restore();
       this.#next = next;
     };
   }
@@ -149,6 +202,24 @@ export class Replay {
 /** How far a log goes: to its end, or to its last input. */
 export function lastStepsOf({ startSteps, inputs, end }: InputLog): bigint {
   return end?.steps ?? inputs.at(-1)?.steps ?? startSteps;
+}
+
+function checkDisks(machine: Machine, logged: readonly LoggedDisk[]): void {
+  const disks = disksOf(machine);
+  if (disks.length !== logged.length) {
+    const message = `the log is of a machine with ${logged.length} disks, this one has ${disks.length}`;
+    throw new MachineError('log.diverged', message);
+  }
+  for (const [index, { digest, hostErrors }] of logged.entries()) {
+    if (hostErrors > 0) {
+      const message = `disk ${index} failed ${hostErrors} times while this was recorded: it can't be repeated`;
+      throw new MachineError('log.diverged', message);
+    }
+    if (disks[index]?.contentDigest() !== digest) {
+      const message = `disk ${index} does not hold what the recording began with, whose SHA-256 is ${digest}`;
+      throw new MachineError('log.diverged', message);
+    }
+  }
 }
 
 function runTo(machine: Machine, steps: bigint): void {
@@ -168,17 +239,27 @@ export function encodeInputLog(log: InputLog): string {
 }
 
 /** The first line. A log may be written while it grows: this, inputs, and the end. */
-export function encodeLogHead({ startHash, startSteps, origin }: Omit<InputLog, 'inputs' | 'end'>): string {
-  const start = { startHash: startHash.toString(16), startSteps: startSteps.toString() };
-  return `${JSON.stringify({ format, version, ...start, ...(origin && { origin }) })}\n`;
+export function encodeLogHead(log: Omit<InputLog, 'inputs' | 'end'>): string {
+  const { startHash, startSteps, startDisks, origin } = log;
+  const head = {
+    format,
+    version,
+    startHash: startHash.toString(16),
+    startSteps: startSteps.toString(),
+    ...(startDisks.length === 0 ? {} : { disks: startDisks }),
+    ...(origin && { origin }),
+  };
+  return `${JSON.stringify(head)}\n`;
 }
 
 export function encodeLogged({ steps, sequence, input }: LoggedInput): string {
   return `${JSON.stringify({ steps: steps.toString(), sequence, input: encodeInput(input) })}\n`;
 }
 
-export function encodeLogEnd({ steps, hash }: LogPlace): string {
-  return `${JSON.stringify({ end: { steps: steps.toString(), hash: hash.toString(16) } })}\n`;
+/** @param diskErrors what each disk's hostErrors come to, where the head was written before they were known */
+export function encodeLogEnd({ steps, hash }: LogPlace, diskErrors?: readonly number[]): string {
+  const end = { steps: steps.toString(), hash: hash.toString(16), ...(diskErrors && { diskErrors }) };
+  return `${JSON.stringify({ end })}\n`;
 }
 
 function encodeInput(input: MachineInput): Record<string, unknown> {
@@ -199,18 +280,36 @@ export function decodeInputLog(text: string): InputLog {
   return {
     startHash: wholeNumber(`0x${String(header.startHash)}`, 1),
     startSteps: wholeNumber(header.startSteps, 1),
+    startDisks: decodeDisks(header.disks, end?.diskErrors),
     ...(isRecord(header.origin) && { origin: header.origin }),
     inputs: lines.map((line, index) => decodeLine(line, index + 2)),
-    ...(end && { end }),
+    ...(end && { end: { steps: end.steps, hash: end.hash } }),
   };
 }
 
 /** Nothing for a line that is not the last one of a whole log. */
-function decodeEnd(line: string, number: number): LogPlace | undefined {
+function decodeEnd(line: string, number: number): (LogPlace & { readonly diskErrors: unknown }) | undefined {
   if (!line.startsWith('{"end"')) return undefined;
   const { end } = parseLine(line, number);
   if (!isRecord(end)) throw refused(number);
-  return { steps: wholeNumber(end.steps, number), hash: wholeNumber(`0x${String(end.hash)}`, number) };
+  return {
+    steps: wholeNumber(end.steps, number),
+    hash: wholeNumber(`0x${String(end.hash)}`, number),
+    diskErrors: end.diskErrors,
+  };
+}
+
+/** A machine without disks has none in its log. */
+function decodeDisks(disks: unknown, laterErrors: unknown): LoggedDisk[] {
+  if (disks === undefined) return [];
+  if (!Array.isArray(disks)) throw refused(1);
+  return disks.map((disk: unknown, index) => {
+    const { digest, ...logged } = (disk ?? {}) as Record<string, unknown>;
+    const hostErrors: unknown = Array.isArray(laterErrors) ? laterErrors[index] : logged.hostErrors;
+    if (typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest)) throw refused(1);
+    if (typeof hostErrors !== 'number' || !Number.isInteger(hostErrors) || hostErrors < 0) throw refused(1);
+    return { digest, hostErrors };
+  });
 }
 
 function decodeLine(line: string, number: number): LoggedInput {
@@ -235,6 +334,13 @@ function decodeInput(fields: Record<string, unknown>, line: number): MachineInpu
     case 'console':
     case 'identity':
       return { type, bytes: bytesOf(fields.bytes, line) };
+    case 'balloon': {
+      const { targetPages } = fields;
+      if (typeof targetPages !== 'number' || !Number.isSafeInteger(targetPages) || targetPages < 0) {
+        throw refused(line);
+      }
+      return { type, targetPages };
+    }
     case 'power':
       return { type, action: 'off' };
     default:

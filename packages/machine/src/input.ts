@@ -12,6 +12,8 @@ export type MachineInput =
   | { readonly type: 'announce'; readonly nic: number }
   /** Who the guest is: bytes for its identity port. */
   | { readonly type: 'identity'; readonly bytes: Uint8Array }
+  /** Asks the guest to give up so many pages of 4 KiB in all. */
+  | { readonly type: 'balloon'; readonly targetPages: number }
   | { readonly type: 'power'; readonly action: 'off' };
 
 /** What a device model of each kind takes in. */
@@ -28,6 +30,20 @@ export interface IdentityInput {
 export interface ClockInput {
   /** Sets the clock, in ns since 1970, without telling the guest. */
   setWallClock(timeNs: bigint): void;
+}
+
+/** What a disk holds is an input too, at the start of a run: from there on it follows from the run. */
+export interface DiskInput {
+  /** SHA-256, hexadecimal. */
+  contentDigest(): string;
+  /** Requests that the host failed to do so far, which no run can repeat. */
+  readonly hostErrors: number;
+}
+
+export interface BalloonInput {
+  setTarget(pages: number): void;
+  /** Pages that the guest says it has given up. */
+  readonly actualPages: number;
 }
 
 export interface NicInput {

@@ -189,6 +189,35 @@ describe('memory', () => {
     expect(view.isTouched(6)).toBe(false);
   });
 
+  it('cleared by a device is zero and dirty where it was not zero, and untouched elsewhere', () => {
+    const { machine } = machineWith([addi(5, 0, 7), jal(0, 0)]);
+    machine.run(2);
+    for (const page of [4, 5, 6]) {
+      machine.guestMemory.write(ramBase + page * 4096, new Uint8Array(4096).fill(page === 5 ? 0 : 9));
+    }
+    machine.harvestDirty(dirtyConsumers.migration);
+    machine.memory.takeDirty('migration');
+    // From the middle of page 4 to the middle of page 7, which nobody has written yet.
+    machine.guestMemory.clear(ramBase + 4 * 4096 + 100, 3 * 4096);
+    machine.harvestDirty(dirtyConsumers.migration);
+    expect([...pagesOf(machine.memory.takeDirty('migration'))]).toEqual([4, 6]);
+    expect(machine.memory.isTouched(7)).toBe(false);
+    expect(machine.guestMemory.readable(ramBase + 4 * 4096, 4096)).toEqual(
+      new Uint8Array(4096).fill(9, 0, 100),
+    );
+    expect([machine.pageHash(5), machine.pageHash(6)]).toEqual([0n, 0n]);
+    expect(() => machine.guestMemory.clear(ramBase - 4096, 8192)).toThrow(RangeError);
+  });
+
+  it('cleared by a device is no code any more, though it was decoded', () => {
+    const { machine } = machineWith([addi(5, 5, 1), jal(0, -4)]);
+    machine.run(10);
+    machine.guestMemory.clear(ramBase, 4096);
+    machine.run(1);
+    // A word of zeros is an illegal instruction.
+    expect(machine.stateWord('MCAUSE')).toBe(2n);
+  });
+
   it('hashes a page by content and place, and zeros as nothing', () => {
     const { machine } = machineWith([]);
     machine.guestMemory.write(ramBase + 8 * 4096, Uint8Array.of(1));

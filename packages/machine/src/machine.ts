@@ -161,6 +161,9 @@ export class Machine {
       case 'identity':
         this.board.identityPort?.receive(input.bytes);
         break;
+      case 'balloon':
+        this.board.balloon?.setTarget(input.targetPages);
+        break;
       case 'power':
         this.#isHalted = true;
         break;

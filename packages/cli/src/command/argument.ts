@@ -42,6 +42,26 @@ export function addressArgument(text: string): string {
   );
 }
 
+export interface DiskArgument {
+  readonly path: string;
+  readonly isReadOnly: boolean;
+}
+
+const readOnlyMark = ',ro';
+
+/** `FILE` or `FILE,ro`, added to those given before. */
+export function diskArgument(text: string, before: readonly DiskArgument[]): readonly DiskArgument[] {
+  const isReadOnly = text.endsWith(readOnlyMark);
+  const path = isReadOnly ? text.slice(0, -readOnlyMark.length) : text;
+  if (path === '') throw new InvalidArgumentError('It must name a file.');
+  return [...before, { path, isReadOnly }];
+}
+
+/** A file, added to those given before. */
+export function anotherPath(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
 /** A parser for whole numbers in a range, with their unit for the message. */
 export function countArgument(min: number, max: number, unit: string): (text: string) => number {
   return (text) => {

@@ -10,10 +10,12 @@ import {
 import type { Command } from 'commander';
 import { differingPages, modeOf, registersOf } from '../machine/machine-registers.ts';
 import { type RecordedMachine, readRecording, startReplay } from '../machine/recorded-machine.ts';
+import { anotherPath } from './argument.ts';
 import { finishWith } from './outcome.ts';
 
 interface MachineDiffOptions {
   readonly json?: boolean;
+  readonly disk: readonly string[];
 }
 
 /** What is printed, in words or as JSON. */
@@ -37,9 +39,16 @@ export function addMachineDiffCommand(machine: Command): void {
     )
     .argument('<A>', 'a recording')
     .argument('<B>', 'another one')
+    .option(
+      '--disk <FILE>',
+      'a copy of their disk from before both runs; one for each, in order',
+      anotherPath,
+      [],
+    )
     .option('--json', 'print one JSON object')
     .action(async (a: string, b: string, options: MachineDiffOptions) => {
-      const [one, other] = await Promise.all([readRecording(a), readRecording(b)]);
+      const { disk } = options;
+      const [one, other] = await Promise.all([readRecording(a, disk), readRecording(b, disk)]);
       finishWith(await compareRecordings(one, other, options));
     });
 }

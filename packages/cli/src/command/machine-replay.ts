@@ -4,10 +4,12 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { usageError } from '../failure.ts';
 import { modeOf, registersOf } from '../machine/machine-registers.ts';
 import { type RecordedMachine, readRecording, startReplay } from '../machine/recorded-machine.ts';
+import { anotherPath } from './argument.ts';
 
 interface MachineReplayOptions {
   readonly until?: bigint;
   readonly json?: boolean;
+  readonly disk: readonly string[];
 }
 
 export function addMachineReplayCommand(machine: Command): void {
@@ -15,16 +17,22 @@ export function addMachineReplayCommand(machine: Command): void {
     .command('replay')
     .description(
       "run a recording of machine run --record again, to the same state. The guest's output goes to stdout, the " +
-        'state it ends in to stderr. The kernel and RAM disk must still be where they were.',
+        'state it ends in to stderr. The kernel and RAM disk must still be where they were; disks are only read.',
     )
     .argument('<FILE>', 'the recording')
     .option('--until <STEP>', 'stop there; default: where the recording ends', stepArgument)
+    .option(
+      '--disk <FILE>',
+      'a copy of its disk from before the run; one for each, in their order',
+      anotherPath,
+      [],
+    )
     .option('--json', "the state as one JSON object on stdout; the guest's output is left out")
     .action(replayRecording);
 }
 
 async function replayRecording(path: string, options: MachineReplayOptions): Promise<void> {
-  const recorded = await readRecording(path);
+  const recorded = await readRecording(path, options.disk);
   const { startSteps } = recorded.log;
   const last = lastStepsOf(recorded.log);
   const until = options.until ?? last;

@@ -83,6 +83,19 @@ describe('skein machine run', () => {
     ['an impossible memory size', ['--memory', '3'], /whole number of MiB from 64 to 3072/],
     ['an unknown option', ['--memroy', '64'], /unknown option '--memroy'/],
     ['an initrd without a kernel', ['--initrd', '/dev/null'], /--initrd needs --kernel/],
+    [
+      'a disk that is not there',
+      ['--disk', '/nonexistent/disk'],
+      /cannot read and write \/nonexistent\/disk/,
+    ],
+    ['a disk that is a folder', ['--disk', '/,ro'], /\/ is no regular file/],
+    ['a disk without a name', ['--disk', ',ro'], /It must name a file/],
+    ['more disks than slots', Array.from({ length: 7 }, () => ['--disk', 'x']).flat(), /at most 6 disks/],
+    [
+      'a balloon as large as the machine',
+      ['--balloon', '128'],
+      /--balloon asks for 128 MiB; the machine has 128/,
+    ],
     ['an image that is not there', ['--image', '0'.repeat(64)], /no guest image 0{64}/],
   ])('fails with 125 and one clear message for %s', async (_case, args, message) => {
     const run = await runSkein(['machine', 'run', ...args]);

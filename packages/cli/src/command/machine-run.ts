@@ -3,14 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
+import { memoryMibMax } from '@skein/shared';
 import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
+import { disksMax, randomSeedBytes } from '../machine/lone-board.ts';
 import { LoneMachine } from '../machine/lone-machine.ts';
+import { RawDisk } from '../machine/raw-disk.ts';
 import { type BoardPaths, Recording } from '../machine/recording.ts';
 import { imageProgress } from '../output/image-progress.ts';
-import { ConsoleTerminal } from '../terminal/console-terminal.ts';
+import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
-import { memoryArgument } from './argument.ts';
+import { countArgument, type DiskArgument, diskArgument, memoryArgument } from './argument.ts';
 import { addMachineDiffCommand } from './machine-diff.ts';
 import { addMachineReplayCommand } from './machine-replay.ts';
 import { finishWith } from './outcome.ts';
@@ -23,6 +26,8 @@ export interface MachineRunOptions {
   readonly append?: string;
   readonly image?: string;
   readonly record?: string;
+  readonly disk: readonly DiskArgument[];
+  readonly balloon: number;
 }
 
 /** All failures of `machine run` itself; every other code is the guest's. */
@@ -47,13 +52,50 @@ export function addMachineCommand(program: Command): void {
     .option('--append <ARGUMENTS>', "added to the kernel's command line")
     .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
     .option('--record <FILE>', 'write all that enters the machine to a new file, for machine replay and diff')
+    .option(
+      '--disk <FILE[,ro]>',
+      'a file as a disk of the guest, sector for sector; ,ro: for reading alone. Can be given several times',
+      diskArgument,
+      [],
+    )
+    .option(
+      '--balloon <MIB>',
+      'how much of its memory the guest is asked to give up, in MiB',
+      countArgument(0, memoryMibMax, 'MiB'),
+      0,
+    )
     .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
   addMachineReplayCommand(machine);
   addMachineDiffCommand(machine);
 }
 
 async function runMachine(options: MachineRunOptions): Promise<number> {
-  const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
+  if (options.disk.length > disksMax) {
+    throw usageError(
+      `--disk was given ${options.disk.length} times; a machine has at most ${disksMax} disks`,
+    );
+  }
+  if (options.balloon >= options.memory) {
+    throw usageError(`--balloon asks for ${options.balloon} MiB; the machine has ${options.memory}`);
+  }
+  const disks: RawDisk[] = [];
+  try {
+    for (const { path, isReadOnly } of options.disk) {
+      disks.push(new RawDisk({ path, isReadOnly, onError: remark }));
+    }
+    const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
+    return await runOnTerminal(options, core, guest, disks);
+  } finally {
+    for (const disk of disks) disk.close();
+  }
+}
+
+async function runOnTerminal(
+  options: MachineRunOptions,
+  core: Awaited<ReturnType<typeof loadCore>>,
+  guest: Guest,
+  disks: readonly RawDisk[],
+): Promise<number> {
   let isInterrupted = false;
   // A person sees when the guest listens; a pipe does not, but our images say so. Other guests get what comes.
   const isHeld = process.stdin.isTTY !== true && usesImage(options);
@@ -69,7 +111,7 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
     },
     onDrain: () => machine.resumeOutput(),
   });
-  const machine = await createMachine(options, core, guest, (bytes) => {
+  const machine = await createMachine(options, core, guest, disks, (bytes) => {
     input.heard(bytes);
     return terminal.write(bytes);
   }).catch(async (error: unknown) => {
@@ -106,21 +148,25 @@ interface Guest {
   readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly bootArguments: string;
-  readonly paths: BoardPaths;
+  readonly paths: Omit<BoardPaths, 'disks'>;
 }
 
 async function createMachine(
   options: MachineRunOptions,
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
+  disks: readonly RawDisk[],
   onConsole: (bytes: Uint8Array) => boolean,
 ): Promise<LoneMachine> {
-  const { paths, ...given } = guest;
+  const { paths: files, ...given } = guest;
+  const paths = { ...files, disks: options.disk.map(({ path }) => path) };
   return new LoneMachine({
     core,
     memoryMib: options.memory,
     ...given,
-    randomSeed: new Uint8Array(randomBytes(32)),
+    disks,
+    balloonMib: options.balloon,
+    randomSeed: new Uint8Array(randomBytes(randomSeedBytes)),
     rtcEpochSeconds: Date.now() / 1000,
     onConsole,
     ...(options.record !== undefined && { recording: { file: new Recording(options.record), paths } }),

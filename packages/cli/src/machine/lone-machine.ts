@@ -2,13 +2,15 @@
  * One machine without any cluster, run on this thread: slices of the vCPU, and the event loop between them for what
  * people type. Omitted: vNICs, snapshots, the budget of a host's CPU; a guest here has no network.
  */
-import type { CoreModules, Machine, MachineInput } from '@skein/machine';
+import { type CoreModules, type Machine, type MachineInput, pageBytes } from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
 import { bootLoneMachine, createLoneMachine, type LoneBoard } from './lone-board.ts';
 import type { BoardPaths, Recording } from './recording.ts';
 
 export interface LoneMachineOptions extends LoneBoard {
   readonly core: CoreModules;
+  /** What the guest is asked to give up of its memory. */
+  readonly balloonMib: number;
   /** Takes down everything that enters the machine, from its start to its end or its first reboot. */
   readonly recording?: { readonly file: Recording; readonly paths: BoardPaths };
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
@@ -21,6 +23,7 @@ export interface LoneMachineEnding {
   readonly exitCode: number;
 }
 
+const pagesPerMib = (1024 * 1024) / pageBytes;
 /** The event loop, and with it the keyboard, gets its turn this often. */
 const turnNs = 5_000_000;
 /** Slices last at most half a millisecond (architecture: Steps). */
@@ -50,6 +53,7 @@ export class LoneMachine {
     });
     this.#time = this.#boot();
     options.recording?.file.begin(this.#machine, options, options.recording.paths);
+    this.#apply({ type: 'balloon', targetPages: options.balloonMib * pagesPerMib });
   }
 
   /** Runs until the guest is off or `end` is called. */

@@ -8,22 +8,29 @@ import {
   type MachineOutput,
   Replay,
 } from '@skein/machine';
-import { fail } from '../failure.ts';
+import { fail, usageError } from '../failure.ts';
+import { remark } from '../terminal/console-terminal.ts';
 import { bootLoneMachine, createLoneMachine, type LoneBoard } from './lone-board.ts';
+import { OverlayDisk } from './overlay-disk.ts';
+import { RawDisk } from './raw-disk.ts';
 import { boardFiles, type RecordedFile, RecordedOrigin, sha256Of } from './recording.ts';
 
 export interface RecordedMachine {
   readonly path: string;
   readonly log: InputLog;
   readonly origin: RecordedOrigin;
-  readonly board: LoneBoard;
+  readonly board: LoneBoard & { readonly disks: readonly OverlayDisk[] };
 }
 
 /**
+ * @param diskPaths where copies of its disks are, from before the run; default: where the disks were
  * @throws MachineError log.invalid; OperationError config.unreadable for a file that is not there, or is no longer the
  *   one that was recorded
  */
-export async function readRecording(path: string): Promise<RecordedMachine> {
+export async function readRecording(
+  path: string,
+  diskPaths: readonly string[] = [],
+): Promise<RecordedMachine> {
   const log = decodeRecording(path, (await readGiven(path)).toString('utf8'));
   const parsed = RecordedOrigin.safeParse(log.origin);
   if (!parsed.success) {
@@ -37,8 +44,9 @@ export async function readRecording(path: string): Promise<RecordedMachine> {
       return file === undefined ? [] : [[name, await readRecorded(file)] as const];
     }),
   );
-  const board: LoneBoard = {
+  const board = {
     memoryMib,
+    disks: openDisks(path, origin, diskPaths),
     bootArguments,
     randomSeed: new Uint8Array(Buffer.from(randomSeed, 'base64')),
     rtcEpochSeconds,
@@ -56,13 +64,31 @@ export function startReplay(
   const machine = createLoneMachine(core, board, emit);
   bootLoneMachine(machine, board);
   try {
-    return new Replay(machine, log);
+    return new Replay(machine, log, board.disks);
   } catch (cause) {
+    if (cause instanceof Error && /^disk \d/.test(cause.message)) {
+      const advice = 'give a copy from before the run with --disk';
+      throw new MachineError('log.diverged', `${path}: ${cause.message}; ${advice}`, { cause });
+    }
     const advice = 'another version of skein recorded it; replay it with that one';
     throw new MachineError('log.diverged', `${path}: the machine starts in another state: ${advice}`, {
       cause,
     });
   }
+}
+
+function openDisks(
+  path: string,
+  { disks }: RecordedOrigin,
+  diskPaths: readonly string[],
+): readonly OverlayDisk[] {
+  if (diskPaths.length > 0 && diskPaths.length !== disks.length) {
+    throw usageError(`${path} is of a machine with ${disks.length} disks; --disk names ${diskPaths.length}`);
+  }
+  return disks.map((disk, index) => {
+    const file = new RawDisk({ path: diskPaths[index] ?? disk.path, isReadOnly: true, onError: remark });
+    return new OverlayDisk(file, disk.isReadOnly);
+  });
 }
 
 function decodeRecording(path: string, text: string): InputLog {

@@ -1,16 +1,20 @@
 /**
  * `skein machine run --record FILE`: writes the log of a machine's inputs while it runs. The log names the files that
- * the machine was started from with their digests; it does not hold them.
+ * the machine was started from with their digests; it does not hold them. What a disk held at the start is known by its
+ * digest alone: who wants to replay a guest that writes to its disks keeps a copy from before.
  * Omitted: more than one start; a guest that reboots ends its recording.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
+  diskErrorsSince,
   encodeLogEnd,
   encodeLogged,
   encodeLogHead,
   InputStamp,
+  type LoggedDisk,
+  loggedDisksOf,
   type Machine,
   type MachineInput,
 } from '@skein/machine';
@@ -29,6 +33,8 @@ export const RecordedOrigin = z.strictObject({
   kernel: RecordedFile.optional(),
   firmware: RecordedFile.optional(),
   initrd: RecordedFile.optional(),
+  /** In the order of their slots; what they held stands in the log itself. */
+  disks: z.array(z.strictObject({ path: z.string(), isReadOnly: z.boolean() })),
   bootArguments: z.string(),
   randomSeed: z.base64(),
   rtcEpochSeconds: z.number(),
@@ -37,8 +43,10 @@ export type RecordedOrigin = z.infer<typeof RecordedOrigin>;
 
 export type RecordedFile = z.infer<typeof RecordedFile>;
 
-/** Where the files of a board were read from. */
-export type BoardPaths = { readonly [Name in (typeof boardFiles)[number]]?: string };
+/** Where the files of a board were read from, and those that are its disks. */
+export type BoardPaths = { readonly [Name in (typeof boardFiles)[number]]?: string } & {
+  readonly disks: readonly string[];
+};
 
 /** Lines are written in pieces of at least so many characters. */
 const pieceLength = 65_536;
@@ -48,6 +56,7 @@ export class Recording {
   readonly #path: string;
   #pending = '';
   #stamp: InputStamp | null = null;
+  #startDisks: readonly LoggedDisk[] = [];
 
   /** @throws OperationError config.unreadable if there is such a file already, or none can be made */
   constructor(path: string) {
@@ -60,11 +69,17 @@ export class Recording {
     }
   }
 
-  /** The machine has just been started from this board. */
+  /** The machine has just been started from this board. Reads its disks whole, for their digests. */
   begin(machine: Machine, board: LoneBoard, paths: BoardPaths): void {
     const origin = describeOrigin(board, paths);
     this.#stamp = new InputStamp(machine);
-    this.#pending += encodeLogHead({ startHash: machine.stateHash(), startSteps: machine.steps, origin });
+    this.#startDisks = loggedDisksOf(machine);
+    this.#pending += encodeLogHead({
+      startHash: machine.stateHash(),
+      startSteps: machine.steps,
+      startDisks: this.#startDisks,
+      origin,
+    });
   }
 
   /** Right before the machine gets it. @throws OperationError machine.failed if it can't be written */
@@ -76,7 +91,8 @@ export class Recording {
 
   /** The machine will not run any further. */
   finish(machine: Machine): void {
-    this.#pending += encodeLogEnd({ steps: machine.steps, hash: machine.stateHash() });
+    const end = { steps: machine.steps, hash: machine.stateHash() };
+    this.#pending += encodeLogEnd(end, diskErrorsSince(machine, this.#startDisks));
     this.#write();
     closeSync(this.#file);
   }
@@ -117,6 +133,10 @@ function describeOrigin(board: LoneBoard, paths: BoardPaths): RecordedOrigin {
   return {
     memoryMib,
     ...Object.fromEntries(files),
+    disks: board.disks.map(({ isReadOnly }, index) => ({
+      path: resolve(paths.disks[index] ?? ''),
+      isReadOnly,
+    })),
     bootArguments,
     randomSeed: Buffer.from(board.randomSeed).toString('base64'),
     rtcEpochSeconds,

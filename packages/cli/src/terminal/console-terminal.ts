@@ -18,6 +18,12 @@ export interface ConsoleTerminalHandlers {
   readonly onDrain?: () => void;
 }
 
+/** For people only, also beside a guest's console: nothing of it enters what a program reads. */
+export function remark(text: string): void {
+  if (process.stderr.isTTY === true) process.stderr.write(`\r\n[${text}]\r\n`);
+  else process.stderr.write(`[${text}]\n`);
+}
+
 export class ConsoleTerminal {
   readonly #stdin: ReadStream = process.stdin;
   readonly #handlers: ConsoleTerminalHandlers;
@@ -44,10 +50,8 @@ export class ConsoleTerminal {
     return process.stdout.write(bytes);
   }
 
-  /** For people only: nothing of it enters what a program reads. */
   remark(text: string): void {
-    if (process.stderr.isTTY === true) process.stderr.write(`\r\n[${text}]\r\n`);
-    else process.stderr.write(`[${text}]\n`);
+    remark(text);
   }
 
   /** Gives the terminal back as it was; ends when what was written has left. */

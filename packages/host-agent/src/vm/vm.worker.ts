@@ -1,4 +1,5 @@
 /** Entry of a VM worker: waits to be assigned a VM, builds its machine, and runs it until it ends. */
+import { randomBytes } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import {
   bootMachine,
@@ -8,12 +9,12 @@ import {
   loadTemplate,
   Machine,
   MachineMemory,
-  NICS_BESIDE_IDENTITY_PORT_MAX,
 } from '@skein/machine';
 import { invariant } from '@skein/shared';
 import type { GuestClock } from '../core/guest-clock.ts';
 import { VmControlBlock } from './control-block.ts';
 import { Introduction } from './introduction.ts';
+import { vmDevices } from './vm-board.ts';
 import type { VmAssignment, VmEvent, VmOrigin } from './vm-channel.ts';
 import { VmLoop } from './vm-loop.ts';
 import { VmOutputs } from './vm-outputs.ts';
@@ -29,12 +30,9 @@ function main(assignment: VmAssignment): void {
       core: assignment.core,
       memory: assignment.memory,
       memoryMib: assignment.memoryMib,
-      devices: createDevices({
-        nics: nics.map(({ mac }) => ({ mac })),
-        rtcEpochSeconds: Math.floor(Date.now() / 1000),
-        // The same on every host that the VM may come to, whatever its guest makes of it.
-        hasIdentityPort: nics.length <= NICS_BESIDE_IDENTITY_PORT_MAX,
-      }),
+      devices: createDevices(
+        vmDevices({ nics, rngSeed: randomBytes(32), rtcEpochSeconds: Math.floor(Date.now() / 1000) }),
+      ),
       emit: outputs.emit,
     });
     if (prepare(machine, origin, tell)) {

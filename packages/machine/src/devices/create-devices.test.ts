@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createDevices } from './create-devices.ts';
 import { BenchEnvironment } from './test-support/bench-environment.ts';
+import { MemoryDisk } from './test-support/memory-disk.ts';
+import { REGISTER } from './virtio-mmio/registers.ts';
 
 const MACS = ['52:54:00:00:00:01', '52:54:00:00:00:02'];
 
@@ -40,5 +42,44 @@ describe('the board', () => {
     expect(() => createDevices({ nics: nine })).toThrow(RangeError);
     expect(() => createDevices({ nics: [{ mac: 'ff:ff:ff:ff:ff:ff' }] })).toThrow(RangeError);
     expect(() => createDevices({ nics: [], rtcEpochSeconds: Number.NaN })).toThrow(RangeError);
+  });
+
+  it('has vNICs and then disks from the first slot on, and what there is one of from the last', () => {
+    const board = createDevices({
+      nics: [{ mac: '52:54:00:00:00:01' }],
+      disks: [{ backend: new MemoryDisk(512) }, { backend: new MemoryDisk(512) }],
+      rngSeed: new Uint8Array(32),
+      hasIdentityPort: true,
+    })(() => new BenchEnvironment());
+    const slots = board.devices.slice(3);
+    expect(slots.map((device) => device.read(REGISTER.deviceId, 4))).toEqual([1, 2, 2, 0, 0, 0, 4, 3]);
+    expect(board.perVm).toEqual(slots.slice(0, 7));
+    expect([board.nics.length, board.disks.length]).toEqual([1, 2]);
+    expect(board.rng).toBeDefined();
+  });
+
+  it('refuses more devices than slots, seeds of another length, and disks that are none', () => {
+    const disk = { backend: new MemoryDisk(512) };
+    const disks = Array.from({ length: 8 }, () => disk);
+    expect(() => createDevices({ nics: [], disks })).not.toThrow();
+    expect(() => createDevices({ nics: [], disks, hasIdentityPort: true })).toThrow(
+      /need 9 virtio slots.* has 8/,
+    );
+    expect(() => createDevices({ nics: [], rngSeed: new Uint8Array(31) })).toThrow(/31 bytes, not 32/);
+    expect(() => createDevices({ nics: [], disks: [{ backend: new MemoryDisk(700) }] })).toThrow(/700 bytes/);
+    expect(() => createDevices({ nics: [], disks: [{ ...disk, serial: 'x'.repeat(21) }] })).toThrow(/serial/);
+  });
+
+  it('says of a state of another board what stands where', () => {
+    const with1 = createDevices({ nics: [], rngSeed: new Uint8Array(32) })(() => new BenchEnvironment());
+    const without = createDevices({ nics: [] })(() => new BenchEnvironment());
+    const [saved, empty] = [with1.devices.at(-1), without.devices.at(-1)];
+    if (saved === undefined || empty === undefined) throw new Error('the board has no slots');
+    expect(() => empty.restore(saved.save())).toThrow(
+      'virtio-slot-7: the saved state has a random generator there, this machine no device',
+    );
+    expect(() => saved.restore(empty.save())).toThrow(
+      'virtio-slot-7: the saved state has no device there, this machine a random generator',
+    );
   });
 });

@@ -15,6 +15,8 @@ export interface GuestMemory {
   readable(address: number, lengthBytes: number): Uint8Array;
   /** Copies into RAM: marks the pages dirty and drops code decoded from them (architecture: Dirty log). */
   write(address: number, bytes: Uint8Array): void;
+  /** Fills a range with zeros. Pages that are zero already are not even marked dirty. */
+  clear(address: number, lengthBytes: number): void;
   read16(address: number): number;
   read32(address: number): number;
   /** Addresses above 2^53 read as Number.MAX_SAFE_INTEGER, which no RAM contains. */

@@ -54,6 +54,15 @@ export class StateReader {
     return value;
   }
 
+  /** Printable ASCII. */
+  text(name: string, lengthMax: number): string {
+    const value = this.#take(name);
+    if (typeof value !== 'string' || value.length > lengthMax || !/^[ -~]*$/.test(value)) {
+      throw this.invalid(name, `at most ${lengthMax} printable characters`);
+    }
+    return value;
+  }
+
   /** A copy, so that the state stays the owner's. */
   bytes(name: string, lengthMin: number, lengthMax: number): Uint8Array {
     const value = this.#take(name);

@@ -6,7 +6,10 @@ import {
 } from '../virtio-mmio/registers.ts';
 import {
   FEATURE_ANNOUNCE,
+  FEATURE_CHECKSUM,
   FEATURE_CONTROL_QUEUE,
+  FEATURE_GUEST_CHECKSUM,
+  FEATURE_HOST_TSO4,
   FEATURE_MAC,
   FEATURE_MERGEABLE_BUFFERS,
   FEATURE_STATUS,
@@ -25,6 +28,9 @@ export const ALL_FEATURES =
   FEATURE_VERSION_1 |
   FEATURE_INDIRECT_DESCRIPTORS |
   FEATURE_EVENT_INDEX |
+  FEATURE_CHECKSUM |
+  FEATURE_GUEST_CHECKSUM |
+  FEATURE_HOST_TSO4 |
   FEATURE_MAC |
   FEATURE_STATUS |
   FEATURE_MERGEABLE_BUFFERS |
@@ -48,8 +54,13 @@ export class NetBench extends VirtioBench<VirtioNet> {
   }
 
   /** Puts header and frame into the buffer area, and offers them as one descriptor or split after the header. */
-  offerFrame(frame: Uint8Array, at: number, isSplit = false): number {
-    this.memory.write(at, new Uint8Array(NET_HEADER_BYTES));
+  offerFrame(
+    frame: Uint8Array,
+    at: number,
+    isSplit = false,
+    header: Uint8Array = new Uint8Array(NET_HEADER_BYTES),
+  ): number {
+    this.memory.write(at, header);
     this.memory.write(at + NET_HEADER_BYTES, frame);
     const spans = isSplit
       ? [

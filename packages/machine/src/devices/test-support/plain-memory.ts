@@ -31,6 +31,11 @@ export class PlainMemory implements GuestMemory {
     this.bytes.set(bytes, this.#offset(address, bytes.length));
   }
 
+  clear(address: number, lengthBytes: number): void {
+    const offset = this.#offset(address, lengthBytes);
+    this.bytes.fill(0, offset, offset + lengthBytes);
+  }
+
   read16(address: number): number {
     return this.#view.getUint16(this.#offset(address, 2), true);
   }

@@ -29,7 +29,7 @@ export class QueueDriver {
   #available = 0;
   #usedSeen = 0;
 
-  /** Takes 16 KiB from `address`, which is page-aligned. `twin` continues another driver on its own memory. */
+  /** Takes 12 KiB from `address`, which is page-aligned. `twin` continues another driver on its own memory. */
   constructor(memory: PlainMemory, address: number, size: number, twin?: QueueDriver) {
     this.#memory = memory;
     this.size = size;

@@ -11,7 +11,7 @@ export const QUEUE_SIZE = 16;
 /** Scratch for buffers, behind the rings. */
 export const BUFFERS = RAM_BASE_ADDRESS + 0x1_0000;
 const RINGS = RAM_BASE_ADDRESS;
-const RING_STRIDE = 0x4000;
+const RING_STRIDE = 0x3000;
 export const MEMORY_BYTES = 0x4_0000;
 
 export interface VirtioBenchOptions<Kind extends VirtioDevice> {

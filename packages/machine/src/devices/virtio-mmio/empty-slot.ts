@@ -7,6 +7,7 @@ import type { Device, DeviceState } from '../device.ts';
 import { virtioSlot } from '../memory-map.ts';
 import { StateReader } from '../state-reader.ts';
 import { MAGIC_VALUE, REGISTER, TRANSPORT_VERSION, VENDOR_ID } from './registers.ts';
+import { requireSlotContent } from './slot-content.ts';
 
 const STATE_VERSION = 1;
 
@@ -44,6 +45,7 @@ export class EmptyVirtioSlot implements Device {
   }
 
   restore(state: DeviceState): void {
+    requireSlotContent(this.name, state, 0);
     StateReader.open(this.name, state, STATE_VERSION).finish();
   }
 }

@@ -3,7 +3,7 @@ import type { DeviceField, GuestMemory } from '../device.ts';
 import type { StateReader } from '../state-reader.ts';
 import type { Virtqueue } from '../virtqueue/virtqueue.ts';
 
-/** A kind of virtio device: network, and later block, balloon, console. */
+/** A kind of virtio device: network, block, console, entropy, balloon. */
 export interface VirtioDevice {
   /** Names the kind in messages and state: "net". */
   readonly kind: string;
@@ -15,6 +15,8 @@ export interface VirtioDevice {
   readonly queueSizesMax: readonly number[];
   /** The configuration space as it reads now. */
   config(): Uint8Array;
+  /** The driver wrote into the configuration space; only devices with a field to write have this. */
+  writeConfig?(offset: number, bytes: Uint8Array): void;
   /** The driver is ready; from now on queues may be used. */
   activate(): void;
   /** The driver notified a queue that is ready. */

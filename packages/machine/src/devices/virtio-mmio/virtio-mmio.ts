@@ -21,6 +21,7 @@ import {
   TRANSPORT_VERSION,
   VENDOR_ID,
 } from './registers.ts';
+import { requireSlotContent } from './slot-content.ts';
 import type { VirtioDevice, VirtioTransport } from './virtio-device.ts';
 
 const LOW_WORD = 0xffff_ffffn;
@@ -127,8 +128,9 @@ export class VirtioMmio implements Device, VirtioTransport {
   }
 
   write(offset: number, size: number, value: number): boolean {
-    // No device here has a writable field in its configuration space.
-    if (size === 4 && offset < REGISTER.config) this.#writeRegister(offset, value >>> 0);
+    if (offset >= REGISTER.config) {
+      this.#device.writeConfig?.(offset - REGISTER.config, littleEndian(value, size));
+    } else if (size === 4) this.#writeRegister(offset, value >>> 0);
     return true;
   }
 
@@ -172,6 +174,7 @@ export class VirtioMmio implements Device, VirtioTransport {
   }
 
   restore(state: DeviceState): void {
+    requireSlotContent(this.name, state, this.#device.deviceId);
     const reader = StateReader.open(this.name, state, STATE_VERSION);
     reader.integer('deviceId', this.#device.deviceId, this.#device.deviceId);
     const status = reader.integer('status', 0, 0xff);
@@ -351,6 +354,10 @@ function queueFeatures(features: bigint): QueueFeatures {
     indirectDescriptors: (features & FEATURE_INDIRECT_DESCRIPTORS) !== 0n,
     eventIndex: (features & FEATURE_EVENT_INDEX) !== 0n,
   };
+}
+
+function littleEndian(value: number, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, index) => value >>> (8 * index));
 }
 
 /** Bytes beyond the end of the space read as 0. */

@@ -5,29 +5,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RAM_BASE_ADDRESS } from '../memory-map.ts';
+import { CountedMemory } from '../test-support/counted-memory.ts';
 import { BUFFERS, MEMORY_BYTES, NetBench, QUEUE_SIZE, testFrame } from '../test-support/net-bench.ts';
-import { PlainMemory } from '../test-support/plain-memory.ts';
 import { INDIRECT, NEXT, WRITE, writeDescriptorAt } from '../test-support/queue-driver.ts';
 import { REGISTER, STATUS } from '../virtio-mmio/registers.ts';
 import { DESCRIPTOR_BYTES } from '../virtqueue/descriptor-chain.ts';
 import { CONTROL_QUEUE, RECEIVE_QUEUE, TRANSMIT_QUEUE } from './virtio-net.ts';
 
 const TABLE = BUFFERS + 0x4000;
-
-/** Counts accesses, so that a test can bound the work without a clock. */
-class CountedMemory extends PlainMemory {
-  accesses = 0;
-
-  override read16(address: number): number {
-    this.accesses++;
-    return super.read16(address);
-  }
-
-  override write(address: number, bytes: Uint8Array): void {
-    this.accesses++;
-    super.write(address, bytes);
-  }
-}
 
 function started(): NetBench {
   const bench = new NetBench();

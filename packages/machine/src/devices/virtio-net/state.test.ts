@@ -139,7 +139,6 @@ describe('restoring a virtio-net device', () => {
   it.each<[string, string[], DeviceField | undefined]>([
     ['a missing field', ['status'], undefined],
     ['a field nobody knows', ['color'], 'red'],
-    ['another kind of device', ['deviceId'], 2],
     ['an unknown status bit', ['status'], 0x10],
     ['DRIVER_OK without FEATURES_OK', ['status'], 0x07],
     ['a feature that is not offered', ['driverFeatures'], (1n << 32n) | (1n << 50n)],
@@ -165,6 +164,16 @@ describe('restoring a virtio-net device', () => {
     const attempt = () => target.mmio.restore(withField(path, value));
     expect(attempt).toThrow(expect.objectContaining({ code: 'snapshot.invalid' }));
     expect(target.mmio.save()).toEqual(before);
+  });
+
+  it.each([
+    ['another kind of device', 2, /has a disk there, this machine a network device/],
+    ['no device', undefined, /has no device there/],
+    ['a device that nobody knows', 99, /has something unknown there/],
+  ])('refuses a slot with %s as one of another machine', (_title, deviceId, message) => {
+    const attempt = () => new NetBench().mmio.restore(withField(['deviceId'], deviceId));
+    expect(attempt).toThrow(expect.objectContaining({ code: 'snapshot.other-machine' }));
+    expect(attempt).toThrow(message);
   });
 
   it('refuses another version', () => {

@@ -1,7 +1,8 @@
 /**
  * A virtio network device: one receive and one transmit queue, a control queue for announcements, link status.
- * A transmit completes at the kick; a frame that finds no receive buffer, or no driver, is dropped and counted.
- * Omitted: checksum and segmentation offloads; guests compute checksums and send frames of at most the MTU.
+ * A transmit completes at the kick; a frame that finds no receive buffer, or no driver, is dropped and counted. The wire
+ * carries finished frames of at most the MTU: checksums and segments that a driver leaves to the device are made here.
+ * Omitted: large receive; nothing larger than the MTU comes in.
  * Omitted: receive filters and multiqueue; the switch port filters, and there is one vCPU.
  * Source: virtio 1.2, "Network Device".
  */
@@ -10,9 +11,14 @@ import type { StateReader } from '../state-reader.ts';
 import type { VirtioDevice, VirtioTransport } from '../virtio-mmio/virtio-device.ts';
 import { type DescriptorChain, gather, scatter } from '../virtqueue/descriptor-chain.ts';
 import type { Virtqueue } from '../virtqueue/virtqueue.ts';
+import { ETHERNET_HEADER_BYTES, hasRightChecksum, VLAN_TAG_BYTES } from './checksum.ts';
 import { isUnicastMac } from './mac-address.ts';
+import { LARGE_FRAME_BYTES_MAX, type TransmitOffloads, wireFrames } from './transmit-offload.ts';
 
+export const FEATURE_CHECKSUM = 1n << 0n;
+export const FEATURE_GUEST_CHECKSUM = 1n << 1n;
 export const FEATURE_MAC = 1n << 5n;
+export const FEATURE_HOST_TSO4 = 1n << 11n;
 export const FEATURE_MERGEABLE_BUFFERS = 1n << 15n;
 export const FEATURE_STATUS = 1n << 16n;
 export const FEATURE_CONTROL_QUEUE = 1n << 17n;
@@ -29,11 +35,9 @@ const CONTROL_QUEUE_SIZE_MAX = 64;
 /** struct virtio_net_hdr with num_buffers, as VERSION_1 has it. */
 export const NET_HEADER_BYTES = 12;
 const HEADER_FLAGS = 0;
-const HEADER_SEGMENTATION = 1;
 const HEADER_NUM_BUFFERS = 10;
+const FLAG_DATA_VALID = 2;
 
-const ETHERNET_HEADER_BYTES = 14;
-const VLAN_TAG_BYTES = 4;
 const MTU_BYTES = 1500;
 /** A frame of the MTU with one VLAN tag, without its check sequence. */
 export const FRAME_BYTES_MAX = ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES + MTU_BYTES;
@@ -52,9 +56,11 @@ const CONTROL_ERROR = 1;
 export interface VirtioNetMetrics {
   transmittedFrames: number;
   transmittedBytes: number;
+  /** Large packets that became several frames. */
+  segmentedPackets: number;
   receivedFrames: number;
   receivedBytes: number;
-  /** Transmits that are no frame: too short, too long, asking for an offload, or sent with the link down. */
+  /** Transmits that are no frame: too short, too long, asking for what can't be done, or sent with the link down. */
   transmitDropped: number;
   /** Frames for the guest that found the driver not ready, the link down, or a length out of bounds. */
   receiveRefused: number;
@@ -74,11 +80,19 @@ export class VirtioNet implements VirtioDevice {
   readonly kind = 'net';
   readonly deviceId = DEVICE_ID_NETWORK;
   readonly features =
-    FEATURE_MAC | FEATURE_MERGEABLE_BUFFERS | FEATURE_STATUS | FEATURE_CONTROL_QUEUE | FEATURE_ANNOUNCE;
+    FEATURE_CHECKSUM |
+    FEATURE_GUEST_CHECKSUM |
+    FEATURE_HOST_TSO4 |
+    FEATURE_MAC |
+    FEATURE_MERGEABLE_BUFFERS |
+    FEATURE_STATUS |
+    FEATURE_CONTROL_QUEUE |
+    FEATURE_ANNOUNCE;
   readonly queueSizesMax = [DATA_QUEUE_SIZE_MAX, DATA_QUEUE_SIZE_MAX, CONTROL_QUEUE_SIZE_MAX] as const;
   readonly metrics: VirtioNetMetrics = {
     transmittedFrames: 0,
     transmittedBytes: 0,
+    segmentedPackets: 0,
     receivedFrames: 0,
     receivedBytes: 0,
     transmitDropped: 0,
@@ -89,7 +103,7 @@ export class VirtioNet implements VirtioDevice {
   readonly #nic: number;
   readonly #environment: DeviceEnvironment;
   readonly #transport: VirtioTransport;
-  /** Header and frame of one packet, either way. */
+  /** Header and frame of one packet for the guest. */
   readonly #packet = new Uint8Array(NET_HEADER_BYTES + FRAME_BYTES_MAX);
   #mac: Uint8Array;
   #isLinkUp = true;
@@ -114,6 +128,9 @@ export class VirtioNet implements VirtioDevice {
     const chains = this.#takeBuffers(queue, packetBytes);
     if (chains === undefined) return;
     this.#packet.fill(0, 0, NET_HEADER_BYTES);
+    // The guest need not add it up again. What is wrong, or not known here, it finds out itself.
+    const isChecked = this.#transport.negotiated(FEATURE_GUEST_CHECKSUM) && hasRightChecksum(frame);
+    this.#packet[HEADER_FLAGS] = isChecked ? FLAG_DATA_VALID : 0;
     this.#packet[HEADER_NUM_BUFFERS] = chains.length & 0xff;
     this.#packet[HEADER_NUM_BUFFERS + 1] = chains.length >> 8;
     this.#packet.set(frame, NET_HEADER_BYTES);
@@ -233,29 +250,32 @@ export class VirtioNet implements VirtioDevice {
     return chains;
   }
 
-  /** Sends one frame and returns its buffer. Says what is wrong if the driver broke the rules. */
+  /** Sends one packet and returns its buffer. Says what is wrong if the driver broke the rules. */
   #transmit(queue: Virtqueue, chain: DescriptorChain): string | undefined {
     if (chain.readableBytes < NET_HEADER_BYTES) return 'a transmit buffer shorter than its header';
     const frameBytes = chain.readableBytes - NET_HEADER_BYTES;
-    if (!this.#isLinkUp || frameBytes < ETHERNET_HEADER_BYTES || frameBytes > FRAME_BYTES_MAX) {
-      this.metrics.transmitDropped++;
-    } else {
-      gather(this.#transport.memory, chain.readable, this.#packet.subarray(0, chain.readableBytes));
-      this.#send(this.#packet.slice(NET_HEADER_BYTES, chain.readableBytes));
+    const isFrame = frameBytes >= ETHERNET_HEADER_BYTES && frameBytes <= LARGE_FRAME_BYTES_MAX;
+    const frames = this.#isLinkUp && isFrame ? this.#wireFrames(chain) : undefined;
+    if (frames === undefined) this.metrics.transmitDropped++;
+    else if (frames.length > 1) this.metrics.segmentedPackets++;
+    for (const frame of frames ?? []) {
+      this.metrics.transmittedFrames++;
+      this.metrics.transmittedBytes += frame.length;
+      this.#environment.emit({ type: 'frame', nic: this.#nic, frame });
     }
     queue.push(chain.head, 0);
     return undefined;
   }
 
-  /** No offload was offered, so a header that asks for one has a frame that nobody would finish. */
-  #send(frame: Uint8Array): void {
-    if (this.#packet[HEADER_FLAGS] !== 0 || this.#packet[HEADER_SEGMENTATION] !== 0) {
-      this.metrics.transmitDropped++;
-      return;
-    }
-    this.metrics.transmittedFrames++;
-    this.metrics.transmittedBytes += frame.length;
-    this.#environment.emit({ type: 'frame', nic: this.#nic, frame });
+  #wireFrames(chain: DescriptorChain): readonly Uint8Array[] | undefined {
+    const packet = new Uint8Array(chain.readableBytes);
+    gather(this.#transport.memory, chain.readable, packet);
+    const offloads: TransmitOffloads = {
+      checksum: this.#transport.negotiated(FEATURE_CHECKSUM),
+      segmentation: this.#transport.negotiated(FEATURE_HOST_TSO4),
+      frameBytesMax: FRAME_BYTES_MAX,
+    };
+    return wireFrames(packet.subarray(0, NET_HEADER_BYTES), packet.subarray(NET_HEADER_BYTES), offloads);
   }
 
   #command(queue: Virtqueue, chain: DescriptorChain): string | undefined {
