@@ -38,7 +38,8 @@ const causeBreakpoint = 3;
 const modifyPrivilege = 1 << 17;
 const trapSret = 1 << 22;
 const floatStateBits = 0x6000;
-const pmpAllTopOfRange = 0x1f;
+/** Everything, as a range of the greatest power of two. */
+const permitAll = 0x1fn;
 
 /** @param count programs in the batch, in slots 0 to count - 1 */
 export function buildHarness(count: number): Program {
@@ -53,11 +54,11 @@ export function buildHarness(count: number): Program {
 function emitStart(a: Assembler, count: number): void {
   a.la('t0', 'trap');
   a.csrrw('zero', 'mtvec', 't0');
-  // One PMP entry that gives S and U everything.
+  // The last PMP entry gives S and U everything that a program's own entries do not take.
   a.li('t0', -1);
-  a.csrrw('zero', 'pmpaddr0', 't0');
-  a.li('t0', pmpAllTopOfRange);
-  a.csrrw('zero', 'pmpcfg0', 't0');
+  a.csrrw('zero', 'pmpaddr15', 't0');
+  a.li('t0', permitAll << 56n);
+  a.csrrw('zero', 'pmpcfg2', 't0');
   a.li('t0', clintTimerCompare);
   a.li('t1', -1);
   a.sd('t1', 0, 't0');

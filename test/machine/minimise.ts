@@ -107,7 +107,7 @@ const previousPrivilege = 0x1800n;
 const machineMode = 0x1800n;
 const noCsrs = Object.fromEntries(initialCsrNames.map((name) => [name, 0n])) as unknown as InitialCsrs;
 /** Taken as wholes; of the others each bit is a part. */
-const wholeCsrs: readonly string[] = ['satp', 'sscratch'];
+const wholeCsrs: readonly string[] = ['satp', 'sscratch', 'pmpaddr0', 'pmpaddr1', 'pmpaddr2', 'pmpaddr3'];
 
 function statePartsOf({ registers, floats, csrs }: TestProgram): readonly StatePart[] {
   const csrParts = initialCsrNames.flatMap((name): StatePart[] => {

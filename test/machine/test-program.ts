@@ -3,6 +3,7 @@
  * fragment is complete in itself (it brings its own labels), so that any may be left out when a mismatch is shrunk.
  */
 import { type Assembler, createAssembler, type Program } from '@skein/guests';
+import type { Protection } from './generate/protection.ts';
 import { codeAddress } from './memory-map.ts';
 
 export type Mode = 'M' | 'S' | 'U';
@@ -10,7 +11,7 @@ export type Mode = 'M' | 'S' | 'U';
 export type Fragment = (a: Assembler) => void;
 
 /** CSRs that are set before the program starts. mstatus without MPP, which follows from the mode. */
-export interface InitialCsrs {
+export interface InitialCsrs extends Protection {
   readonly mstatus: bigint;
   readonly medeleg: bigint;
   readonly mideleg: bigint;
