@@ -16,20 +16,22 @@ export interface ComparisonTimes {
  * The differences of each program, none where both sides agree.
  * @param programs program i made for slot i
  * @param times what this comparison took is added here
- * @throws Error when QEMU is absent or a side does not come to the batch's end
+ * @param limitMs how long QEMU may take
+ * @throws Error when QEMU is absent; NoEndError when a side does not come to the batch's end
  */
 export async function compareBatch(
   programs: readonly TestProgram[],
   times?: ComparisonTimes,
+  limitMs?: number,
 ): Promise<readonly (readonly Difference[])[]> {
   const begin = performance.now();
   const batch = layOutBatch(programs);
   const laidOut = performance.now();
-  const qemuRun = runOnQemu(batch).then((outcomes) => ({ outcomes, ended: performance.now() }));
+  const qemuRun = runOnQemu(batch, limitMs).then((outcomes) => ({ outcomes, ended: performance.now() }));
   // Skein's run does not yield; QEMU goes on beside it. A failure of either must not leave the other unobserved.
   const [qemu, skein] = await Promise.allSettled([qemuRun, timed(() => runOnSkein(batch))]);
-  if (qemu.status === 'rejected') throw qemu.reason;
   if (skein.status === 'rejected') throw skein.reason;
+  if (qemu.status === 'rejected') throw qemu.reason;
   if (times !== undefined) {
     times.layOutMs += laidOut - begin;
     times.skeinMs += skein.value.ms;

@@ -7,6 +7,7 @@ import { type ComparisonTimes, compareBatch } from './compare-batch.ts';
 import { explainMismatch, type Mismatch } from './explain-mismatch.ts';
 import { generateProgram } from './generate/generate-program.ts';
 import { slotsMax } from './memory-map.ts';
+import { aloneLimitMs, emptyProgram, endDifference } from './minimise.ts';
 import { Random } from './random.ts';
 import type { TestProgram } from './test-program.ts';
 
@@ -71,7 +72,7 @@ async function* batchesOneAhead(
     const begin = performance.now();
     const programs = Array.from({ length: size }, (_, slot) => generateProgram(seeds(), slot));
     times.generateMs += performance.now() - begin;
-    const found = compareBatch(programs, times);
+    const found = compareAll(programs, times);
     // It is awaited later: until then a failure is nobody's.
     found.catch(() => {});
     return { programs, found };
@@ -83,6 +84,40 @@ async function* batchesOneAhead(
     started = next;
   }
   if (started !== undefined) yield { programs: started.programs, found: await started.found };
+}
+
+/** Also where one of them has no end: then that is how it differs, and the others are compared without it. */
+async function compareAll(
+  programs: readonly TestProgram[],
+  times: ComparisonTimes,
+): Promise<readonly (readonly Difference[])[]> {
+  try {
+    return await compareBatch(programs, times);
+  } catch (error) {
+    const difference = endDifference(error);
+    const slot = await firstWithoutEnd(programs);
+    const others = programs.map((program, at) => (at === slot ? emptyProgram(at) : program));
+    const found = await compareAll(others, times);
+    return found.map((those, at) => (at === slot ? [difference] : those));
+  }
+}
+
+/** By halving: the shortest beginning of the batch that has no end. */
+async function firstWithoutEnd(programs: readonly TestProgram[]): Promise<number> {
+  let [low, high] = [0, programs.length];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    const isEnding = await compareBatch(programs.slice(0, middle), undefined, aloneLimitMs).then(
+      () => true,
+      (error: unknown) => {
+        endDifference(error);
+        return false;
+      },
+    );
+    if (isEnding) low = middle;
+    else high = middle;
+  }
+  return high - 1;
 }
 
 /** The first program's seed is the run's, so that a program's own seed makes it again, alone. */

@@ -3,7 +3,14 @@ import { fRegisters, xRegisters } from '@skein/guests';
 import { type Difference, describeDifferences } from './compare.ts';
 import { compareBatch } from './compare-batch.ts';
 import { generateProgram } from './generate/generate-program.ts';
-import { differencesIn, emptyProgram, type Maker, type Minimised, minimise } from './minimise.ts';
+import {
+  aloneLimitMs,
+  differencesIn,
+  emptyProgram,
+  type Maker,
+  type Minimised,
+  minimise,
+} from './minimise.ts';
 import { reduce } from './reduce.ts';
 import { assembleProgram, type TestProgram } from './test-program.ts';
 
@@ -74,7 +81,7 @@ async function describePredecessors(
     const those = programs
       .slice(0, slot + 1)
       .map((program, at) => (at === slot || kept.includes(at) ? program : emptyProgram(at)));
-    return (await compareBatch(those).catch(() => []))[slot] ?? [];
+    return (await compareBatch(those, undefined, aloneLimitMs).catch(() => []))[slot] ?? [];
   };
   const before = await reduce([...programs.slice(0, slot).keys()], async (selections) => {
     for (const [index, selection] of selections.entries()) {

@@ -2,6 +2,7 @@
 import { createDevices, createMachineMemory, loadCore, Machine } from '@skein/machine';
 import { type Batch, layOutBatch, type Outcome, readOutcomes } from './batch.ts';
 import { ramMib } from './memory-map.ts';
+import { NoEndError } from './no-end-error.ts';
 import type { TestProgram } from './test-program.ts';
 
 /** A batch takes some hundred thousand; one that never ends is noticed before long. */
@@ -11,16 +12,16 @@ const aloneStepsMax = 1_000_000;
 
 /**
  * @param sliceSteps length of a slice; whatever it is, the outcome must not change
- * @throws Error when the batch does not come to its end
+ * @throws NoEndError when the batch does not come to its end
  */
 export async function runOnSkein(batch: Batch, sliceSteps = 100_000): Promise<readonly Outcome[]> {
   const machine = await startMachine(batch);
   while (!machine.isHalted) {
     const { reason } = machine.run(sliceSteps);
-    if (reason === 'idle')
-      throw new Error(`the machine waits for ever at 0x${machine.programCounter.toString(16)}`);
+    const where = `at 0x${machine.programCounter.toString(16)}`;
+    if (reason === 'idle') throw new NoEndError('skein', `Skein's machine waits for ever ${where}`);
     if (machine.steps > BigInt(stepsMax)) {
-      throw new Error(`no end after ${stepsMax} steps, at 0x${machine.programCounter.toString(16)}`);
+      throw new NoEndError('skein', `Skein's machine has not ended after ${stepsMax} steps, ${where}`);
     }
   }
   return readOutcomes(batch.programs.length, (address, length) =>

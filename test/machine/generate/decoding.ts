@@ -10,7 +10,7 @@ import { anyDestination, anySource, numberOf } from './register-choice.ts';
 /** Of the base, M, Zba, Zbb and Zbs, with pack's and clmul's, which are not there. */
 const knownFunct7 = [0x00, 0x01, 0x04, 0x05, 0x10, 0x14, 0x20, 0x24, 0x30, 0x34];
 const knownFunct6 = [0x00, 0x02, 0x0a, 0x10, 0x12, 0x18, 0x1a];
-const knownFunct12 = [0x600, 0x601, 0x602, 0x603, 0x604, 0x605, 0x287, 0x6b8, 0x698, 0x687, 0x080];
+const knownFunct12 = [0x600, 0x602, 0x603, 0x604, 0x605, 0x287, 0x6b8, 0x698, 0x687, 0x080];
 /** OP-FP's operations, less their format. */
 const knownFloatFunct5 = [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x08, 0x0b, 0x14, 0x18, 0x1a, 0x1c, 0x1e];
 
@@ -29,9 +29,7 @@ export function anyWord(random: Random): Fragment {
       return word(0x13 | random.pick([0, 8]), {
         ...fields,
         funct3: random.pick([1, 5, 1, 5, 0, 2, 3, 4, 6, 7]),
-        high: random.oneIn(3)
-          ? anyOf(random, knownFunct12, 12)
-          : (anyOf(random, knownFunct6, 6) << 6) | random.between(0, 63),
+        high: unaryOrShift(random),
       });
     case 4:
       return floatWord(random, fields.rd);
@@ -57,6 +55,14 @@ function bitsOf(opcode: number, { rd, rs1, funct3, high }: Fields): number {
 function word(opcode: number, fields: Fields): Fragment {
   const bits = bitsOf(opcode, fields);
   return (a) => a.raw(bits, 4);
+}
+
+/** Without CTZ and CTZW, of which QEMU 7.2 has the latter wrong: integer.ts has them. */
+function unaryOrShift(random: Random): number {
+  const high = random.oneIn(3)
+    ? anyOf(random, knownFunct12, 12)
+    : (anyOf(random, knownFunct6, 6) << 6) | random.between(0, 63);
+  return high === 0x601 ? 0x600 : high;
 }
 
 /** One that is known in most cases. */

@@ -187,7 +187,8 @@ export const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
     plain(environmentCall),
     loop,
   ],
-  'protection-paging': [anyAccess, anyAccess, riskyAccess, tableAtomic, tableChange, plain(clearAged), loop],
+  // No atomics: where PMP refuses one QEMU 7.2 has not set D yet, where it refuses a store it has.
+  'protection-paging': [anyAccess, anyAccess, riskyAccess, riskyAccess, tableChange, plain(clearAged), loop],
   'self-modifying': [patch, patch, anyArithmetic, anyAccess, plain(forwardJump), loop],
   'self-modifying-paging': [patch, patch, anyArithmetic, anyAccess, tableChange, loop],
 };

@@ -20,9 +20,11 @@ export function selfModifying(random: Random, isPaged: boolean): Fragment {
   const rd = random.pick(results);
   const before = random.between(-2048, 2047);
   const words = [replacement(random), replacement(random)] as const;
-  const width = random.pick<Width>(['word', 'word', 'halves', 'bytes', 'double', 'atomic']);
   const turns = random.between(1, 3);
   const isElsewhere = isPaged && random.oneIn(2);
+  // No atomic through a window that may not be written: as in pagedAtomic.
+  const widths = ['word', 'word', 'halves', 'bytes', 'double', 'atomic'] as const;
+  const width = random.pick<Width>(isElsewhere ? widths.slice(0, -1) : widths);
   const isSecond = random.oneIn(2);
   return (a) => {
     const [target, top] = [a.fresh('patched'), a.fresh('again')];

@@ -4,14 +4,8 @@
  */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createMachineMemory, loadCore } from '../core-module.ts';
-import { createDevices } from '../devices/create-devices.ts';
-import { Machine } from '../machine.ts';
-import { addi, load, store } from '../test-support/encode.ts';
-
-const ramBase = 0x8000_0000;
-const dataOffset = 0x1000;
-const [base, left, right, result] = [8, 5, 6, 7];
+import { addi } from '../test-support/encode.ts';
+import { bits64, createOperandRun, type OperandRun } from '../test-support/operand-run.ts';
 
 type Reference = (a: bigint, b: bigint) => bigint;
 
@@ -22,10 +16,10 @@ const bits = (width: number, value: bigint): readonly boolean[] =>
   Array.from({ length: width }, (_, index) => ((value >> BigInt(index)) & 1n) === 1n);
 const ones = (width: number, value: bigint): bigint => BigInt(bits(width, value).filter((bit) => bit).length);
 /** Zeroes before the first one. */
-const run = (those: readonly boolean[]): bigint =>
+const zeroesIn = (those: readonly boolean[]): bigint =>
   BigInt(those.indexOf(true) < 0 ? those.length : those.indexOf(true));
-const trailing = (width: number, value: bigint): bigint => run(bits(width, value));
-const leading = (width: number, value: bigint): bigint => run(bits(width, value).toReversed());
+const trailing = (width: number, value: bigint): bigint => zeroesIn(bits(width, value));
+const leading = (width: number, value: bigint): bigint => zeroesIn(bits(width, value).toReversed());
 const bytes = (value: bigint): readonly bigint[] =>
   Array.from({ length: 8 }, (_, index) => (value >> BigInt(index * 8)) & 0xffn);
 const fromBytes = (those: readonly bigint[]): bigint =>
@@ -89,44 +83,16 @@ const instructions: Readonly<Record<string, readonly [word: number, reference: R
 
 /** Near these: what is left undefined by a shift or a count somewhere. */
 const operand = fc.oneof(
-  fc.bigInt({ min: 0n, max: mask64 }),
+  bits64,
   fc.constantFrom(0n, 1n, 31n, 32n, 63n, 64n, 0x8000_0000n, 0xffff_ffffn, 1n << 63n, mask64, 0x80n, 0x8000n),
   fc.nat({ max: 63 }).map((index) => 1n << BigInt(index)),
 );
 
-let machine: Machine;
+let run: OperandRun;
 
 beforeAll(async () => {
-  const core = await loadCore();
-  machine = new Machine({
-    core,
-    memory: createMachineMemory(core, 64),
-    memoryMib: 64,
-    devices: createDevices({ nics: [] }),
-    emit: () => {},
-  });
+  run = await createOperandRun();
 });
-
-function execute(words: readonly number[]): void {
-  machine.guestMemory.write(ramBase, new Uint8Array(Uint32Array.from(words).buffer));
-  machine.startFirmware();
-  machine.run(words.length);
-}
-
-/** Each word once on the same two operands; what each left in rd. */
-function resultsOf(words: readonly number[], a: bigint, b: bigint): readonly bigint[] {
-  machine.guestMemory.write(ramBase + dataOffset, new Uint8Array(BigUint64Array.of(a, b).buffer));
-  const auipc = ((dataOffset >> 12) << 12) | (base << 7) | 0x17;
-  const slot = (index: number): number => 16 + index * 8;
-  execute([
-    auipc,
-    load(3, left, base, 0),
-    load(3, right, base, 8),
-    ...words.flatMap((word, index) => [word, store(3, result, base, slot(index))]),
-  ]);
-  const read = machine.guestMemory.readable(ramBase + dataOffset + 16, words.length * 8).slice();
-  return [...new BigUint64Array(read.buffer)];
-}
 
 describe('bit manipulation', () => {
   it('does what the manual says, each instruction on any operands', () => {
@@ -136,7 +102,7 @@ describe('bit manipulation', () => {
     fc.assert(
       fc.property(operand, operand, (a, b) => {
         const expected = Object.values(instructions).map(([, reference]) => reference(a, b));
-        const found = resultsOf(words, a, b);
+        const found = run.resultsOf(words, a, b);
         expect(Object.fromEntries(names.map((name, index) => [name, found[index]]))).toEqual(
           Object.fromEntries(names.map((name, index) => [name, expected[index]])),
         );
@@ -147,9 +113,9 @@ describe('bit manipulation', () => {
 
   it('leaves x0 alone', () => {
     const toZero = Object.values(instructions).map(([word]) => (word & ~0xf80) >>> 0);
-    execute([addi(left, 0, -1), addi(right, 0, 5), ...toZero]);
-    expect(machine.programCounter).toBe(BigInt(ramBase + (2 + toZero.length) * 4));
-    expect(machine.register(0)).toBe(0n);
+    run.execute([addi(5, 0, -1), addi(6, 0, 5), ...toZero]);
+    expect(run.machine.programCounter).toBe(0x8000_0000n + BigInt(2 + toZero.length) * 4n);
+    expect(run.machine.register(0)).toBe(0n);
   });
 
   it.each([
@@ -165,8 +131,8 @@ describe('bit manipulation', () => {
     ['roriw by 32 and more', 0x6252_d39b],
     ['slli.uw with bit 31', 0x8a52_939b],
   ])('refuses %s', (_, word) => {
-    execute([word]);
-    expect(machine.stateWord('MCAUSE')).toBe(2n);
-    expect(machine.stateWord('MTVAL')).toBe(BigInt(word));
+    run.execute([word]);
+    expect(run.machine.stateWord('MCAUSE')).toBe(2n);
+    expect(run.machine.stateWord('MTVAL')).toBe(BigInt(word));
   });
 });
