@@ -1,6 +1,7 @@
 /** Runs programs on QEMU and on Skein and compares what they left; the one place that knows both sides. */
 import { layOutBatch, type Outcome } from './batch.ts';
 import { type Difference, differences } from './compare.ts';
+import { NoEndError } from './no-end-error.ts';
 import { runOnQemu } from './run-on-qemu.ts';
 import { runOnSkein } from './run-on-skein.ts';
 import type { TestProgram } from './test-program.ts';
@@ -30,8 +31,7 @@ export async function compareBatch(
   const qemuRun = runOnQemu(batch, limitMs).then((outcomes) => ({ outcomes, ended: performance.now() }));
   // Skein's run does not yield; QEMU goes on beside it. A failure of either must not leave the other unobserved.
   const [qemu, skein] = await Promise.allSettled([qemuRun, timed(() => runOnSkein(batch))]);
-  if (skein.status === 'rejected') throw skein.reason;
-  if (qemu.status === 'rejected') throw qemu.reason;
+  if (qemu.status === 'rejected' || skein.status === 'rejected') throw commonError(qemu, skein);
   if (times !== undefined) {
     times.layOutMs += laidOut - begin;
     times.skeinMs += skein.value.ms;
@@ -39,6 +39,20 @@ export async function compareBatch(
   }
   return qemu.value.outcomes.map((outcome, slot) =>
     differences(outcome, outcomeOf(skein.value.outcomes, slot)),
+  );
+}
+
+/** Two machines that do not end are one thing to know. */
+function commonError(...settled: readonly PromiseSettledResult<unknown>[]): unknown {
+  const reasons: readonly unknown[] = settled.flatMap((side) =>
+    side.status === 'rejected' ? [side.reason] : [],
+  );
+  const other = reasons.find((reason) => !(reason instanceof NoEndError));
+  if (other !== undefined) return other;
+  const endless = reasons.filter((reason) => reason instanceof NoEndError);
+  return new NoEndError(
+    endless.flatMap(({ sides }) => sides),
+    endless.map(({ message }) => message).join('; '),
   );
 }
 

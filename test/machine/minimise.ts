@@ -7,7 +7,7 @@ import type { Difference } from './compare.ts';
 import { compareBatch } from './compare-batch.ts';
 import { generateProgram } from './generate/generate-program.ts';
 import { dataBytes, slotsMax } from './memory-map.ts';
-import { NoEndError } from './no-end-error.ts';
+import { NoEndError, type Side } from './no-end-error.ts';
 import { initialCsrNames } from './record-layout.ts';
 import { reduce } from './reduce.ts';
 import { endsOnSkein } from './run-on-skein.ts';
@@ -46,8 +46,8 @@ export async function minimise(whole: Maker, home: number): Promise<Minimised> {
 type Keep<Part> = (program: TestProgram, kept: readonly Part[], slot: number) => TestProgram;
 
 /** The third trap of a program is the first one of what is left of it; a register is as good as another. */
-function kindOfPlace({ place }: Difference): string {
-  return place.replace(/\d+/, '');
+function kindOfPlace({ place, qemu, skein }: Difference): string {
+  return place === 'end' ? `end ${qemu} ${skein}` : place.replace(/\d+/, '');
 }
 
 /** What differs when this program runs in its slot and nothing before it. */
@@ -63,12 +63,14 @@ export async function differencesIn(program: TestProgram, slot: number): Promise
 /** For few programs. */
 export const aloneLimitMs = 5000;
 
-/** That only one side comes to an end. @throws what is no NoEndError */
+/**
+ * That a side does not come to an end. If neither does, the generator has made a program that it should not make.
+ * @throws what is no NoEndError
+ */
 export function endDifference(error: unknown): Difference {
   if (!(error instanceof NoEndError)) throw error;
-  return error.side === 'qemu'
-    ? { place: 'end', qemu: 0n, skein: 1n }
-    : { place: 'end', qemu: 1n, skein: 0n };
+  const isEnding = (side: Side): bigint => (error.sides.includes(side) ? 0n : 1n);
+  return { place: 'end', qemu: isEnding('qemu'), skein: isEnding('skein') };
 }
 
 /** Ends at once. */
@@ -83,6 +85,7 @@ async function firstDiffering(
   home: number,
   places: ReadonlySet<string>,
 ): Promise<number | undefined> {
+  const isEndless = [...places].some((place) => place.startsWith('end'));
   const isMismatch = ([first]: readonly Difference[]): boolean =>
     first !== undefined && places.has(kindOfPlace(first));
   for (let from = 0; from < candidates.length; from += slotsMax) {
@@ -90,14 +93,14 @@ async function firstDiffering(
     // Without its counter a loop may go on for ever, and would take the whole batch with it.
     const programs = await Promise.all(
       batch.map(async (make, slot) => {
-        return places.has('end') || (await endsOnSkein(make(0))) ? make(slot) : emptyProgram(slot);
+        return isEndless || (await endsOnSkein(make(0))) ? make(slot) : emptyProgram(slot);
       }),
     );
     // If the batch has no end, any of them may be the reason.
     const found = await compareBatch(programs, undefined, aloneLimitMs).catch(() => undefined);
     for (const [index, make] of batch.entries()) {
       if (found !== undefined && !isMismatch(found[index] ?? [])) continue;
-      if (!places.has('end') && !(await endsOnSkein(make(0)))) continue;
+      if (!isEndless && !(await endsOnSkein(make(0)))) continue;
       if (isMismatch(await differencesIn(make(home), home))) return from + index;
     }
   }

@@ -1,10 +1,12 @@
-/** A machine did not come to the end of its batch in time: it waits for ever, or turns in circles. */
+export type Side = 'qemu' | 'skein';
+
+/** A machine, or both, did not come to the end of its batch in time: it waits for ever, or turns in circles. */
 export class NoEndError extends Error {
   override readonly name = 'NoEndError';
-  readonly side: 'qemu' | 'skein';
+  readonly sides: readonly Side[];
 
-  constructor(side: 'qemu' | 'skein', message: string) {
+  constructor(sides: readonly Side[], message: string) {
     super(message);
-    this.side = side;
+    this.sides = sides;
   }
 }

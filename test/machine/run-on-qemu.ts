@@ -62,7 +62,7 @@ function runQemu(ramPath: string, limitMs: number): Promise<void> {
     });
     child.once('close', (code) => {
       if (code === 0) resolve();
-      else if (code === null) reject(new NoEndError('qemu', `QEMU has not ended after ${limitMs} ms`));
+      else if (code === null) reject(new NoEndError(['qemu'], `QEMU has not ended after ${limitMs} ms`));
       else reject(new Error(`qemu-system-riscv64 ended with ${code}: ${complaint}`));
     });
   });

@@ -19,9 +19,9 @@ export async function runOnSkein(batch: Batch, sliceSteps = 100_000): Promise<re
   while (!machine.isHalted) {
     const { reason } = machine.run(sliceSteps);
     const where = `at 0x${machine.programCounter.toString(16)}`;
-    if (reason === 'idle') throw new NoEndError('skein', `Skein's machine waits for ever ${where}`);
+    if (reason === 'idle') throw new NoEndError(['skein'], `Skein's machine waits for ever ${where}`);
     if (machine.steps > BigInt(stepsMax)) {
-      throw new NoEndError('skein', `Skein's machine has not ended after ${stepsMax} steps, ${where}`);
+      throw new NoEndError(['skein'], `Skein's machine has not ended after ${stepsMax} steps, ${where}`);
     }
   }
   return readOutcomes(batch.programs.length, (address, length) =>

@@ -47,6 +47,7 @@ interface Area {
 }
 
 interface Entry {
+  readonly area: Area;
   readonly address: bigint;
   readonly config: number;
 }
@@ -63,24 +64,27 @@ function randomEntry(random: Random, choice: ProtectionChoice, previous: Entry |
   const area = pickArea(random, choice);
   const grain = choice.isCoarse ? pageBytes : 4;
   const place = area.start + random.between(0, area.bytes / grain - 1) * grain;
-  const config = (mode: number): number => (mode << 3) | random.pick(area.rights);
-  // A range begins at the address before, which in an entry for a power of two is no multiple of a page.
+  const entry = (mode: number, address: number): Entry => {
+    return { area, address: BigInt(address / 4), config: (mode << 3) | random.pick(area.rights) };
+  };
+  // A range begins at the address before: in the same area, for what lies between areas is everybody's, and not at the
+  // one of a power of two, which is no multiple of a page.
   const mayBeRange =
-    previous !== undefined && (!choice.isCoarse || previous.config >> 3 !== modes.powerOfTwo);
+    previous?.area.start === area.start && (!choice.isCoarse || previous.config >> 3 !== modes.powerOfTwo);
   switch (random.between(0, 5)) {
     case 0:
-      return { address: BigInt(place / 4), config: config(modes.off) };
+      return entry(modes.off, place);
     case 1:
-      if (mayBeRange) return { address: BigInt((place + grain) / 4), config: config(modes.topOfRange) };
+      if (mayBeRange) return entry(modes.topOfRange, place + grain);
       break;
     case 2:
-      if (!choice.isCoarse) return { address: BigInt(place / 4), config: config(modes.fourBytes) };
+      if (!choice.isCoarse) return entry(modes.fourBytes, place);
       break;
     default:
   }
   const bytes = 2 ** random.between(Math.log2(Math.max(grain, 8)), Math.log2(area.bytes));
   const start = area.start + random.between(0, area.bytes / bytes - 1) * bytes;
-  return { address: BigInt(start / 4) | BigInt(bytes / 8 - 1), config: config(modes.powerOfTwo) };
+  return entry(modes.powerOfTwo, start + bytes / 2 - 4);
 }
 
 function pickArea(random: Random, { slot, isPaged, isCoarse }: ProtectionChoice): Area {
@@ -120,9 +124,10 @@ export function jumpIntoData(random: Random, slot: number): Fragment {
   };
 }
 
-/** Access to any place of the program's data. */
+/** Access to any place of the program's data, within a page. */
 export function dataAccess(random: Random, slot: number): Fragment {
-  const address = dataAddress(slot) + random.between(0, dataBytes - 16);
+  const page = random.between(0, dataBytes / pageBytes - 1) * pageBytes;
+  const address = dataAddress(slot) + page + random.between(0, pageBytes - 8);
   const mnemonic = random.pick(['lb', 'lhu', 'lw', 'ld', 'fld', 'sb', 'sh', 'sw', 'sd', 'fsw'] as const);
   return (a) => {
     a.li('t6', address);
