@@ -77,6 +77,8 @@ function describe(program: TestProgram, slot: number, entry: number, end: number
   put(descriptor.entry, BigInt(entry));
   put(descriptor.end, BigInt(end));
   put(descriptor.record, BigInt(recordAddress(slot)));
+  put(descriptor.machineVectors, program.vectored.M ? 1n : 0n);
+  put(descriptor.supervisorVectors, program.vectored.S ? 1n : 0n);
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 /** Compares what a program left on two machines, and says in words what differs. */
 import { fRegisters, xRegisters } from '@skein/guests';
 import type { Outcome } from './batch.ts';
+import { otherModeBit } from './generate/paging.ts';
 import { finalCsrNames, record, trapBytes, trapCsrNames, trapsMax } from './record-layout.ts';
 
 export interface Difference {
@@ -57,7 +58,7 @@ function canonicalRecord(outcome: Outcome): Uint8Array {
 
 /** Whether the instruction at this address of the program is an atomic other than load-reserved. */
 function isAtomicWrite({ code, codeAddress }: Outcome, address: bigint): boolean {
-  const offset = Number(address - BigInt(codeAddress));
+  const offset = Number((address & ~otherModeBit) - BigInt(codeAddress));
   // The harness leaves sepc behind the instruction, where the next trap finds it.
   return [offset, offset - 4].some((at) => {
     if (at < 0 || at + 4 > code.length) return false;
@@ -109,6 +110,7 @@ function recordPlace(offset: number): string {
   if (offset < record.csrs) return fRegisters[word(record.floats)] ?? '';
   if (offset < record.end) return finalCsrNames[word(record.csrs)] ?? '';
   if (offset === record.trapCount) return 'traps';
+  if (offset === record.vectors) return 'vectors';
   const trap = Math.floor((offset - record.traps) / trapBytes);
   if (offset < record.traps || trap >= trapsMax) return `record+0x${offset.toString(16)}`;
   return `trap ${trap} ${trapCsrNames[((offset - record.traps) % trapBytes) / 8] ?? ''}`;

@@ -1,16 +1,19 @@
+import { mnemonics } from '@skein/guests';
 import { describe, expect, test } from 'vitest';
 import { layOutBatch, type Outcome } from './batch.ts';
 import { describeDifferences, differences } from './compare.ts';
 import { run } from './differential.ts';
-import { generateProgram, kinds } from './generate/generate-program.ts';
+import { generateProgram } from './generate/generate-program.ts';
+import { kinds } from './generate/program-kinds.ts';
 import { slotsMax } from './memory-map.ts';
 import { Random } from './random.ts';
 import { record, trapBytes, trapCsrNames } from './record-layout.ts';
 import { runOnSkein } from './run-on-skein.ts';
+import { assembleProgram } from './test-program.ts';
 
-/** More of them: SKEIN_DIFFERENTIAL_COUNT=100000 SKEIN_DIFFERENTIAL_SEED=7. */
-const count = Number(process.env.SKEIN_DIFFERENTIAL_COUNT ?? 3000);
-const firstSeed = BigInt(process.env.SKEIN_DIFFERENTIAL_SEED ?? 20_261);
+/** More of them, and others: pnpm fuzz machine. */
+const count = 3000;
+const firstSeed = 20_261n;
 
 const someBatch = layOutBatch(
   Array.from({ length: slotsMax }, (_, slot) => generateProgram(new Random(BigInt(slot)).bits64(), slot)),
@@ -41,6 +44,15 @@ describe('random programs', () => {
     expect(result.mismatches.map(({ report }) => report).join('\n\n')).toBe('');
     expect(result.differing).toEqual([]);
     expect([...result.kinds.keys()].sort()).toEqual([...new Set(kinds)].sort());
+  });
+
+  test('hold every instruction that the assembler knows', () => {
+    const mnemonicsIn = (index: number): readonly string[] =>
+      assembleProgram(generateProgram(new Random(BigInt(index)).bits64(), 0), 0).code.listing.map(
+        ({ text }) => text.replace(/ .*/, '').replace(/\.(?:aq|rl|aqrl)$/, ''),
+      );
+    const found = new Set(Array.from({ length: 2 * slotsMax }, (_, index) => mnemonicsIn(index)).flat());
+    expect(mnemonics.filter((mnemonic) => !found.has(mnemonic))).toEqual([]);
   });
 
   test('leave the same however the run is cut into slices', async () => {

@@ -4,7 +4,15 @@
  * Traps that are delegated to S mode arrive at a stub that calls M mode, which logs and then lets the stub's own sret
  * resume. At the end of the batch it turns the machine off; the host reads the records out of RAM.
  */
-import { type Assembler, createAssembler, fRegisters, type Program, xRegisters } from '@skein/guests';
+import {
+  type Assembler,
+  createAssembler,
+  fRegisters,
+  type Program,
+  type XRegister,
+  xRegisters,
+} from '@skein/guests';
+import { otherModeBit } from './generate/paging.ts';
 import {
   clintTimerCompare,
   codeBase,
@@ -23,12 +31,16 @@ import {
   record,
   trapCsrNames,
   trapsMax,
+  vectorCount,
 } from './record-layout.ts';
 
 const causeBreakpoint = 3;
 const modifyPrivilege = 1 << 17;
+const trapSret = 1 << 22;
 const floatStateBits = 0x6000;
-const pmpAllTopOfRange = 0x1f;
+/** Everything, as a range of the greatest power of two. QEMU 7.2 would keep more bits than an address has. */
+const permitAll = 0x1fn;
+const addressesAll = (1n << 54n) - 1n;
 
 /** @param count programs in the batch, in slots 0 to count - 1 */
 export function buildHarness(count: number): Program {
@@ -43,11 +55,11 @@ export function buildHarness(count: number): Program {
 function emitStart(a: Assembler, count: number): void {
   a.la('t0', 'trap');
   a.csrrw('zero', 'mtvec', 't0');
-  // One PMP entry that gives S and U everything.
-  a.li('t0', -1);
-  a.csrrw('zero', 'pmpaddr0', 't0');
-  a.li('t0', pmpAllTopOfRange);
-  a.csrrw('zero', 'pmpcfg0', 't0');
+  // The last PMP entry gives S and U everything that a program's own entries do not take.
+  a.li('t0', addressesAll);
+  a.csrrw('zero', 'pmpaddr15', 't0');
+  a.li('t0', permitAll << 56n);
+  a.csrrw('zero', 'pmpcfg2', 't0');
   a.li('t0', clintTimerCompare);
   a.li('t1', -1);
   a.sd('t1', 0, 't0');
@@ -84,8 +96,17 @@ function emitEnterProgram(a: Assembler): void {
     a.emit('fld', [fRegisters[index] ?? '', descriptor.floats + index * 8, 's0']);
   for (const name of ['sepc', 'scause', 'stval', 'mip', 'menvcfg', 'senvcfg'] as const)
     a.csrrw('zero', name, 'zero');
-  a.la('t0', 'stub');
-  a.csrrw('zero', 'stvec', 't0');
+  a.li('t0', -1);
+  a.csrrw('zero', 'stimecmp', 't0');
+  for (const [csr, label, mode] of [
+    ['stvec', 'stub', descriptor.supervisorVectors],
+    ['mtvec', 'trap', descriptor.machineVectors],
+  ] as const) {
+    a.la('t0', label);
+    a.ld('t1', mode, 's0');
+    a.or('t0', 't0', 't1');
+    a.csrrw('zero', csr, 't0');
+  }
   initialCsrNames.forEach((name, index) => {
     a.ld('t0', descriptor.csrs + index * 8, 's0');
     a.csrrw('zero', name, 't0');
@@ -105,13 +126,8 @@ function emitEnterProgram(a: Assembler): void {
 
 /** mscratch holds the record's address while a program runs. */
 function emitTrapHandler(a: Assembler): void {
-  a.align(4);
-  a.label('stub');
-  a.ecall();
-  a.label('stub.return');
-  a.sret();
-  a.align(4);
-  a.label('trap');
+  emitVectors(a);
+  a.label('trap.entry');
   a.csrrw('t6', 'mscratch', 't6');
   for (const [index, register] of xRegisters.slice(0, 31).entries()) {
     a.sd(register, record.registers + index * 8, 't6');
@@ -133,20 +149,54 @@ function emitTrapHandler(a: Assembler): void {
   emitDecide(a);
 }
 
+/**
+ * Both tables begin with the entry of exceptions, and of everything while their mode is direct. The place in the one of
+ * S mode shows as mepc of its call; M mode's keeps count of the causes before it goes on.
+ */
+function emitVectors(a: Assembler): void {
+  const causes = Array.from({ length: vectorCount }, (_, cause) => cause);
+  // QEMU takes any multiple of 4 as a table, and so do we.
+  a.align(4);
+  a.label('stub');
+  for (const _ of causes) a.ecall();
+  a.label('stub.return');
+  a.sret();
+  a.align(4);
+  a.label('trap');
+  a.j('trap.entry');
+  for (const cause of causes.slice(1)) a.j(`trap.vector.${cause}`);
+  for (const cause of causes.slice(1)) {
+    a.label(`trap.vector.${cause}`);
+    a.csrrw('t6', 'mscratch', 't6');
+    a.sd('t5', record.spare, 't6');
+    a.ld('t5', record.vectors, 't6');
+    a.slli('t5', 't5', 4);
+    a.ori('t5', 't5', cause);
+    a.sd('t5', record.vectors, 't6');
+    a.ld('t5', record.spare, 't6');
+    a.csrrw('t6', 'mscratch', 't6');
+    a.j('trap.entry');
+  }
+}
+
 /** Ends the program, or skips the instruction that trapped, in whichever mode it did. */
 function emitDecide(a: Assembler): void {
   a.csrrs('s1', 'mcause', 'zero');
   a.csrrs('s2', 'mepc', 'zero');
+  physical(a, 's3', 's2');
   a.bltz('s1', 'trap.interrupt');
   a.ld('t0', record.end, 's0');
-  a.bne('s2', 't0', 'trap.not-end');
+  a.bne('s3', 't0', 'trap.not-end');
   a.addi('t0', 's1', -causeBreakpoint);
   a.bnez('t0', 'trap.not-end');
   a.label('finish.near');
   a.j('finish');
   a.label('trap.not-end');
   a.la('t0', 'stub');
-  a.beq('s2', 't0', 'trap.delegated');
+  a.bltu('s2', 't0', 'trap.own');
+  a.la('t0', 'stub.return');
+  a.bltu('s2', 't0', 'trap.delegated');
+  a.label('trap.own');
   a.mv('a0', 's2');
   a.call('skip');
   a.csrrw('zero', 'mepc', 'a0');
@@ -157,8 +207,9 @@ function emitDecide(a: Assembler): void {
   a.csrrs('s1', 'scause', 'zero');
   a.bltz('s1', 'trap.interrupt');
   a.csrrs('a0', 'sepc', 'zero');
+  physical(a, 's3', 'a0');
   a.ld('t0', record.end, 's0');
-  a.beq('a0', 't0', 'finish.near');
+  a.beq('s3', 't0', 'finish.near');
   a.call('skip');
   a.csrrw('zero', 'sepc', 'a0');
   a.j('trap.resume');
@@ -173,15 +224,27 @@ function emitDecide(a: Assembler): void {
   a.sfenceVma('zero', 'zero');
   a.label('trap.restore');
   a.mv('t6', 's0');
+  // The stub's sret is illegal under TSR. M mode's never is, and does the same.
+  a.csrrs('t0', 'mepc', 'zero');
+  a.la('t1', 'stub.return');
+  a.bne('t0', 't1', 'trap.return');
+  a.li('t0', trapSret);
+  a.csrrs('t1', 'mstatus', 'zero');
+  a.and('t0', 't0', 't1');
+  a.beqz('t0', 'trap.return');
+  loadRegisters(a, record.registers);
+  a.sret();
+  a.label('trap.return');
   loadRegisters(a, record.registers);
   a.mret();
   // skip(a0 address) -> a0 address of the next instruction; ends the program if that is not its code.
   a.label('skip');
+  physical(a, 's3', 'a0');
   a.li('t0', codeBase);
-  a.bltu('a0', 't0', 'finish.near');
+  a.bltu('s3', 't0', 'finish.near');
   a.li('t0', codeBase + slotsMax * codeBytes);
-  a.bgeu('a0', 't0', 'finish.near');
-  a.lhu('t0', 0, 'a0');
+  a.bgeu('s3', 't0', 'finish.near');
+  a.lhu('t0', 0, 's3');
   a.addi('a0', 'a0', 2);
   a.andi('t0', 't0', 3);
   a.li('t1', 3);
@@ -189,6 +252,12 @@ function emitDecide(a: Assembler): void {
   a.addi('a0', 'a0', 2);
   a.label('skip.short');
   a.ret();
+}
+
+/** Where code that is executed at `virtual` lies. Changes t5. */
+function physical(a: Assembler, rd: XRegister, virtual: XRegister): void {
+  a.li('t5', ~otherModeBit);
+  a.and(rd, virtual, 't5');
 }
 
 /** The registers are in the record already, from the last trap. */

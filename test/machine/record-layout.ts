@@ -5,6 +5,11 @@
 
 /** CSRs set before a program, in this order from `descriptor.csrs` on. mstatus carries MPP and comes last. */
 export const initialCsrNames = [
+  'pmpaddr0',
+  'pmpaddr1',
+  'pmpaddr2',
+  'pmpaddr3',
+  'pmpcfg0',
   'medeleg',
   'mideleg',
   'mie',
@@ -20,9 +25,12 @@ export const descriptor = {
   registers: 0,
   floats: 256,
   csrs: 512,
-  entry: 512 + 8 * 10,
-  end: 512 + 8 * 11,
-  record: 512 + 8 * 12,
+  entry: 512 + 8 * 16,
+  end: 512 + 8 * 17,
+  record: 512 + 8 * 18,
+  /** The mode bits of mtvec and stvec: 1 for a table. */
+  machineVectors: 512 + 8 * 19,
+  supervisorVectors: 512 + 8 * 20,
 } as const;
 
 /** CSRs that a record holds at its end, in this order from `record.csrs` on. */
@@ -42,8 +50,16 @@ export const finalCsrNames = [
   'scounteren',
   'menvcfg',
   'senvcfg',
+  'pmpaddr0',
+  'pmpaddr1',
+  'pmpaddr2',
+  'pmpaddr3',
+  'pmpcfg0',
   'fcsr',
 ] as const;
+
+/** Entries of the handlers' tables. */
+export const vectorCount = 16;
 
 /** CSRs of each logged trap. */
 export const trapCsrNames = [
@@ -65,8 +81,12 @@ export const record = {
   registers: 0,
   floats: 256,
   csrs: 512,
-  end: 512 + 8 * 16,
-  trapCount: 512 + 8 * 17,
+  end: 512 + 8 * 24,
+  trapCount: 512 + 8 * 25,
+  /** Causes of the interrupts that came in through the table of M mode, the last one in bits 3:0. */
+  vectors: 512 + 8 * 26,
+  /** The harness's own. */
+  spare: 512 + 8 * 27,
   traps: 768,
   bytes: 768 + trapBytes * trapsMax,
 } as const;

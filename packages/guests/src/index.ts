@@ -1,7 +1,7 @@
 export { type Assembler, createAssembler } from './assembler/assembler.ts';
 export { AssemblyError } from './assembler/assembly-error.ts';
 export { type CsrName, csrNumbers } from './assembler/csr.ts';
-export { encodeInstruction, type Mnemonic } from './assembler/instruction-table.ts';
+export { encodeInstruction, type Mnemonic, mnemonics } from './assembler/instruction-table.ts';
 export type { RoundingMode } from './assembler/operand.ts';
 export { flatImage, type ListingLine, type Program } from './assembler/program.ts';
 export type { FRegister, ShortXRegister, XRegister } from './assembler/registers.ts';

@@ -227,7 +227,7 @@ export function writeCsr(csr: u32, value: u64, mask: u64): bool {
     case 0x10a:
       return stored(SENVCFG, value & 1);
     case 0x30a:
-      return timing(MENVCFG, value & 0x8000000000000001);
+      return writeEnvironment(value & 0x8000000000000001);
     case 0x140:
       return stored(SSCRATCH, value);
     case 0x141:
@@ -279,6 +279,12 @@ function stored(field: u32, value: u64): bool {
 function masked(field: u32, value: u64, mask: u64): bool {
   store<u64>(field, (load<u64>(field) & ~mask) | (value & mask));
   return true;
+}
+
+/** While Sstc is enabled, STIP is its timer's alone: what software had pending is gone. */
+function writeEnvironment(value: u64): bool {
+  if (value >> 63 !== 0) store<u64>(MIP, load<u64>(MIP) & ~(0x20 as u64));
+  return timing(MENVCFG, value);
 }
 
 function timing(field: u32, value: u64): bool {

@@ -64,6 +64,11 @@ export function readRegisters(entry: u32, operation: u32, instruction: u32): voi
   setEntry(entry, operation, sink(rdOf(instruction)), rs1Of(instruction), rs2Of(instruction), 0);
 }
 
+/** rd and rs1; the other fields belong to the operation. */
+export function readSource(entry: u32, operation: u32, instruction: u32): void {
+  setEntry(entry, operation, sink(rdOf(instruction)), rs1Of(instruction), 0, 0);
+}
+
 /** rd and the U-type immediate. */
 export function readUpper(entry: u32, operation: u32, instruction: u32): void {
   setEntry(entry, operation, sink(rdOf(instruction)), 0, 0, (instruction & 0xfffff000) as i32);

@@ -1,6 +1,6 @@
 /**
  * assembly/generated/decode-word.ts: which operation a 32-bit instruction is, as switches over its opcode, funct3 and
- * funct7 or funct6, and which reader of assembly/decode.ts takes its operands.
+ * high bits (funct6, funct7 or funct12), and which reader of assembly/decode.ts takes its operands.
  * Source: RISC-V ISA manual, "RV32/64G Instruction Set Listings".
  */
 import type { Format, WordEncoding } from '../src/operations/encoding.ts';
@@ -39,6 +39,7 @@ const readers: Readonly<Record<Format, string>> = {
   shift: 'readShift',
   'shift-word': 'readShiftWord',
   register: 'readRegisters',
+  source: 'readSource',
   upper: 'readUpper',
   'load-float': 'readLoadFloat',
   store: 'readStore',
@@ -63,16 +64,25 @@ function choiceByFunct3(group: readonly Encoded[]): string[] {
   return choice('(instruction >> 12) & 7', byFunct3, (those) => choiceByHighBits(those));
 }
 
+/** The high bits that tell an instruction from others of its opcode and funct3, and how many they are. */
+function highBitsOf({ funct6, funct7, funct12 }: WordEncoding): { value: number; width: number } {
+  if (funct12 !== undefined) return { value: funct12, width: 12 };
+  if (funct7 !== undefined) return { value: funct7, width: 7 };
+  return funct6 === undefined ? { value: 0, width: 0 } : { value: funct6, width: 6 };
+}
+
+/** By as many bits as all have, then those that share them by more. */
 function choiceByHighBits(group: readonly Encoded[]): string[] {
-  if (group.every(({ encoding }) => encoding.funct7 !== undefined)) {
-    const byFunct7 = Map.groupBy(group, ({ encoding }) => requireField(encoding.funct7));
-    return choice('instruction >> 25', byFunct7, readSole);
-  }
-  if (group.every(({ encoding }) => encoding.funct6 !== undefined)) {
-    const byFunct6 = Map.groupBy(group, ({ encoding }) => requireField(encoding.funct6));
-    return choice('instruction >> 26', byFunct6, readSole);
-  }
-  return readSole(group);
+  const width = Math.min(...group.map(({ encoding }) => highBitsOf(encoding).width));
+  if (width === 0) return readSole(group);
+  const byBits = Map.groupBy(group, ({ encoding }) => {
+    const bits = highBitsOf(encoding);
+    return bits.value >> (bits.width - width);
+  });
+  return choice(`instruction >> ${32 - width}`, byBits, (those) => {
+    const isDone = those.some(({ encoding }) => highBitsOf(encoding).width === width);
+    return isDone ? readSole(those) : choiceByHighBits(those);
+  });
 }
 
 /** What no case takes leaves every switch and is illegal. */

@@ -48,6 +48,7 @@ function caseOf(name: string, lines: readonly string[]): string[] {
 
 const head = `
 import { runningBase, setRunningBase } from '../code-cache';
+import { combineBytes, reverseBytes } from '../execute/bit-manipulation';
 import { rememberFetch, STATUS_EXIT, STATUS_SCRATCH } from '../execute/outcome';
 import {
   divide,

@@ -52,7 +52,7 @@ describe('the board description', () => {
     expect(chosen?.get('rng-seed')).toHaveLength(32);
     expect(nodes.get('/memory@80000000')?.get('reg')).toEqual(wideCells(0x8000_0000, 256 * 2 ** 20));
     expect(new TextDecoder().decode(nodes.get('/cpus/cpu@0')?.get('riscv,isa'))).toBe(
-      'rv64imafdc_zicntr_zicsr_zifencei_sstc\0',
+      'rv64imafdc_zicntr_zicsr_zifencei_zba_zbb_zbs_sstc\0',
     );
   });
 

@@ -38,7 +38,7 @@ export interface BoardDescription {
 
 const ISA_BASE = 'rv64i';
 const ISA_LETTERS = ['i', 'm', 'a', 'f', 'd', 'c'] as const;
-const ISA_NAMED = ['zicntr', 'zicsr', 'zifencei', 'sstc'] as const;
+const ISA_NAMED = ['zicntr', 'zicsr', 'zifencei', 'zba', 'zbb', 'zbs', 'sstc'] as const;
 
 const CPU_PHANDLE = 1;
 const CPU_INTERRUPTS_PHANDLE = 2;

@@ -14,14 +14,24 @@ export type { Device, DeviceEnvironment, GuestMemory, MachineOutput } from './de
 export { VIRTIO_SLOTS } from './devices/memory-map.ts';
 export { type BlockBackend, SECTOR_BYTES } from './devices/virtio-blk/block-backend.ts';
 export { IDENTITY_BYTES_MAX } from './devices/virtio-console/virtio-console.ts';
+export { type Difference, firstDifference } from './first-difference.ts';
 export type { BalloonInput, ConsoleInput, DiskInput, MachineInput, NicInput } from './input.ts';
 export {
   decodeInputLog,
+  diskErrorsSince,
   encodeInputLog,
+  encodeLogEnd,
+  encodeLogged,
+  encodeLogHead,
   type InputLog,
   InputRecorder,
+  InputStamp,
   type LoggedDisk,
   type LoggedInput,
+  lastStepsOf,
+  loggedDisksOf,
+  Replay,
+  type Restorable,
   replay,
 } from './input-log.ts';
 export { LivePages } from './live-pages.ts';

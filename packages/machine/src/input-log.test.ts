@@ -4,7 +4,15 @@ import { createMachineMemory, loadCore } from './core-module.ts';
 import { createDevices } from './devices/create-devices.ts';
 import { MemoryDisk } from './devices/test-support/memory-disk.ts';
 import type { MachineInput } from './input.ts';
-import { decodeInputLog, encodeInputLog, type InputLog, InputRecorder, replay } from './input-log.ts';
+import {
+  decodeInputLog,
+  encodeInputLog,
+  encodeLogEnd,
+  encodeLogHead,
+  type InputLog,
+  InputRecorder,
+  replay,
+} from './input-log.ts';
 import { Machine } from './machine.ts';
 
 const bytes = fc.uint8Array({ maxLength: 50 });
@@ -23,14 +31,19 @@ const input: fc.Arbitrary<MachineInput> = fc.oneof(
   fc.record({ type: fc.constant('balloon' as const), targetPages: fc.nat() }),
   fc.record({ type: fc.constant('power' as const), action: fc.constant('off' as const) }),
 );
-const log: fc.Arbitrary<InputLog> = fc.record({
-  startHash: fc.bigInt(0n, 2n ** 64n - 1n),
-  startSteps: fc.bigInt(0n, 2n ** 63n),
-  startDisks: fc.array(fc.record({ digest: fc.stringMatching(/^[0-9a-f]{64}$/), hostErrors: fc.nat() }), {
-    maxLength: 3,
-  }),
-  inputs: fc.array(fc.record({ steps: fc.bigInt(0n, 2n ** 63n), sequence: fc.nat(), input })),
-});
+const place = fc.record({ steps: fc.bigInt(0n, 2n ** 63n), hash: fc.bigInt(0n, 2n ** 64n - 1n) });
+const log: fc.Arbitrary<InputLog> = fc.record(
+  {
+    startHash: fc.bigInt(0n, 2n ** 64n - 1n),
+    startSteps: fc.bigInt(0n, 2n ** 63n),
+    startDisks: fc.array(fc.record({ digest: fc.stringMatching(/^[0-9a-f]{64}$/), hostErrors: fc.nat() }), {
+      maxLength: 3,
+    }),
+    inputs: fc.array(fc.record({ steps: fc.bigInt(0n, 2n ** 63n), sequence: fc.nat(), input })),
+    ...{ origin: fc.constant({ kernel: { path: '/k' } }), end: place },
+  },
+  { requiredKeys: ['startHash', 'startSteps', 'startDisks', 'inputs'] },
+);
 
 describe('an input log', () => {
   it('reads as it was written', () => {
@@ -39,6 +52,30 @@ describe('an input log', () => {
         expect(decodeInputLog(encodeInputLog(written))).toEqual(written);
       }),
     );
+  });
+
+  it('that was written while it grew says at its end how often the host failed its disks', () => {
+    const digest = 'ab'.repeat(32);
+    const head = { startHash: 5n, startSteps: 7n, startDisks: [{ digest, hostErrors: 0 }] };
+    const text = encodeLogHead(head) + encodeLogEnd({ steps: 9n, hash: 1n }, [3]);
+    expect(decodeInputLog(text)).toEqual({
+      ...head,
+      startDisks: [{ digest, hostErrors: 3 }],
+      inputs: [],
+      end: { steps: 9n, hash: 1n },
+    });
+    expect(() => decodeInputLog(text.replace('[3]', '[-3]'))).toThrow(/line 1/);
+  });
+
+  it('that was cut off in the middle of a line is refused with that line', () => {
+    const text = encodeInputLog({
+      startHash: 5n,
+      startSteps: 7n,
+      startDisks: [],
+      inputs: [],
+      end: { steps: 9n, hash: 1n },
+    });
+    expect(() => decodeInputLog(text.slice(0, -8))).toThrow(/line 2/);
   });
 
   it.each([

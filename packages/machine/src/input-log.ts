@@ -1,17 +1,26 @@
 /**
  * The record of everything that entered a machine, by (steps, sequence), and its replay. A machine that starts from
  * the same state and is given the same log ends in the same state (architecture: Five ideas, 1).
- * File format: JSON lines; the first names the format, its version and the state that the log begins at.
+ * File format (.skl): JSON lines. The first names the format, its version, the state that the log begins at and, for
+ * whoever makes that state again, the machine's origin; the last one, if recording came to its end, the state there.
+ * Omitted: logs larger than the longest string (hours of a busy machine).
  */
 import type { DiskInput, MachineInput } from './input.ts';
 import type { Machine } from './machine.ts';
 import { MachineError } from './machine-error.ts';
+import { loadSnapshot, saveSnapshot } from './snapshot.ts';
 
 export interface LoggedInput {
   readonly steps: bigint;
   /** Counts the inputs at one value of steps. */
   readonly sequence: number;
   readonly input: MachineInput;
+}
+
+/** A place in a machine's run: how far, and a digest of all its state there. */
+export interface LogPlace {
+  readonly steps: bigint;
+  readonly hash: bigint;
 }
 
 /** A disk as a recording found it. */
@@ -28,7 +37,11 @@ export interface InputLog {
   readonly startSteps: bigint;
   /** What the disks held there. What is read from them later follows from that and from the run, so it is not in a log. */
   readonly startDisks: readonly LoggedDisk[];
+  /** What the machine was made from, in the recorder's own words; any JSON object. */
+  readonly origin?: Readonly<Record<string, unknown>>;
   readonly inputs: readonly LoggedInput[];
+  /** Where recording ended; absent if it was cut off. */
+  readonly end?: LogPlace;
 }
 
 const format = 'skein-input-log';
@@ -44,40 +57,53 @@ const inputTypes: ReadonlySet<string> = new Set([
   'power',
 ]);
 
+/** Says where in a machine's run its inputs stand. */
+export class InputStamp {
+  readonly #machine: Machine;
+  #lastSteps = -1n;
+  #sequence = 0;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** To be called for every input, right before the machine gets it. */
+  stamp(input: MachineInput): LoggedInput {
+    const { steps } = this.#machine;
+    this.#sequence = steps === this.#lastSteps ? this.#sequence + 1 : 0;
+    this.#lastSteps = steps;
+    return { steps, sequence: this.#sequence, input };
+  }
+}
+
 /** Passes inputs on to a machine and remembers them. */
 export class InputRecorder {
   readonly #machine: Machine;
+  readonly #stamp: InputStamp;
   readonly #inputs: LoggedInput[] = [];
   readonly #startHash: bigint;
   readonly #startSteps: bigint;
   readonly #startDisks: readonly LoggedDisk[];
-  #lastSteps = -1n;
-  #sequence = 0;
 
   /** Reads the machine's disks whole, for their digests. Throws what the host says if it can't. */
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#stamp = new InputStamp(machine);
     this.#startHash = machine.stateHash();
     this.#startSteps = machine.steps;
-    this.#startDisks = disksOf(machine).map((disk) => ({
-      digest: disk.contentDigest(),
-      hostErrors: disk.hostErrors,
-    }));
+    this.#startDisks = loggedDisksOf(machine);
   }
 
   apply(input: MachineInput): void {
-    const { steps } = this.#machine;
-    this.#sequence = steps === this.#lastSteps ? this.#sequence + 1 : 0;
-    this.#lastSteps = steps;
-    this.#inputs.push({ steps, sequence: this.#sequence, input: copyOf(input) });
+    this.#inputs.push(this.#stamp.stamp(copyOf(input)));
     this.#machine.apply(input);
   }
 
   get log(): InputLog {
-    const now = disksOf(this.#machine);
-    const startDisks = this.#startDisks.map(({ digest, hostErrors }, index) => ({
+    const errors = diskErrorsSince(this.#machine, this.#startDisks);
+    const startDisks = this.#startDisks.map(({ digest }, index) => ({
       digest,
-      hostErrors: (now[index]?.hostErrors ?? 0) - hostErrors,
+      hostErrors: errors[index] ?? 0,
     }));
     return {
       startHash: this.#startHash,
@@ -86,6 +112,17 @@ export class InputRecorder {
       inputs: [...this.#inputs],
     };
   }
+}
+
+/** The machine's disks as they are now. Reads them whole. */
+export function loggedDisksOf(machine: Machine): readonly LoggedDisk[] {
+  return disksOf(machine).map((disk) => ({ digest: disk.contentDigest(), hostErrors: disk.hostErrors }));
+}
+
+/** What the host failed to do for each disk since they were logged. */
+export function diskErrorsSince(machine: Machine, logged: readonly LoggedDisk[]): readonly number[] {
+  const now = disksOf(machine);
+  return logged.map(({ hostErrors }, index) => (now[index]?.hostErrors ?? 0) - hostErrors);
 }
 
 function disksOf(machine: Machine): readonly DiskInput[] {
@@ -105,15 +142,66 @@ function copyOf(input: MachineInput): MachineInput {
  * machine did not.
  */
 export function replay(machine: Machine, log: InputLog, untilSteps: bigint): void {
-  if (machine.steps !== log.startSteps || machine.stateHash() !== log.startHash) {
-    throw new MachineError('log.diverged', 'the machine is not in the state that the log begins at');
+  new Replay(machine, log).runTo(untilSteps);
+}
+
+/** Something that can go back to what it was. */
+export interface Restorable {
+  /** Returns what brings back the present state, however often. */
+  save(): () => void;
+}
+
+/** A machine that is given a log again. */
+export class Replay {
+  readonly machine: Machine;
+  readonly #log: InputLog;
+  readonly #disks: readonly Restorable[];
+  #next = 0;
+
+  /**
+   * @param disks what `save` must save beside the machine: its disks' contents are no part of its state
+   * @throws MachineError log.diverged if the machine is not where the log begins
+   */
+  constructor(machine: Machine, log: InputLog, disks: readonly Restorable[] = []) {
+    this.machine = machine;
+    this.#log = log;
+    this.#disks = disks;
+    if (machine.steps !== log.startSteps || machine.stateHash() !== log.startHash) {
+      throw new MachineError('log.diverged', 'the machine is not in the state that the log begins at');
+    }
+    checkDisks(machine, log.startDisks);
   }
-  checkDisks(machine, log.startDisks);
-  for (const { steps, input } of log.inputs) {
-    runTo(machine, steps);
-    machine.apply(input);
+
+  /**
+   * Goes on until so many steps are done and the inputs stamped with them are applied.
+   * @throws MachineError log.diverged if the machine stops where the recorded one did not
+   */
+  runTo(untilSteps: bigint): void {
+    for (let logged = this.#log.inputs[this.#next]; logged !== undefined; ) {
+      if (logged.steps > untilSteps) break;
+      runTo(this.machine, logged.steps);
+      this.machine.apply(logged.input);
+      this.#next += 1;
+      logged = this.#log.inputs[this.#next];
+    }
+    runTo(this.machine, untilSteps);
   }
-  runTo(machine, untilSteps);
+
+  save(): () => void {
+    const snapshot = saveSnapshot(this.machine);
+    const disks = this.#disks.map((disk) => disk.save());
+    const next = this.#next;
+    return () => {
+      loadSnapshot(this.machine, snapshot);
+      for (const restore of disks) restore();
+      this.#next = next;
+    };
+  }
+}
+
+/** How far a log goes: to its end, or to its last input. */
+export function lastStepsOf({ startSteps, inputs, end }: InputLog): bigint {
+  return end?.steps ?? inputs.at(-1)?.steps ?? startSteps;
 }
 
 function checkDisks(machine: Machine, logged: readonly LoggedDisk[]): void {
@@ -146,17 +234,32 @@ function runTo(machine: Machine, steps: bigint): void {
 }
 
 export function encodeInputLog(log: InputLog): string {
+  const end = log.end === undefined ? '' : encodeLogEnd(log.end);
+  return [encodeLogHead(log), ...log.inputs.map(encodeLogged), end].join('');
+}
+
+/** The first line. A log may be written while it grows: this, inputs, and the end. */
+export function encodeLogHead(log: Omit<InputLog, 'inputs' | 'end'>): string {
+  const { startHash, startSteps, startDisks, origin } = log;
   const head = {
     format,
     version,
-    startHash: log.startHash.toString(16),
-    startSteps: log.startSteps.toString(),
-    ...(log.startDisks.length === 0 ? {} : { disks: log.startDisks }),
+    startHash: startHash.toString(16),
+    startSteps: startSteps.toString(),
+    ...(startDisks.length === 0 ? {} : { disks: startDisks }),
+    ...(origin && { origin }),
   };
-  const lines = log.inputs.map(({ steps, sequence, input }) =>
-    JSON.stringify({ steps: steps.toString(), sequence, input: encodeInput(input) }),
-  );
-  return `${[JSON.stringify(head), ...lines].join('\n')}\n`;
+  return `${JSON.stringify(head)}\n`;
+}
+
+export function encodeLogged({ steps, sequence, input }: LoggedInput): string {
+  return `${JSON.stringify({ steps: steps.toString(), sequence, input: encodeInput(input) })}\n`;
+}
+
+/** @param diskErrors what each disk's hostErrors come to, where the head was written before they were known */
+export function encodeLogEnd({ steps, hash }: LogPlace, diskErrors?: readonly number[]): string {
+  const end = { steps: steps.toString(), hash: hash.toString(16), ...(diskErrors && { diskErrors }) };
+  return `${JSON.stringify({ end })}\n`;
 }
 
 function encodeInput(input: MachineInput): Record<string, unknown> {
@@ -167,25 +270,42 @@ function encodeInput(input: MachineInput): Record<string, unknown> {
   return { ...input };
 }
 
-/** @throws MachineError log.invalid */
+/** @throws MachineError log.invalid, with the line */
 export function decodeInputLog(text: string): InputLog {
   const [head, ...lines] = text.trimEnd().split('\n');
   const header = parseLine(head ?? '', 1);
   if (header.format !== format || header.version !== version) throw refused(1);
+  const end = decodeEnd(lines.at(-1) ?? '', lines.length + 1);
+  if (end !== undefined) lines.pop();
   return {
     startHash: wholeNumber(`0x${String(header.startHash)}`, 1),
     startSteps: wholeNumber(header.startSteps, 1),
-    startDisks: decodeDisks(header.disks),
+    startDisks: decodeDisks(header.disks, end?.diskErrors),
+    ...(isRecord(header.origin) && { origin: header.origin }),
     inputs: lines.map((line, index) => decodeLine(line, index + 2)),
+    ...(end && { end: { steps: end.steps, hash: end.hash } }),
+  };
+}
+
+/** Nothing for a line that is not the last one of a whole log. */
+function decodeEnd(line: string, number: number): (LogPlace & { readonly diskErrors: unknown }) | undefined {
+  if (!line.startsWith('{"end"')) return undefined;
+  const { end } = parseLine(line, number);
+  if (!isRecord(end)) throw refused(number);
+  return {
+    steps: wholeNumber(end.steps, number),
+    hash: wholeNumber(`0x${String(end.hash)}`, number),
+    diskErrors: end.diskErrors,
   };
 }
 
 /** A machine without disks has none in its log. */
-function decodeDisks(disks: unknown): LoggedDisk[] {
+function decodeDisks(disks: unknown, laterErrors: unknown): LoggedDisk[] {
   if (disks === undefined) return [];
   if (!Array.isArray(disks)) throw refused(1);
-  return disks.map((disk: unknown) => {
-    const { digest, hostErrors } = (disk ?? {}) as Record<string, unknown>;
+  return disks.map((disk: unknown, index) => {
+    const { digest, ...logged } = (disk ?? {}) as Record<string, unknown>;
+    const hostErrors: unknown = Array.isArray(laterErrors) ? laterErrors[index] : logged.hostErrors;
     if (typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest)) throw refused(1);
     if (typeof hostErrors !== 'number' || !Number.isInteger(hostErrors) || hostErrors < 0) throw refused(1);
     return { digest, hostErrors };
@@ -194,12 +314,12 @@ function decodeDisks(disks: unknown): LoggedDisk[] {
 
 function decodeLine(line: string, number: number): LoggedInput {
   const { steps, sequence, input } = parseLine(line, number);
-  if (typeof sequence !== 'number' || typeof input !== 'object' || input === null) throw refused(number);
-  return {
-    steps: wholeNumber(steps, number),
-    sequence,
-    input: decodeInput(input as Record<string, unknown>, number),
-  };
+  if (typeof sequence !== 'number' || !isRecord(input)) throw refused(number);
+  return { steps: wholeNumber(steps, number), sequence, input: decodeInput(input, number) };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function decodeInput(fields: Record<string, unknown>, line: number): MachineInput {
@@ -234,7 +354,7 @@ function decodeInput(fields: Record<string, unknown>, line: number): MachineInpu
 function parseLine(line: string, number: number): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(line);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    if (isRecord(value)) return value;
   } catch {
     // Reported below, with its line.
   }

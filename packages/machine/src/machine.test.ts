@@ -109,6 +109,25 @@ describe('Machine', () => {
     expect(machine.stateWord('MCAUSE')).toBe(0x8000_0000_0000_0007n);
   });
 
+  it('shows in STIP what the supervisor timer says and nothing else, once that is enabled', () => {
+    const words = [
+      // mip.STIP by software, stimecmp at its greatest, then menvcfg.STCE.
+      addi(5, 0, 0x20),
+      csr(2, 0, 0x344, 5),
+      csr(2, 6, 0x344, 0),
+      addi(5, 0, -1),
+      csr(1, 0, 0x14d, 5),
+      slli(5, 5, 63),
+      csr(2, 0, 0x30a, 5),
+      csr(2, 7, 0x344, 0),
+      csr(1, 0, 0x14d, 0),
+      csr(2, 8, 0x344, 0),
+    ];
+    const { machine } = machineWith(words);
+    machine.run(words.length);
+    expect([machine.register(6), machine.register(7), machine.register(8)]).toEqual([0x20n, 0n, 0x20n]);
+  });
+
   it('never lets guest time run backwards', () => {
     const { machine } = machineWith([jal(0, 0)]);
     machine.apply({ type: 'time', guestTicks: 1000n, ratePerStep: ticksAStep });

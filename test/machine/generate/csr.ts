@@ -14,7 +14,7 @@ const readable: readonly CsrName[] = [
  * CSRs that take any value. Without mtvec, mscratch, stvec, medeleg and satp, which keep the harness alive, and
  * without mstatus (see statusAccess) and those of which only some bits are tried (see triedBits).
  */
-const writable = names('sscratch scause stval mcause mtval fcsr fflags frm');
+const writable = names('sscratch scause stval mcause mtval fcsr fflags frm misa');
 /**
  * No standard extension gives these a meaning, and nobody here does; then mvendorid and mhartid, which can't be
  * written. QEMU 7.2 lets csrrs and csrrc write a zero there, so these come only with x0.
@@ -26,6 +26,8 @@ const immediateAccesses: readonly Mnemonic[] = ['csrrwi', 'csrrsi', 'csrrci'];
 
 const oddBit = 1n;
 const pageBasedTypesBit = 1n << 62n;
+/** Sstc is switched on by supervisorTimer alone: QEMU 7.2 then keeps what software had pending. */
+const timerCompareBit = 1n << 63n;
 const word = 0xffff_ffffn;
 
 /**
@@ -44,7 +46,7 @@ function triedBits(name: TriedName, interrupt: SupervisorInterrupt): bigint {
     case 'mideleg':
       return 0xaaan;
     case 'menvcfg':
-      return ~(0xf0n | pageBasedTypesBit);
+      return ~(0xf0n | pageBasedTypesBit | timerCompareBit);
     case 'senvcfg':
       return ~0xf0n;
     case 'mepc':
@@ -64,7 +66,11 @@ type TriedName = (typeof triedNames)[number];
 
 export function csrAccess(random: Random, interrupt: SupervisorInterrupt): Fragment {
   const rd = anyDestination(random);
-  switch (random.between(0, 6)) {
+  switch (random.between(0, 8)) {
+    case 7:
+      return counterAccess(random);
+    case 8:
+      return anyNumber(random);
     case 0:
     case 1: {
       const name = random.pick(readable);
@@ -93,6 +99,42 @@ export function csrAccess(random: Random, interrupt: SupervisorInterrupt): Fragm
   }
 }
 
+/** cycle, time, instret and hpmcounters with mcycle, minstret and mhpmcounters. */
+const counters = [0xc00, 0xc01, 0xc02, 0xc03, 0xc0f, 0xb00, 0xb02, 0xb03, 0xb0f];
+
+/** Only whether it may be read or written counts: what it says is another thing on every machine. */
+function counterAccess(random: Random): Fragment {
+  const counter = random.pick(counters);
+  const mnemonic = random.oneIn(4) ? random.pick(accesses) : 'csrrs';
+  // As with refusedCsrs: QEMU 7.2 takes a zero for no write.
+  const source = mnemonic === 'csrrw' ? anySource(random) : 'zero';
+  return (a) => {
+    a.emit(mnemonic, ['t5', counter, source]);
+    a.li('t5', 0);
+  };
+}
+
+/**
+ * CSRs whose reads differ: counters, and what QEMU 7.2 has of them. Its mhpmcounters end at 18 (the specification
+ * wants all), its mhpmevents and mcountinhibit likewise.
+ */
+const numbersToLeave: readonly (readonly [first: number, last: number])[] = [
+  [0xb00, 0xb1f],
+  [0xc00, 0xc1f],
+  [0x320, 0x33f],
+];
+
+/** Reads whatever stands at some number, which mostly is nothing. */
+function anyNumber(random: Random): Fragment {
+  const page = random.pick([
+    0x000, 0x100, 0x300, 0x340, 0x380, 0x3a0, 0x3b0, 0x7a0, 0xf00, 0x500, 0x600, 0x200,
+  ]);
+  const number = random.oneIn(3) ? random.between(0, 4095) : page + random.between(0, 0x1f);
+  const isLeft = numbersToLeave.some(([first, last]) => number >= first && number <= last);
+  const rd = anyDestination(random);
+  return (a) => a.emit('csrrs', [rd, isLeft ? 'mhartid' : number, 'zero']);
+}
+
 /** Writes, sets or clears tried bits, and keeps what was there before. */
 function bitsAccess(random: Random, interrupt: SupervisorInterrupt): Fragment {
   const name = random.pick(triedNames);
@@ -116,6 +158,63 @@ export function legalValues(random: Random, interrupt: SupervisorInterrupt): Fra
     a.li('t6', value);
     a.csrrw('zero', name, 't6');
     a.csrrs('t5', name, 'zero');
+  };
+}
+
+/**
+ * Values of what keeps the harness alive, read back and put back at once: meanwhile nothing may trap, so the
+ * interrupts are closed. For programs in M mode.
+ */
+export function borrowedValues(random: Random): Fragment {
+  const name = random.pick(['mtvec', 'mscratch', 'stvec', 'mstatus', 'sstatus'] as const);
+  const isStatus = name.endsWith('status');
+  const value = isStatus ? anyStatus(random) : random.interesting64();
+  return (a) => {
+    a.csrrw('t3', 'mie', 'zero');
+    a.li('t6', value);
+    a.csrrw('t5', name, 't6');
+    a.csrrs('t4', name, 'zero');
+    a.csrrw('zero', name, 't5');
+    a.csrrw('zero', 'mie', 't3');
+    if (isStatus) a.csrrs('a0', name, 'zero');
+  };
+}
+
+/**
+ * Bits of mstatus where QEMU 7.2 keeps what the specification lets nobody write here: MPV and GVA of the absent
+ * hypervisor extension, VS of the absent vector extension, and UXL, which it takes for writable.
+ */
+const unsupportedStatus = (3n << 38n) | (3n << 9n) | (3n << 32n);
+const previousPrivilege = 3n << 11n;
+
+/** Any value but for those; MPP is a mode that exists, for QEMU 7.2 keeps the one that does not. */
+function anyStatus(random: Random): bigint {
+  const privilege = BigInt(random.pick([0, 1, 3])) << 11n;
+  return (random.bits64() & ~(unsupportedStatus | previousPrivilege)) | privilege;
+}
+
+/** The supervisor's timer: due and not due, as mip shows it. For programs in M mode. */
+export function supervisorTimer(random: Random): Fragment {
+  const [first, second] = random.pick([
+    [0, -1],
+    [-1, 0],
+  ] as const);
+  return (a) => {
+    a.csrrw('t3', 'mie', 'zero');
+    a.li('t6', 0x20);
+    a.csrrc('zero', 'mip', 't6');
+    a.li('t6', timerCompareBit);
+    a.csrrs('zero', 'menvcfg', 't6');
+    for (const value of [first, second, -1]) {
+      a.li('t6', value);
+      a.csrrw('zero', 'stimecmp', 't6');
+      a.csrrs('t4', 'mip', 'zero');
+      a.slli('t5', 't5', 1);
+      a.xor('t5', 't5', 't4');
+    }
+    a.li('t6', timerCompareBit);
+    a.csrrc('zero', 'menvcfg', 't6');
+    a.csrrw('zero', 'mie', 't3');
   };
 }
 

@@ -1,149 +1,11 @@
 /** Makes a whole random program from a seed: what kind it is, its state before the start, its fragments. */
 import { dataAddress, dataBytes, tableBytes } from '../memory-map.ts';
 import { Random } from '../random.ts';
-import type { Fragment, InitialCsrs, Mode, TestProgram } from '../test-program.ts';
-import { choosePreviousMode, csrAccess, legalValues, statusAccess } from './csr.ts';
-import {
-  floatBits,
-  floatControl,
-  floatOperation,
-  freshOperation,
-  loadFloat,
-  reservedRounding,
-} from './float.ts';
-import { arithmetic, boundedLoop, forwardJump, loadConstant } from './integer.ts';
-import { atomic, loadOrStore, misalignedReservation, reservation, selfModifying } from './memory.ts';
-import {
-  buildPagedSpace,
-  changeEntry,
-  clearAged,
-  jumpToWindow,
-  pagedAtomic,
-  windowAddress,
-  zeroesInPage,
-} from './paging.ts';
-import {
-  changeMode,
-  environmentCall,
-  illegal,
-  jumpNowhere,
-  pendingWait,
-  type SupervisorInterrupt,
-  softwareInterrupt,
-} from './system.ts';
-
-export const kinds = [
-  'integer',
-  'memory',
-  'float',
-  'float',
-  'trap',
-  'legal-values',
-  'mode-change',
-  'interrupt',
-  'paging',
-  'paging',
-  'status-paging',
-  'borrowed-mode-paging',
-  'self-modifying',
-] as const;
-export type Kind = (typeof kinds)[number];
-
-interface Context {
-  readonly random: Random;
-  readonly kind: Kind;
-  readonly mode: Mode;
-  readonly slot: number;
-  readonly interrupt: SupervisorInterrupt;
-}
-
-type FragmentMaker = (context: Context) => Fragment;
-
-const plain = (make: (random: Random) => Fragment): FragmentMaker => {
-  return ({ random }) => make(random);
-};
-const withInterrupt = (make: (random: Random, interrupt: SupervisorInterrupt) => Fragment): FragmentMaker => {
-  return ({ random, interrupt }) => make(random, interrupt);
-};
-const anyArithmetic = plain(arithmetic);
-const anyAccess = plain(loadOrStore);
-
-/** Each kind picks among these with equal chances. */
-const makers: Readonly<Record<Kind, readonly FragmentMaker[]>> = {
-  integer: [anyArithmetic, anyArithmetic, anyArithmetic, plain(loadConstant), plain(forwardJump), loop, loop],
-  memory: [
-    plain(misalignedReservation),
-    anyAccess,
-    anyAccess,
-    anyAccess,
-    anyArithmetic,
-    plain(atomic),
-    plain(reservation),
-    loop,
-  ],
-  float: [
-    ...[plain(freshOperation), plain(freshOperation), plain(freshOperation), plain(freshOperation)],
-    ...[
-      plain(floatOperation),
-      plain(loadFloat),
-      plain(floatControl),
-      anyAccess,
-      loop,
-      plain(reservedRounding),
-    ],
-  ],
-  trap: [
-    rareJump,
-    anyArithmetic,
-    anyAccess,
-    withInterrupt(csrAccess),
-    plain(illegal),
-    plain(environmentCall),
-    plain(statusAccess),
-  ],
-  'legal-values': [withInterrupt(legalValues), withInterrupt(csrAccess), plain(statusAccess), pendingWait],
-  'mode-change': [
-    anyArithmetic,
-    plain(changeMode),
-    withInterrupt(csrAccess),
-    plain(illegal),
-    plain(environmentCall),
-    anyAccess,
-  ],
-  interrupt: [
-    anyArithmetic,
-    withInterrupt(softwareInterrupt),
-    withInterrupt(csrAccess),
-    plain(forwardJump),
-    plain(environmentCall),
-  ],
-  paging: [anyAccess, anyAccess, riskyAccess, riskyAccess, tableAtomic, tableChange, plain(clearAged)],
-  'status-paging': [
-    anyAccess,
-    riskyAccess,
-    plain(statusAccess),
-    plain(illegal),
-    plain(environmentCall),
-    tableChange,
-  ],
-  // M mode that loads and stores as S or U mode would, by MPRV.
-  'borrowed-mode-paging': [
-    anyAccess,
-    riskyAccess,
-    plain(choosePreviousMode),
-    plain(statusAccess),
-    tableAtomic,
-    tableChange,
-  ],
-  'self-modifying': [
-    plain(selfModifying),
-    plain(selfModifying),
-    anyArithmetic,
-    anyAccess,
-    plain(forwardJump),
-    loop,
-  ],
-};
+import type { InitialCsrs, Mode, TestProgram } from '../test-program.ts';
+import { floatBits } from './float.ts';
+import { buildPagedSpace, jumpToWindow, windowAddress, zeroesInPage } from './paging.ts';
+import { type Context, type Kind, kinds, makers, ownMode } from './program-kinds.ts';
+import { jumpIntoData, noProtection, randomProtection } from './protection.ts';
 
 /** @param slot where the batch puts it; addresses in the program depend on it, nothing else does */
 export function generateProgram(seed: bigint, slot: number): TestProgram {
@@ -151,14 +13,15 @@ export function generateProgram(seed: bigint, slot: number): TestProgram {
   const kind = random.pick(kinds);
   const mode = pickMode(random, kind);
   const interrupt = random.pick([0x2, 0x20, 0x200] as const);
-  const context: Context = { random, kind, mode, slot, interrupt };
   const isPaged = kind.endsWith('paging');
+  const protection = { slot, isPaged, isCoarse: random.oneIn(2) };
+  const context: Context = { random, kind, mode, slot, interrupt, protection };
   const fragmentCount = kind === 'float' ? random.between(20, 48) : random.between(6, 24);
   const fragments = Array.from({ length: fragmentCount }, () => random.pick(makers[kind])(context));
-  // A jump into a window mostly ends the program.
-  if (isPaged && mode !== 'M' && random.oneIn(2)) fragments.push(jumpToWindow(random, slot));
+  // A jump into a window or into data mostly ends the program.
+  if (mayJumpAway(context)) fragments.push(isPaged ? jumpToWindow(random, slot) : jumpIntoData(random, slot));
   const { tables, satp } = isPaged
-    ? buildPagedSpace(random, mode === 'M' ? 'U' : mode, slot)
+    ? buildPagedSpace(random, ownMode(mode), slot)
     : { tables: new Uint8Array(tableBytes), satp: 0n };
   return {
     kind,
@@ -169,15 +32,24 @@ export function generateProgram(seed: bigint, slot: number): TestProgram {
     registers: initialRegisters(context, isPaged),
     floats: Array.from({ length: 32 }, () => floatBits(random)),
     csrs: initialCsrs(context, satp),
+    vectored: { M: random.oneIn(3), S: random.oneIn(3) },
     data: randomBytes(random, dataBytes),
     tables,
   };
 }
 
+function mayJumpAway({ random, kind, mode, protection }: Context): boolean {
+  const isProtected = kind.startsWith('protection');
+  if (mode === 'M' || !random.oneIn(2)) return false;
+  return isProtected ? protection.isCoarse : protection.isPaged;
+}
+
 function pickMode(random: Random, kind: Kind): Mode {
   if (kind === 'legal-values' || kind === 'borrowed-mode-paging') return 'M';
+  if (kind === 'mode-change-paging') return random.pick(['M', 'S']);
   if (kind.endsWith('paging')) return random.pick(['S', 'S', 'U']);
-  if (kind === 'self-modifying' || kind === 'integer') return random.pick(['M', 'S', 'U']);
+  if (kind === 'self-modifying' || kind === 'integer' || kind === 'decoding')
+    return random.pick(['M', 'S', 'U']);
   return random.pick(['M', 'M', 'S', 'U']);
 }
 
@@ -228,15 +100,16 @@ function initialCsrs(context: Context, satp: bigint): InitialCsrs {
       (previousMode << 11n) |
       (BigInt(floatState) << 13n) |
       others |
-      (kind === 'borrowed-mode-paging' ? modifyPrivilege : 0n),
+      (kind === 'borrowed-mode-paging' || (kind === 'protection' && mode === 'M') ? modifyPrivilege : 0n),
     // Not calls from S mode: that is how the stub for delegated traps reaches M mode.
     medeleg: isDelegating ? paired(random.bits64() & 0xb1ffn) : 0n,
     mideleg: isDelegating ? random.bits64() & 0x222n : 0n,
     mie: kind === 'interrupt' ? BigInt(context.interrupt) : 0n,
     satp,
-    mcounteren: 0n,
-    scounteren: 0n,
+    mcounteren: kind === 'trap' || kind === 'mode-change' ? random.bits64() & 0xffff_ffffn : 0n,
+    scounteren: kind === 'trap' || kind === 'mode-change' ? random.bits64() & 0xffff_ffffn : 0n,
     sscratch: random.bits64(),
+    ...(kind.startsWith('protection') ? randomProtection(random, context.protection) : noProtection),
     fcsr: BigInt(
       random.oneIn(8) ? random.between(0, 255) : random.between(0, 4) * 32 + random.between(0, 31),
     ),
@@ -247,36 +120,6 @@ function initialCsrs(context: Context, satp: bigint): InitialCsrs {
 function paired(medeleg: bigint): bigint {
   const loads = medeleg & 0x2030n;
   return (medeleg & ~0x80c0n) | ((loads & 0x30n) << 2n) | ((loads & 0x2000n) << 2n);
-}
-
-function loop({ random, kind }: Context): Fragment {
-  const make = kind === 'float' ? floatOperation : kind === 'memory' ? loadOrStore : arithmetic;
-  return boundedLoop(
-    random,
-    Array.from({ length: random.between(1, 5) }, () => make(random)),
-  );
-}
-
-/** An access of its own to any window, or to an address that has none. */
-function riskyAccess({ random, slot }: Context): Fragment {
-  const address = windowAddress(random, slot, false);
-  const mnemonic = random.pick(['lb', 'lhu', 'lw', 'ld', 'sb', 'sh', 'sw', 'sd'] as const);
-  return (a) => {
-    a.li('t6', address);
-    a.emit(mnemonic, ['a0', 0, 't6']);
-  };
-}
-
-function tableChange({ random, mode, slot }: Context): Fragment {
-  return changeEntry(random, mode, slot);
-}
-
-function rareJump({ random }: Context): Fragment {
-  return random.oneIn(5) ? jumpNowhere() : arithmetic(random);
-}
-
-function tableAtomic({ random, slot }: Context): Fragment {
-  return pagedAtomic(random, slot);
 }
 
 function randomBytes(random: Random, length: number): Uint8Array {

@@ -1,4 +1,4 @@
-/** Random fragments of integer work: RV64I, M and their compressed forms, branches, jumps and bounded loops. */
+/** Random fragments of integer work: RV64I, M, Zba, Zbb, Zbs, compressed forms, branches, jumps, bounded loops. */
 import type { Mnemonic } from '@skein/guests';
 import type { Random } from '../random.ts';
 import type { Fragment } from '../test-program.ts';
@@ -20,6 +20,19 @@ const multiplication: readonly Mnemonic[] = [
   ...(['mul', 'mulh', 'mulhsu', 'mulhu', 'div', 'divu', 'rem', 'remu'] as const),
   ...(['mulw', 'divw', 'divuw', 'remw', 'remuw'] as const),
 ];
+const bitManipulation: readonly Mnemonic[] = [
+  ...(['add.uw', 'sh1add', 'sh2add', 'sh3add', 'sh1add.uw', 'sh2add.uw', 'sh3add.uw'] as const),
+  ...(['andn', 'orn', 'xnor', 'max', 'maxu', 'min', 'minu', 'rol', 'rolw', 'ror', 'rorw'] as const),
+  ...(['bclr', 'bext', 'binv', 'bset'] as const),
+];
+const singleOperand: readonly Mnemonic[] = [
+  ...(['clz', 'clzw', 'ctz', 'cpop', 'cpopw'] as const),
+  ...(['sext.b', 'sext.h', 'zext.h', 'orc.b', 'rev8'] as const),
+];
+const longShifts: readonly Mnemonic[] = [
+  ...(['slli', 'srli', 'srai', 'slli.uw', 'rori', 'bclri', 'bexti', 'binvi', 'bseti'] as const),
+];
+const wordShifts: readonly Mnemonic[] = ['slliw', 'srliw', 'sraiw', 'roriw'];
 const immediates: readonly Mnemonic[] = ['addi', 'slti', 'sltiu', 'xori', 'ori', 'andi', 'addiw'];
 const branches: readonly Mnemonic[] = ['beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu'];
 const shortArithmetic: readonly Mnemonic[] = ['c.sub', 'c.xor', 'c.or', 'c.and', 'c.subw', 'c.addw'];
@@ -31,7 +44,7 @@ const immediate12 = (random: Random): number =>
 export function arithmetic(random: Random): Fragment {
   const rd = anyDestination(random);
   const [rs1, rs2] = [anySource(random), anySource(random)];
-  switch (random.between(0, 9)) {
+  switch (random.between(0, 12)) {
     case 0:
     case 1: {
       const mnemonic = random.pick(threeRegisters);
@@ -48,12 +61,12 @@ export function arithmetic(random: Random): Fragment {
       return (a) => a.emit(mnemonic, [rd, rs1, value]);
     }
     case 5: {
-      const mnemonic = random.pick(['slli', 'srli', 'srai'] as const);
+      const mnemonic = random.pick(longShifts);
       const count = random.between(0, 63);
       return (a) => a.emit(mnemonic, [rd, rs1, count]);
     }
     case 6: {
-      const mnemonic = random.pick(['slliw', 'srliw', 'sraiw'] as const);
+      const mnemonic = random.pick(wordShifts);
       const count = random.between(0, 31);
       return (a) => a.emit(mnemonic, [rd, rs1, count]);
     }
@@ -62,9 +75,31 @@ export function arithmetic(random: Random): Fragment {
       const value = random.between(0, 0xfffff);
       return (a) => a.emit(mnemonic, [rd, value]);
     }
+    case 8:
+    case 9: {
+      const mnemonic = random.pick(bitManipulation);
+      return (a) => a.emit(mnemonic, [rd, rs1, rs2]);
+    }
+    case 10:
+      return singleOperandOperation(random);
     default:
       return compressedArithmetic(random);
   }
+}
+
+function singleOperandOperation(random: Random): Fragment {
+  const rd = anyDestination(random);
+  const rs1 = anySource(random);
+  if (!random.oneIn(singleOperand.length)) {
+    const mnemonic = random.pick(singleOperand);
+    return (a) => a.emit(mnemonic, [rd, rs1]);
+  }
+  // Where the lower word is zero QEMU 7.2 counts on in the upper one; 32 is right.
+  const set = random.between(0, 31);
+  return (a) => {
+    a.bseti('t6', rs1, set);
+    a.ctzw(rd, 't6');
+  };
 }
 
 function compressedArithmetic(random: Random): Fragment {
@@ -72,7 +107,16 @@ function compressedArithmetic(random: Random): Fragment {
   const short = shortDestination(random);
   const value = random.between(-32, 31);
   const shift = random.between(1, 63);
-  switch (random.between(0, 9)) {
+  switch (random.between(0, 10)) {
+    case 10: {
+      const step = random.between(1, 31) * 16;
+      return (a) => {
+        a.cAddi16sp(step);
+        a.cNop();
+        a.cMv(rd, 'sp');
+        a.cAddi16sp(-step);
+      };
+    }
     case 0: {
       const mnemonic = random.pick(shortArithmetic);
       const source = shortSource(random);

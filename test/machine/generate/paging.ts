@@ -24,14 +24,27 @@ export const windowCount = 16;
 const goodWindows = 6;
 /** Shows the program's own table of windows, for S mode to change; apart, so that no stray store gets there. */
 const tableWindow = 20;
-/** A superpage of 2 MiB right behind, and one of 1 GiB that shows all RAM, as far as their entries allow. */
+/** A superpage of 2 MiB right behind. */
 const megaWindowBase = 0x60_0000n;
 /** The windows once more, by pointers that may not be right. */
 const pointerWindowBase = 0x80_0000n;
 const gigaPointerBase = 0x1_0000_0000n;
-const gigaWindowBase = 0x4000_0000n;
+/**
+ * A superpage of 1 GiB that shows all RAM, as far as its entry allows. As a physical address nothing answers here, nor in
+ * the other windows: QEMU's board has more devices than ours.
+ */
+const gigaWindowBase = 0x1_8000_0000n;
+/** From an address in RAM to the same place in that superpage. */
+export const ramToGigaWindow = gigaWindowBase - BigInt(ramBase);
 
 const bit = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;
+
+/**
+ * The code once more, for the mode that may not execute it where it is: pages are a user's or they are not. This bit
+ * tells the two addresses apart.
+ */
+export const otherModeBit = 1n << 29n;
+const otherModeMegapages = Number(otherModeBit >> 21n);
 
 export interface PagedSpace {
   readonly tables: Uint8Array;
@@ -47,16 +60,23 @@ export function buildPagedSpace(random: Random, mode: Mode, slot: number): Paged
   const put = (table: number, index: number, entry: bigint): void =>
     view.setBigUint64(table + index * 8, BigInt.asUintN(64, entry), true);
   put(root, 0, entryOf(base + mega, bit.V));
-  put(root, 1, entryOf(ramBase, randomFlags(random)) | (random.oneIn(8) ? 1n << 10n : 0n));
+  put(
+    root,
+    Number(gigaWindowBase >> 30n),
+    entryOf(ramBase, randomFlags(random)) | (random.oneIn(8) ? 1n << 10n : 0n),
+  );
   put(root, 2, entryOf(base + code, bit.V));
   // Anything at all, for addresses that a program makes up.
   put(root, 3, random.bits64() & ~0xfn);
   const harnessFlags = bit.V | bit.R | bit.W | bit.X | bit.A | bit.D;
   const ownFlags = bit.V | bit.R | bit.W | bit.X | bit.A | bit.D | (mode === 'U' ? bit.U : 0);
+  const otherFlags = ownFlags ^ bit.U;
   const megaIndex = (address: number): number => (address >>> 21) & 511;
   put(code, megaIndex(harnessAddress), entryOf(harnessAddress, harnessFlags));
   for (const address of [codeAddress(slot), codeAddress(slot) + codeBytes - 1]) {
-    put(code, megaIndex(address), entryOf(address - (address % 0x20_0000), ownFlags));
+    const megapage = address - (address % 0x20_0000);
+    put(code, megaIndex(address), entryOf(megapage, ownFlags));
+    put(code, megaIndex(address) + otherModeMegapages, entryOf(megapage, otherFlags));
   }
   put(mega, Number(windowBase >> 21n), entryOf(base + windows, bit.V));
   // Pointers to further tables must not have A, D or U.
@@ -113,6 +133,31 @@ function randomWindowEntry(random: Random, mode: Mode, slot: number, window: num
     default:
       return entryOf(page, flags);
   }
+}
+
+/**
+ * Goes on in another mode, where its code is its own; in a mode that may not do this, illegal instructions.
+ * @param mode whose code stands at its physical addresses
+ */
+export function changePagedMode(random: Random, mode: Mode): Fragment {
+  const isFromMachine = random.oneIn(2);
+  const next = random.pick(isFromMachine ? (['M', 'S', 'U', 'S', 'U'] as const) : (['S', 'U'] as const));
+  const isOther = next !== 'M' && next !== mode;
+  return (a) => {
+    const after = a.fresh('mode');
+    a.la('t6', after);
+    a.li('t5', otherModeBit);
+    a.or('t6', 't6', 't5');
+    if (!isOther) a.xor('t6', 't6', 't5');
+    a.csrrw('zero', isFromMachine ? 'mepc' : 'sepc', 't6');
+    a.li('t5', isFromMachine ? 0x1800 : 0x100);
+    a.csrrc('zero', isFromMachine ? 'mstatus' : 'sstatus', 't5');
+    a.li('t5', isFromMachine ? { M: 0x1800, S: 0x800, U: 0 }[next] : { M: 0, S: 0x100, U: 0 }[next]);
+    a.csrrs('zero', isFromMachine ? 'mstatus' : 'sstatus', 't5');
+    if (isFromMachine) a.mret();
+    else a.sret();
+    a.label(after);
+  };
 }
 
 /** An address in the window, most of them in pages that can be used. */
@@ -177,6 +222,29 @@ export function changeEntry(random: Random, mode: Mode, slot: number): Fragment 
     else a.sfenceVma('zero', 'zero');
     if (isStore) a.sd(source, at, 't6');
     else a.ld(rd, at, 't6');
+  };
+}
+
+/** Another address space number, or none of satp's translation for one access: what the table says counts at once. */
+export function changeAddressSpace(random: Random, slot: number): Fragment {
+  const physical = dataAddress(slot) + random.between(0, dataBytes / 8 - 1) * 8;
+  const flipped = BigInt(random.between(0, 0xffff)) << 44n;
+  const virtual = windowAddress(random, slot, true);
+  const isStore = random.oneIn(2);
+  const source = anySource(random);
+  const isOff = random.oneIn(2);
+  return (a) => {
+    if (isOff) a.csrrw('t5', 'satp', 'zero');
+    else {
+      a.csrrs('t5', 'satp', 'zero');
+      a.li('t6', flipped);
+      a.xor('t6', 't6', 't5');
+      a.csrrw('t4', 'satp', 't6');
+    }
+    a.li('t6', isOff ? physical : virtual);
+    if (isStore) a.sd(source, 0, 't6');
+    else a.ld('a0', 0, 't6');
+    a.csrrw('t5', 'satp', 't5');
   };
 }
 

@@ -26,6 +26,9 @@ export const shortDestination = (random: Random): ShortXRegister => random.pick(
 export const shortSource = (random: Random): ShortXRegister => random.pick(shortAll);
 export const anyFloat = (random: Random): FRegister => random.pick(fRegisters);
 
+/** The register's number in encodings. */
+export const numberOf = (register: XRegister): number => xRegisters.indexOf(register);
+
 export function anyAddressRegister(random: Random): XRegister {
   return random.oneIn(8) ? random.pick(riskyAddressRegisters) : random.pick(addressRegisters);
 }

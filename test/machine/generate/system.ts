@@ -112,6 +112,28 @@ export function softwareInterrupt(random: Random, interrupt: SupervisorInterrupt
   };
 }
 
+/**
+ * Waits, where an interrupt is pending that the program can see, or where the mode may not wait at all. In S mode it
+ * is up to TW.
+ */
+export function supervisorWait(): Fragment {
+  return (a) => {
+    const after = a.fresh('waited');
+    a.csrrci('zero', 'sstatus', 2);
+    a.csrrsi('zero', 'sie', 2);
+    a.csrrsi('zero', 'sip', 2);
+    // In U mode these do nothing but trap, and so does the wait.
+    a.li('t6', 1);
+    a.csrrs('t6', 'sip', 'zero');
+    a.csrrs('t5', 'sie', 'zero');
+    a.and('t6', 't6', 't5');
+    a.beqz('t6', after);
+    a.wfi();
+    a.label(after);
+    a.csrrci('zero', 'sip', 2);
+  };
+}
+
 /** Waits for an interrupt that is pending but not let in, or that the mode may not wait for. */
 export function pendingWait(): Fragment {
   return (a) => {

@@ -57,6 +57,11 @@ export function diskArgument(text: string, before: readonly DiskArgument[]): rea
   return [...before, { path, isReadOnly }];
 }
 
+/** A file, added to those given before. */
+export function anotherPath(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
 /** A parser for whole numbers in a range, with their unit for the message. */
 export function countArgument(min: number, max: number, unit: string): (text: string) => number {
   return (text) => {

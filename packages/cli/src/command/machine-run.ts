@@ -1,17 +1,21 @@
 /** `skein machine run`: one machine without any cluster, its console on this terminal, its exit code ours. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ensureGuestImage, type GuestImage, loadGuestImage, readyMarker } from '@skein/guests';
+import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
 import { memoryMibMax } from '@skein/shared';
 import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
-import { disksMax, LoneMachine, randomSeedBytes } from '../machine/lone-machine.ts';
+import { disksMax, randomSeedBytes } from '../machine/lone-board.ts';
+import { LoneMachine } from '../machine/lone-machine.ts';
 import { RawDisk } from '../machine/raw-disk.ts';
+import { type BoardPaths, Recording } from '../machine/recording.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
 import { countArgument, type DiskArgument, diskArgument, memoryArgument } from './argument.ts';
+import { addMachineDiffCommand } from './machine-diff.ts';
+import { addMachineReplayCommand } from './machine-replay.ts';
 import { finishWith } from './outcome.ts';
 
 export interface MachineRunOptions {
@@ -21,6 +25,7 @@ export interface MachineRunOptions {
   readonly initrd?: string;
   readonly append?: string;
   readonly image?: string;
+  readonly record?: string;
   readonly disk: readonly DiskArgument[];
   readonly balloon: number;
 }
@@ -46,6 +51,7 @@ export function addMachineCommand(program: Command): void {
     .option('--initrd <FILE>', 'an initial RAM disk, with --kernel')
     .option('--append <ARGUMENTS>', "added to the kernel's command line")
     .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option('--record <FILE>', 'write all that enters the machine to a new file, for machine replay and diff')
     .option(
       '--disk <FILE[,ro]>',
       'a file as a disk of the guest, sector for sector; ,ro: for reading alone. Can be given several times',
@@ -59,6 +65,8 @@ export function addMachineCommand(program: Command): void {
       0,
     )
     .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
+  addMachineReplayCommand(machine);
+  addMachineDiffCommand(machine);
 }
 
 async function runMachine(options: MachineRunOptions): Promise<number> {
@@ -114,6 +122,7 @@ async function runOnTerminal(
   try {
     const ending = await machine.run();
     if (ending.reason === 'ended') terminal.remark('the machine was ended');
+    if (ending.reason === 'rebooted') terminal.remark('the guest reboots; its recording ends here');
     return isInterrupted ? exitCodeInterrupted : ending.exitCode;
   } finally {
     input.close();
@@ -138,7 +147,9 @@ interface Guest {
   readonly kernel?: Uint8Array;
   readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
+  readonly diskModules?: Uint8Array;
   readonly bootArguments: string;
+  readonly paths: Omit<BoardPaths, 'disks'>;
 }
 
 async function createMachine(
@@ -148,48 +159,61 @@ async function createMachine(
   disks: readonly RawDisk[],
   onConsole: (bytes: Uint8Array) => boolean,
 ): Promise<LoneMachine> {
+  const { paths: files, ...given } = guest;
+  const paths = { ...files, disks: options.disk.map(({ path }) => path) };
   return new LoneMachine({
     core,
     memoryMib: options.memory,
-    ...guest,
+    ...given,
     disks,
     balloonMib: options.balloon,
     randomSeed: new Uint8Array(randomBytes(randomSeedBytes)),
+    rtcEpochSeconds: Date.now() / 1000,
     onConsole,
+    ...(options.record !== undefined && { recording: { file: new Recording(options.record), paths } }),
   });
 }
 
 async function readGuest(options: MachineRunOptions): Promise<Guest> {
-  const firmware = options.bios === undefined ? {} : { firmware: await readGiven(options.bios) };
-  return { ...(usesImage(options) ? await readImage(options) : await readKernel(options)), ...firmware };
+  const guest = usesImage(options) ? await readImage(options) : await readKernel(options);
+  if (options.bios === undefined) return guest;
+  const paths = { ...guest.paths, firmware: options.bios };
+  return { ...guest, firmware: await readGiven(options.bios), paths };
 }
 
 async function readImage(options: MachineRunOptions): Promise<Guest> {
   if (options.initrd !== undefined) throw usageError('--initrd needs --kernel: an image brings its own');
   const image = await findImage(options.image);
-  const own = options.append ?? '';
-  const [kernel, initrd] = await Promise.all([readFile(image.kernelPath), readInitrd(image, own)]);
-  return { kernel, initrd, bootArguments: `${image.defaultBootArguments} ${own}`.trim() };
+  const { kernelPath, initrdPath, diskModulesPath } = image;
+  const bootArguments = `${image.defaultBootArguments} ${options.append ?? ''}`.trim();
+  const [kernel, initrd] = await Promise.all([readFile(kernelPath), readFile(initrdPath)]);
+  const guest = { kernel, initrd, bootArguments };
+  const paths = { kernel: kernelPath, initrd: initrdPath };
+  if (diskModulesPath === null || !hasRootDisk(bootArguments)) return { ...guest, paths };
+  return {
+    ...guest,
+    diskModules: await readFile(diskModulesPath),
+    paths: { ...paths, diskModules: diskModulesPath },
+  };
 }
 
 async function readKernel(options: MachineRunOptions): Promise<Guest> {
   const bootArguments = options.append ?? '';
   if (options.kernel === undefined) {
     if (options.initrd !== undefined) throw usageError('--initrd needs --kernel');
-    return { bootArguments };
+    return { bootArguments, paths: {} };
   }
   if (options.image !== undefined) throw usageError('--kernel and --image exclude each other');
   const kernel = await readGiven(options.kernel);
-  if (options.initrd === undefined) return { kernel, bootArguments };
-  return { kernel, initrd: await readGiven(options.initrd), bootArguments };
+  const common = { kernel, bootArguments };
+  if (options.initrd === undefined) return { ...common, paths: { kernel: options.kernel } };
+  const paths = { kernel: options.kernel, initrd: options.initrd };
+  return { ...common, initrd: await readGiven(options.initrd), paths };
 }
 
-/** With what a root on a disk needs, if the guest is to have one. */
-async function readInitrd(image: GuestImage, bootArguments: string): Promise<Uint8Array> {
-  const { initrdPath, diskModulesPath } = image;
-  const hasRootDisk = /(?:^|\s)root=/.test(bootArguments);
-  const paths = hasRootDisk && diskModulesPath !== null ? [initrdPath, diskModulesPath] : [initrdPath];
-  return Buffer.concat(await Promise.all(paths.map((path) => readFile(path))));
+/** Then the image's init needs what it has for disks. */
+function hasRootDisk(bootArguments: string): boolean {
+  return /(?:^|\s)root=/.test(bootArguments);
 }
 
 async function findImage(digest: string | undefined): ReturnType<typeof ensureGuestImage> {

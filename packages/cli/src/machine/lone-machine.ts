@@ -2,47 +2,28 @@
  * One machine without any cluster, run on this thread: slices of the vCPU, and the event loop between them for what
  * people type. Omitted: vNICs, snapshots, the budget of a host's CPU; a guest here has no network.
  */
-import {
-  type BlockBackend,
-  bootMachine,
-  type CoreModules,
-  createDevices,
-  createMachineMemory,
-  Machine,
-  pageBytes,
-  VIRTIO_SLOTS,
-} from '@skein/machine';
+import { type CoreModules, type Machine, type MachineInput, pageBytes } from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
+import { bootLoneMachine, createLoneMachine, type LoneBoard } from './lone-board.ts';
+import type { BoardPaths, Recording } from './recording.ts';
 
-export interface LoneMachineOptions {
+export interface LoneMachineOptions extends LoneBoard {
   readonly core: CoreModules;
-  readonly memoryMib: number;
-  /** Kernel, firmware, or firmware that starts the kernel. */
-  readonly kernel?: Uint8Array;
-  readonly firmware?: Uint8Array;
-  readonly initrd?: Uint8Array;
-  readonly bootArguments: string;
-  /** 64 bytes: one half for the kernel to start with, the other for its random generator's device. */
-  readonly randomSeed: Uint8Array;
   /** What the guest is asked to give up of its memory. */
   readonly balloonMib: number;
-  /** At most `disksMax`; the caller closes them. */
-  readonly disks: readonly BlockBackend[];
+  /** Takes down everything that enters the machine, from its start to its end or its first reboot. */
+  readonly recording?: { readonly file: Recording; readonly paths: BoardPaths };
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
   readonly onConsole: (bytes: Uint8Array) => boolean;
 }
 
-/** off: the guest turned itself off. ended: `end` was called. */
+/** off: the guest turned itself off. ended: `end` was called. rebooted: and it is recorded. */
 export interface LoneMachineEnding {
-  readonly reason: 'off' | 'ended';
+  readonly reason: 'off' | 'ended' | 'rebooted';
   readonly exitCode: number;
 }
 
-/** Two slots are the random generator's and the balloon's. */
-export const disksMax = VIRTIO_SLOTS - 2;
 const pagesPerMib = (1024 * 1024) / pageBytes;
-export const randomSeedBytes = 64;
-const seedBytes = randomSeedBytes / 2;
 /** The event loop, and with it the keyboard, gets its turn this often. */
 const turnNs = 5_000_000;
 /** Slices last at most half a millisecond (architecture: Steps). */
@@ -63,35 +44,39 @@ export class LoneMachine {
   /** @throws MachineError machine.memory-size, machine.image-format, machine.image-too-large */
   constructor(options: LoneMachineOptions) {
     this.#options = options;
-    this.#machine = new Machine({
-      core: options.core,
-      memory: createMachineMemory(options.core, options.memoryMib),
-      memoryMib: options.memoryMib,
-      devices: createDevices({
-        nics: [],
-        disks: options.disks.map((backend) => ({ backend })),
-        rtcEpochSeconds: Date.now() / 1000,
-        rngSeed: options.randomSeed.subarray(seedBytes),
-        hasBalloon: true,
-      }),
-      emit: (output) => {
-        if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
-        else if (output.type === 'power') {
-          this.#power = output.action;
-          this.#exitCode = output.exitCode;
-        }
-      },
+    this.#machine = createLoneMachine(options.core, options, (output) => {
+      if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
+      else if (output.type === 'power') {
+        this.#power = output.action;
+        this.#exitCode = output.exitCode;
+      }
     });
     this.#time = this.#boot();
-    this.#machine.apply({ type: 'balloon', targetPages: options.balloonMib * pagesPerMib });
+    options.recording?.file.begin(this.#machine, options, options.recording.paths);
+    this.#apply({ type: 'balloon', targetPages: options.balloonMib * pagesPerMib });
   }
 
   /** Runs until the guest is off or `end` is called. */
   async run(): Promise<LoneMachineEnding> {
+    const { recording } = this.#options;
+    try {
+      const ending = await this.#runToEnd();
+      recording?.file.finish(this.#machine);
+      return ending;
+    } catch (error) {
+      recording?.file.cutOff();
+      throw error;
+    }
+  }
+
+  async #runToEnd(): Promise<LoneMachineEnding> {
     for (;;) {
       const waitMs = this.#turn();
       if (this.#isEnded) return { reason: 'ended', exitCode: 0 };
       if (this.#power === 'off' || this.#power === 'fail') return { reason: 'off', exitCode: this.#exitCode };
+      if (this.#power === 'reboot' && this.#options.recording !== undefined) {
+        return { reason: 'rebooted', exitCode: 0 };
+      }
       if (this.#power === 'reboot') this.#reboot();
       else await this.#pause(this.#isOutputFull ? idleWaitMsMax : waitMs);
     }
@@ -99,7 +84,7 @@ export class LoneMachine {
 
   /** What a person typed. */
   type(bytes: Uint8Array): void {
-    this.#machine.apply({ type: 'console', bytes });
+    this.#apply({ type: 'console', bytes });
     this.#wakeUp();
   }
 
@@ -118,7 +103,7 @@ export class LoneMachine {
     const startedNs = process.hrtime.bigint();
     let nowNs = startedNs;
     while (nowNs - startedNs < turnNs && !this.#isEnded && !this.#isOutputFull) {
-      this.#machine.apply({
+      this.#apply({
         type: 'time',
         guestTicks: this.#time.ticksAt(nowNs),
         ratePerStep: this.#time.ratePerStep,
@@ -152,15 +137,13 @@ export class LoneMachine {
     });
   }
 
+  #apply(input: MachineInput): void {
+    this.#options.recording?.file.note(input);
+    this.#machine.apply(input);
+  }
+
   #boot(): GuestTime {
-    const { kernel, firmware, initrd, bootArguments, randomSeed } = this.#options;
-    bootMachine(this.#machine, {
-      bootArguments,
-      rngSeed: randomSeed.subarray(0, seedBytes),
-      ...(kernel === undefined ? {} : { kernel }),
-      ...(firmware === undefined ? {} : { firmware }),
-      ...(initrd === undefined ? {} : { initrd }),
-    });
+    bootLoneMachine(this.#machine, this.#options);
     return new GuestTime(process.hrtime.bigint());
   }
 

@@ -1,6 +1,7 @@
 /**
- * A small RV64GC assembler as a builder: one method per instruction, named as in assembly language with the dots
- * taken out (`fadd.s` is `faddS`), labels, data, and the pseudo-instructions that programs here need.
+ * A small assembler of RV64GC, Zba, Zbb and Zbs as a builder: one method per instruction, named as in assembly
+ * language with the dots taken out (`fadd.s` is `faddS`), labels, data, and the pseudo-instructions that programs
+ * here need.
  * Source: RISC-V Assembly Programmer's Manual, "A listing of standard RISC-V pseudoinstructions".
  * Omitted: relaxation (a branch out of reach is an error); linking of several objects.
  */

@@ -1,7 +1,7 @@
 /**
- * Every instruction of RV64GC with the privileged ones that guests use: the bits that never change, then the kinds
+ * Every instruction of RV64GC, Zba, Zbb and Zbs with the privileged ones that guests use: the bits that never change, then the kinds
  * of its operands in the order of assembly language. Source: RISC-V Unprivileged ISA, "RV32/64G Instruction Set
- * Listings"; each group below names its table. Omitted: Q, Zfh, Zb* and V; the guest has none of them.
+ * Listings"; each group below names its table. Omitted: Q, Zfh, V and the other Zb*; the guest has none of them.
  */
 import { defaultOperand, describeOperands, encodeOperand, type OperandKind } from './operand.ts';
 
@@ -91,6 +91,52 @@ export const instructionTable = {
   divuw: [0x0200503b, 'rd', 'rs1', 'rs2'],
   remw: [0x0200603b, 'rd', 'rs1', 'rs2'],
   remuw: [0x0200703b, 'rd', 'rs1', 'rs2'],
+
+  // "B" Extension for Bit Manipulation: Zba
+  'add.uw': [0x0800003b, 'rd', 'rs1', 'rs2'],
+  sh1add: [0x20002033, 'rd', 'rs1', 'rs2'],
+  'sh1add.uw': [0x2000203b, 'rd', 'rs1', 'rs2'],
+  sh2add: [0x20004033, 'rd', 'rs1', 'rs2'],
+  'sh2add.uw': [0x2000403b, 'rd', 'rs1', 'rs2'],
+  sh3add: [0x20006033, 'rd', 'rs1', 'rs2'],
+  'sh3add.uw': [0x2000603b, 'rd', 'rs1', 'rs2'],
+  'slli.uw': [0x0800101b, 'rd', 'rs1', 'shift'],
+
+  // "B" Extension for Bit Manipulation: Zbb
+  andn: [0x40007033, 'rd', 'rs1', 'rs2'],
+  orn: [0x40006033, 'rd', 'rs1', 'rs2'],
+  xnor: [0x40004033, 'rd', 'rs1', 'rs2'],
+  clz: [0x60001013, 'rd', 'rs1'],
+  clzw: [0x6000101b, 'rd', 'rs1'],
+  ctz: [0x60101013, 'rd', 'rs1'],
+  ctzw: [0x6010101b, 'rd', 'rs1'],
+  cpop: [0x60201013, 'rd', 'rs1'],
+  cpopw: [0x6020101b, 'rd', 'rs1'],
+  max: [0x0a006033, 'rd', 'rs1', 'rs2'],
+  maxu: [0x0a007033, 'rd', 'rs1', 'rs2'],
+  min: [0x0a004033, 'rd', 'rs1', 'rs2'],
+  minu: [0x0a005033, 'rd', 'rs1', 'rs2'],
+  'sext.b': [0x60401013, 'rd', 'rs1'],
+  'sext.h': [0x60501013, 'rd', 'rs1'],
+  'zext.h': [0x0800403b, 'rd', 'rs1'],
+  rol: [0x60001033, 'rd', 'rs1', 'rs2'],
+  rolw: [0x6000103b, 'rd', 'rs1', 'rs2'],
+  ror: [0x60005033, 'rd', 'rs1', 'rs2'],
+  rori: [0x60005013, 'rd', 'rs1', 'shift'],
+  roriw: [0x6000501b, 'rd', 'rs1', 'shiftWord'],
+  rorw: [0x6000503b, 'rd', 'rs1', 'rs2'],
+  'orc.b': [0x28705013, 'rd', 'rs1'],
+  rev8: [0x6b805013, 'rd', 'rs1'],
+
+  // "B" Extension for Bit Manipulation: Zbs
+  bclr: [0x48001033, 'rd', 'rs1', 'rs2'],
+  bclri: [0x48001013, 'rd', 'rs1', 'shift'],
+  bext: [0x48005033, 'rd', 'rs1', 'rs2'],
+  bexti: [0x48005013, 'rd', 'rs1', 'shift'],
+  binv: [0x68001033, 'rd', 'rs1', 'rs2'],
+  binvi: [0x68001013, 'rd', 'rs1', 'shift'],
+  bset: [0x28001033, 'rd', 'rs1', 'rs2'],
+  bseti: [0x28001013, 'rd', 'rs1', 'shift'],
 
   // RV32A and RV64A Standard Extension
   'lr.w': [0x1000202f, 'rd', 'base', 'order'],

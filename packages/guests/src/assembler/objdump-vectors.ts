@@ -87,15 +87,11 @@ export function makeVectors(): readonly InstructionVector[] {
     return cases.map(({ mnemonic, operands }) => {
       const word = encodeInstruction(mnemonic, operands);
       const bytes = instructionBytes(mnemonic);
-      const file = join(folder, 'word.bin');
-      const content = Buffer.alloc(bytes);
-      content.writeUIntLE(word, 0, bytes);
-      writeFileSync(file, content);
       return {
         mnemonic,
         operands,
         bits: word.toString(16).padStart(bytes * 2, '0'),
-        objdump: disassemble(file),
+        objdump: disassemble(folder, word, bytes),
       };
     });
   } finally {
@@ -103,15 +99,25 @@ export function makeVectors(): readonly InstructionVector[] {
   }
 }
 
+/** What objdump is to know of; in a file that does not say, it takes RV64GC alone. */
+const architecture = 'rv64gc_zba_zbb_zbs';
+
 /** One instruction a run: each stands at address 0, and nothing a wrong one swallows can hide the next. */
-function disassemble(file: string): string {
-  const args = ['-D', '-b', 'binary', '-m', 'riscv:rv64', '-M', 'no-aliases', file];
+function disassemble(folder: string, word: number, bytes: 2 | 4): string {
+  const [source, object] = [join(folder, 'word.s'), join(folder, 'word.o')];
+  writeFileSync(source, `.insn ${bytes}, 0x${word.toString(16)}\n`);
+  execFileSync('riscv64-linux-gnu-as', [`-march=${architecture}`, '-o', object, source]);
+  const args = ['-d', '-M', 'no-aliases', object];
   const output = execFileSync('riscv64-linux-gnu-objdump', args, { encoding: 'utf8' });
   const line = /^\s+0:\t\S+\s+(.*)$/m.exec(output)?.[1] ?? '';
-  return line
-    .replace(/\s+#.*$/, '')
-    .replace('\t', ' ')
-    .trim();
+  return (
+    line
+      .replace(/\s+#.*$/, '')
+      // A target is an address and where that is from the only symbol.
+      .replace(/([0-9a-f]+) <.text.*>$/, '0x$1')
+      .replace('\t', ' ')
+      .trim()
+  );
 }
 
 if (import.meta.main) {

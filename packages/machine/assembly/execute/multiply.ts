@@ -45,7 +45,8 @@ export function divideWord(a: u64, b: u64): u64 {
   const dividend = a as i32;
   const divisor = b as i32;
   if (divisor === 0) return 0xffffffffffffffff;
-  if (divisor === -1) return (0 - dividend) as i64 as u64;
+  // Not by negating: the compiler extends first and then negates, which is another number for the lowest one.
+  if (divisor === -1 && dividend === i32.MIN_VALUE) return dividend as i64 as u64;
   return (dividend / divisor) as i64 as u64;
 }
 

@@ -10,6 +10,8 @@ export type Format =
   | 'shift'
   | 'shift-word'
   | 'register'
+  /** rd and rs1 only. */
+  | 'source'
   | 'upper'
   | 'load-float'
   | 'store'
@@ -31,6 +33,8 @@ export interface WordEncoding {
   readonly funct6?: number;
   /** Bits 31:25. */
   readonly funct7?: number;
+  /** Bits 31:20, where the field of rs2 tells operations apart too. */
+  readonly funct12?: number;
   readonly format: Format;
 }
 
@@ -52,6 +56,12 @@ export const shift = (funct3: number, funct6: number): WordEncoding => ({
   funct6,
   format: 'shift',
 });
+export const unary = (funct3: number, funct12: number): WordEncoding => ({
+  opcodes: [0x04],
+  funct3,
+  funct12,
+  format: 'source',
+});
 export const auipc: WordEncoding = { opcodes: [0x05], format: 'upper' };
 export const immediateWord = (funct3: number): WordEncoding => ({
   opcodes: [0x06],
@@ -63,6 +73,19 @@ export const shiftWord = (funct3: number, funct7: number): WordEncoding => ({
   funct3,
   funct7,
   format: 'shift-word',
+});
+/** A shift by up to 63 among the operations on words. */
+export const shiftUnsignedWord = (funct3: number, funct6: number): WordEncoding => ({
+  opcodes: [0x06],
+  funct3,
+  funct6,
+  format: 'shift',
+});
+export const unaryWord = (funct3: number, funct12: number): WordEncoding => ({
+  opcodes: [0x06],
+  funct3,
+  funct12,
+  format: 'source',
 });
 export const storeInteger = (funct3: number): WordEncoding => ({ opcodes: [0x08], funct3, format: 'store' });
 export const storeFloat = (funct3: number): WordEncoding => ({ opcodes: [0x09], funct3, format: 'store' });
@@ -79,6 +102,13 @@ export const registerWord = (funct3: number, funct7: number): WordEncoding => ({
   funct3,
   funct7,
   format: 'register',
+});
+/** One operand all the same. */
+export const unaryRegisterWord = (funct3: number, funct12: number): WordEncoding => ({
+  opcodes: [0x0e],
+  funct3,
+  funct12,
+  format: 'source',
 });
 /** FMADD, FMSUB, FNMSUB, FNMADD and OP-FP. */
 export const float: WordEncoding = { opcodes: [0x10, 0x11, 0x12, 0x13, 0x14], format: 'whole-float' };

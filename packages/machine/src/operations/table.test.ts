@@ -10,7 +10,10 @@ const encoded = instructions.flatMap(({ name, encoding }) =>
 );
 
 /** The bits that tell an instruction from others, and what they are. */
-function fixedBits(opcode: number, { funct3, funct6, funct7 }: WordEncoding): { mask: number; bits: number } {
+function fixedBits(
+  opcode: number,
+  { funct3, funct6, funct7, funct12 }: WordEncoding,
+): { mask: number; bits: number } {
   let mask = 0x7f;
   let bits = (opcode << 2) | 3;
   const fix = (value: number | undefined, field: number, shift: number): void => {
@@ -21,6 +24,7 @@ function fixedBits(opcode: number, { funct3, funct6, funct7 }: WordEncoding): { 
   fix(funct3, 7, 12);
   fix(funct6, 0x3f, 26);
   fix(funct7, 0x7f, 25);
+  fix(funct12, 0xfff, 20);
   return { mask, bits };
 }
 

@@ -3,6 +3,7 @@
  * generated from, and what a translator and a disassembler will read. Its order gives the numbers.
  * Source: design, "Interpreter".
  */
+import { bitManipulationInstructions } from './bit-manipulation.ts';
 import { controlInstructions } from './control.ts';
 import { immediateInstructions } from './immediate.ts';
 import { type Instruction, type Operation, operationsOf } from './instruction.ts';
@@ -26,6 +27,7 @@ const instructions: readonly Instruction[] = [
   ...immediateInstructions,
   ...registerInstructions,
   ...multiplyInstructions,
+  ...bitManipulationInstructions,
   ...memoryInstructions,
   ...controlInstructions,
 ];
