@@ -30,7 +30,7 @@ const DEVICE_ID_BALLOON = 5;
 /** Linux reports up to 32 ranges at a time and wants as many descriptors (PAGE_REPORTING_CAPACITY). */
 const QUEUE_SIZE_MAX = 64;
 /** VIRTIO_BALLOON_PFN_SHIFT: the device's pages have 4 KiB, whatever the guest's are. */
-export const BALLOON_PAGE_BYTES = 4096;
+const BALLOON_PAGE_BYTES = 4096;
 const PAGE_NUMBER_BYTES = 4;
 /** num_pages, actual: 32 bits each. */
 const CONFIG_BYTES = 8;
