@@ -18,7 +18,7 @@ import {
   saveSnapshot,
 } from '@skein/machine';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { isReady, LoneGuest } from '../support/lone-guest.ts';
+import { isReady, LoneGuest, ratePerStep, typed } from '../support/lone-guest.ts';
 
 /** Linux reports free pages only while more than 64 MiB are free (page_reporting_process_zone). */
 const memoryMib = 256;
@@ -138,6 +138,35 @@ describe('a disk', () => {
     late.disk.bytes[diskBytes - 1] = 0;
     const attempt = (): void => replay(late.guest.machine, log, guest.machine.steps);
     expect(attempt).toThrow(expect.objectContaining({ code: 'log.diverged' }));
+  });
+});
+
+describe('a machine saved while its guest uses disk, random generator and balloon at once', () => {
+  it('goes on in a twin, with a copy of the disk, as in the original', () => {
+    const { guest, disk } = started();
+    const work =
+      'dd if=/dev/hwrng bs=64 count=9 2>/dev/null | dd of=/dev/vda bs=64 seek=$i conv=notrunc,fsync';
+    guest.machine.apply(typed(`for i in $(seq 100 300); do ${work} 2>/dev/null; done\n`));
+    guest.machine.apply({ type: 'balloon', targetPages: 8192 });
+    const goOn = (one: LoneGuest, steps: number): void => {
+      one.machine.apply({ type: 'time', guestTicks: one.machine.guestTimeTicks(), ratePerStep });
+      for (let left = steps; left > 0; left -= one.machine.run(left).steps) {
+        const wake = one.machine.wake();
+        if (wake.kind === 'at') one.machine.apply({ type: 'time', guestTicks: wake.guestTicks, ratePerStep });
+      }
+    };
+    for (const steps of [3_000_000, 1_234_567, 7_654_321, 20_000_003]) {
+      goOn(guest, steps);
+      const twin = fresh();
+      twin.disk.bytes.set(disk.bytes);
+      loadSnapshot(twin.guest.machine, saveSnapshot(guest.machine));
+      goOn(guest, 2_000_000);
+      goOn(twin.guest, 2_000_000);
+      expect(twin.guest.machine.stateHash()).toBe(guest.machine.stateHash());
+      expect(twin.disk.digest).toBe(disk.digest);
+    }
+    expect(disk.digest).not.toBe(new ArrayDisk().digest);
+    expect(guest.board.balloon?.metrics.inflatedPages).toBeGreaterThan(0);
   });
 });
 
