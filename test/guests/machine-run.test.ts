@@ -139,11 +139,17 @@ describe('a machine on its own', () => {
 
   it('gives up as much of its memory as it is asked to', async () => {
     const free = async (...args: string[]): Promise<number> => {
-      const { ended, text } = run('sleep 3; grep MemFree /proc/meminfo', ...args);
+      const { ended, text } = run('sleep 3; grep MemFree /proc/meminfo', '--memory', '256', ...args);
       expect(await ended).toBe(0);
       return Number(/^MemFree:\s+(\d+) kB/m.exec(text())?.[1]);
     };
-    const [all, rest] = [await free(), await free('--balloon', '40')];
-    expect(all - rest).toBeGreaterThan(36 * 1024);
+    const [all, rest] = [await free(), await free('--balloon', '80')];
+    expect(all - rest).toBeGreaterThan(60 * 1024);
+  }, 120_000);
+
+  it('takes back what it needs of the memory that it was asked for, and lives', async () => {
+    const { ended, text } = run('sleep 5; echo $((40 + 2))', '--memory', '128', '--balloon', '120');
+    expect(await ended).toBe(0);
+    expect(text()).toMatch(/^42\r?$/m);
   }, 120_000);
 });
