@@ -1,9 +1,10 @@
 /** Runs programs on QEMU and on Skein and compares what they left; the one place that knows both sides. */
+import { loadCore } from '@skein/machine';
 import { layOutBatch, type Outcome } from './batch.ts';
 import { type Difference, differences } from './compare.ts';
 import { NoEndError } from './no-end-error.ts';
 import { runOnQemu } from './run-on-qemu.ts';
-import { runOnSkein } from './run-on-skein.ts';
+import { runOnCore } from './run-on-skein.ts';
 import type { TestProgram } from './test-program.ts';
 
 /** Where the time of a comparison went, in milliseconds; QEMU runs beside the other two. */
@@ -25,12 +26,13 @@ export async function compareBatch(
   times?: ComparisonTimes,
   limitMs?: number,
 ): Promise<readonly (readonly Difference[])[]> {
+  const core = await loadCore();
   const begin = performance.now();
   const batch = layOutBatch(programs);
   const laidOut = performance.now();
   const qemuRun = runOnQemu(batch, limitMs).then((outcomes) => ({ outcomes, ended: performance.now() }));
   // Skein's run does not yield; QEMU goes on beside it. A failure of either must not leave the other unobserved.
-  const [qemu, skein] = await Promise.allSettled([qemuRun, timed(() => runOnSkein(batch))]);
+  const [qemu, skein] = await Promise.allSettled([qemuRun, timed(() => runOnCore(core, batch))]);
   if (qemu.status === 'rejected' || skein.status === 'rejected') throw commonError(qemu, skein);
   if (times !== undefined) {
     times.layOutMs += laidOut - begin;
@@ -56,11 +58,9 @@ function commonError(...settled: readonly PromiseSettledResult<unknown>[]): unkn
   );
 }
 
-async function timed(
-  run: () => Promise<readonly Outcome[]>,
-): Promise<{ outcomes: readonly Outcome[]; ms: number }> {
+async function timed(run: () => readonly Outcome[]): Promise<{ outcomes: readonly Outcome[]; ms: number }> {
   const begin = performance.now();
-  return { outcomes: await run(), ms: performance.now() - begin };
+  return { outcomes: run(), ms: performance.now() - begin };
 }
 
 function outcomeOf(outcomes: readonly Outcome[], slot: number): Outcome {

@@ -1,6 +1,6 @@
 import { mnemonics } from '@skein/guests';
 import { describe, expect, test } from 'vitest';
-import { layOutBatch, type Outcome } from './batch.ts';
+import { type Batch, layOutBatch, type Outcome } from './batch.ts';
 import { describeDifferences, differences } from './compare.ts';
 import { run } from './differential.ts';
 import { generateProgram } from './generate/generate-program.ts';
@@ -15,9 +15,13 @@ import { assembleProgram } from './test-program.ts';
 const count = 3000;
 const firstSeed = 20_261n;
 
-const someBatch = layOutBatch(
-  Array.from({ length: slotsMax }, (_, slot) => generateProgram(new Random(BigInt(slot)).bits64(), slot)),
-);
+const [someBatch, anotherBatch] = [0, slotsMax].map((first) =>
+  layOutBatch(
+    Array.from({ length: slotsMax }, (_, slot) =>
+      generateProgram(new Random(BigInt(first + slot)).bits64(), slot),
+    ),
+  ),
+) as [Batch, Batch];
 
 function word(bytes: Uint8Array, offset: number): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(offset, true);
@@ -62,7 +66,7 @@ describe('random programs', () => {
   });
 
   test('reach every exception that the machine can raise, and interrupts in M and S mode', async () => {
-    const causes = causesIn(await runOnSkein(someBatch));
+    const causes = causesIn([...(await runOnSkein(someBatch)), ...(await runOnSkein(anotherBatch))]);
     const exceptions = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 11n, 12n, 13n, 15n];
     const interrupts = [1n, 5n, 9n].map((number) => number | (1n << 63n));
     for (const cause of [...exceptions, ...interrupts]) expect(causes).toContain(cause);

@@ -5,21 +5,22 @@ import { type Maker, minimise } from './minimise.ts';
 
 // What time it is differs from machine to machine: the one mismatch that can be had on purpose.
 test('a mismatch is made as small as the one instruction that it comes from', async () => {
+  const seed = Array.from({ length: 100 }, (_, index) => BigInt(index)).find(
+    (some) => generateProgram(some, 0).kind === 'integer',
+  );
   const make: Maker = (slot) => {
-    const some = generateProgram(20_261n, slot);
-    const [first = [], second = []] = [some.fragments.slice(0, 5), some.fragments.slice(5)];
+    const some = generateProgram(seed ?? 0n, slot);
     return {
       ...some,
       mode: 'M',
       csrs: { ...some.csrs, mstatus: some.csrs.mstatus | 0x1800n },
       fragments: [
-        ...first,
+        ...some.fragments,
         (a) => {
           a.li('t4', 0x1234);
           a.csrrs('t5', 'mcycle', 'zero');
           a.addi('t4', 't4', 1);
         },
-        ...second,
       ],
     };
   };

@@ -48,19 +48,20 @@ function runQemu(ramPath: string, limitMs: number): Promise<void> {
   ];
   const child = spawn('qemu-system-riscv64', args, {
     stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: limitMs,
-    killSignal: 'SIGKILL',
   });
+  const deadline = setTimeout(() => child.kill('SIGKILL'), limitMs);
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-2000);
   });
   return new Promise((resolve, reject) => {
     child.once('error', (cause: NodeJS.ErrnoException) => {
+      clearTimeout(deadline);
       const advice = cause.code === 'ENOENT' ? '; apt-get install qemu-system-misc' : '';
       reject(new Error(`qemu-system-riscv64 could not be started (${cause.message})${advice}`, { cause }));
     });
     child.once('close', (code) => {
+      clearTimeout(deadline);
       if (code === 0) resolve();
       else if (code === null) reject(new NoEndError(['qemu'], `QEMU has not ended after ${limitMs} ms`));
       else reject(new Error(`qemu-system-riscv64 ended with ${code}: ${complaint}`));

@@ -1,5 +1,5 @@
 /** Runs a batch on Skein's machine, in this process. */
-import { createDevices, createMachineMemory, loadCore, Machine } from '@skein/machine';
+import { type CoreModules, createDevices, createMachineMemory, loadCore, Machine } from '@skein/machine';
 import { type Batch, layOutBatch, type Outcome, readOutcomes } from './batch.ts';
 import { ramMib } from './memory-map.ts';
 import { NoEndError } from './no-end-error.ts';
@@ -15,7 +15,12 @@ const aloneStepsMax = 1_000_000;
  * @throws NoEndError when the batch does not come to its end
  */
 export async function runOnSkein(batch: Batch, sliceSteps = 100_000): Promise<readonly Outcome[]> {
-  const machine = await startMachine(batch);
+  return runOnCore(await loadCore(), batch, sliceSteps);
+}
+
+/** The same, without ever yielding. */
+export function runOnCore(core: CoreModules, batch: Batch, sliceSteps = 100_000): readonly Outcome[] {
+  const machine = startMachine(core, batch);
   while (!machine.isHalted) {
     const { reason } = machine.run(sliceSteps);
     const where = `at 0x${machine.programCounter.toString(16)}`;
@@ -31,13 +36,12 @@ export async function runOnSkein(batch: Batch, sliceSteps = 100_000): Promise<re
 
 /** Whether the program, made for slot 0, comes to its end before long. */
 export async function endsOnSkein(program: TestProgram): Promise<boolean> {
-  const machine = await startMachine(layOutBatch([program]));
+  const machine = startMachine(await loadCore(), layOutBatch([program]));
   machine.run(aloneStepsMax);
   return machine.isHalted;
 }
 
-async function startMachine(batch: Batch): Promise<Machine> {
-  const core = await loadCore();
+function startMachine(core: CoreModules, batch: Batch): Machine {
   const memory = createMachineMemory(core, ramMib);
   const machine = new Machine({
     core,
