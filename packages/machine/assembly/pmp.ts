@@ -21,7 +21,7 @@ const ADDRESS_MASK: u64 = 0x003fffffffffffff;
 const PHYSICAL_END: u64 = 1 << 56;
 
 /** The first entry in use gives everybody everything: derived. */
-let isOpen: bool = false;
+export let isOpen: bool = false;
 /** Of the entry that setRange was asked for; the end is the first address behind it. */
 let rangeStart: u64 = 0;
 let rangeEnd: u64 = 0;
