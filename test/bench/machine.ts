@@ -8,6 +8,7 @@ import { ensureGuestImage, type GuestImage } from '@skein/guests';
 import { qemuBoardArguments, qemuProgram, requireQemu } from '../support/qemu.ts';
 import { measureStarts } from './clone-start.ts';
 import { ConsoleProcess } from './console-process.ts';
+import { measureIdleGuests } from './idle-guests.ts';
 import { countWork } from './instruction-count.ts';
 import type { Bench } from './main.ts';
 import { median } from './statistics.ts';
@@ -51,6 +52,7 @@ export const benchMachine: Bench = async ({ quick, say }) => {
   }
 
   const { clone, boot } = await measureStarts({ quick, say });
+  const idle = await measureIdleGuests({ quick, say });
   const mips = mipsOf(skein, instructions);
   const qemuMips = mipsOf(qemu, instructions);
   const qemuIcountMips = mipsOf(qemuIcount, instructions);
@@ -66,6 +68,7 @@ export const benchMachine: Bench = async ({ quick, say }) => {
     cloneToPingMs: rounded(clone.pingMs, 1),
     bootToFirstStepMs: rounded(boot.firstStepMs, 1),
     bootToPingMs: rounded(boot.pingMs, 1),
+    ...idle,
   };
 };
 

@@ -41,8 +41,15 @@ export interface EndedMigration {
 }
 
 const commandDeadlineMs = 20_000;
+export interface AgentBedOptions {
+  /** Of each host. */
+  readonly memoryMib?: number;
+  readonly guestMemoryMib?: number;
+}
+
+const hostMemoryMib = 1024;
 /** Enough for Debian's kernel without its contiguous memory area. */
-const memoryMib = 160;
+const guestMemoryMib = 160;
 
 export class AgentBed {
   readonly folder = mkdtempSync(join(tmpdir(), 'skein-bed-'));
@@ -56,6 +63,7 @@ export class AgentBed {
   readonly #consoles = new Map<VmId, ConsoleText>();
   readonly #vms: BedVm[] = [];
   readonly #hidden = new Map<string, NetworkKind>();
+  readonly #options: AgentBedOptions;
   #storage: Program | null = null;
   #storagePort = 0;
   #listener: Listener<typeof agentCoordinatorProtocol> | null = null;
@@ -64,8 +72,12 @@ export class AgentBed {
   #operations = 0;
   #templates: readonly TemplateRecipe[] = [];
 
-  static async start(hosts: readonly string[]): Promise<AgentBed> {
-    const bed = new AgentBed();
+  private constructor(options: AgentBedOptions) {
+    this.#options = options;
+  }
+
+  static async start(hosts: readonly string[], options: AgentBedOptions = {}): Promise<AgentBed> {
+    const bed = new AgentBed(options);
     bed.#image = await ensureGuestImage({});
     await bed.startStorage();
     await bed.#listen();
@@ -102,7 +114,7 @@ export class AgentBed {
         'storage-a': `${this.#network}.4.${11 + index}`,
         'guest-a': `${this.#network}.6.${11 + index}`,
       },
-      capacity: { cpuMhz: 1000, memoryMib: 1024 },
+      capacity: { cpuMhz: 1000, memoryMib: this.#options.memoryMib ?? hostMemoryMib },
       imageDirectory: join(defaultCacheFolder(), 'images'),
     });
     this.agents.set(host, { ...program, ready: await ready });
@@ -129,7 +141,7 @@ export class AgentBed {
   async startVm(name: string, host: string, index: number, extraArguments = ''): Promise<BedVm> {
     const { address, mac } = this.addressesOf(index);
     const machine: MachineSpec = {
-      memoryMib,
+      memoryMib: this.#options.guestMemoryMib ?? guestMemoryMib,
       image: this.#image?.digest ?? '',
       nics: [{ mac, segment: 'lan' }],
       bootArguments: `skein.hostname=${name} skein.ip=${address}/24 ${extraArguments}`.trim(),

@@ -1,0 +1,110 @@
+/**
+ * What guests cost that do nothing: clones of one template on one agent, their shells at the prompt. CPU time, memory and
+ * context switches are the kernel's counts for the whole agent: its vCPU threads, and whatever else it does for them.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AgentBed, type BedVm } from '../support/agent-bed.ts';
+import { until } from '../support/until.ts';
+
+export interface IdleCost {
+  readonly idleGuests: number;
+  /** Of one core. */
+  readonly idleCpuPercent: number;
+  /** Times that a thread of the agent stopped waiting, divided among the guests. */
+  readonly wakeupsPerGuestPerS: number;
+  /** By how much the agent's resident memory grew for each. */
+  readonly rssPerGuestMiB: number;
+  /** What it takes without any. */
+  readonly agentCpuPercent: number;
+}
+
+const host = 'h1';
+const extent = { full: { guests: 50, seconds: 30 }, quick: { guests: 10, seconds: 10 } } as const;
+const memoryMib = 128;
+/** What a guest still does right behind its start is no idling. */
+const settleMs = 15_000;
+const deadlineMs = 120_000;
+/** Source: proc(5), /proc/PID/stat; sysconf(_SC_CLK_TCK) is 100 on Linux. */
+const ticksPerS = 100;
+
+export async function measureIdleGuests(options: {
+  readonly quick: boolean;
+  readonly say: (line: string) => void;
+}): Promise<IdleCost> {
+  const { guests, seconds } = options.quick ? extent.quick : extent.full;
+  const bed = await AgentBed.start([host], {
+    memoryMib: (guests + 2) * memoryMib,
+    guestMemoryMib: memoryMib,
+  });
+  try {
+    const { pid } = bed.agent(host);
+    // The first one boots and leaves the template.
+    const first = await bed.bootVm('guest1', host, 1);
+    await bed.stopVm(first);
+    await delay(settleMs);
+    const alone = await sample(pid, seconds);
+    const residentBefore = residentBytes(pid);
+    const vms: BedVm[] = [];
+    for (let index = 2; index <= guests + 1; index++)
+      vms.push(await bed.startVm(`guest${index}`, host, index));
+    for (const vm of vms)
+      await until(`${vm.name} is ready`, () => bed.console(vm).includes(`ready ${vm.name}`), deadlineMs);
+    const cloned = vms.filter((vm) => bed.report(host, vm)?.startedFrom === 'template').length;
+    options.say(`${guests} guests, ${cloned} of them clones; measured for ${seconds} s`);
+    await delay(settleMs);
+    const idle = await sample(pid, seconds);
+    const cost = {
+      idleGuests: guests,
+      idleCpuPercent: rounded(idle.cpuPercent),
+      wakeupsPerGuestPerS: rounded((idle.wakeupsPerS - alone.wakeupsPerS) / guests),
+      rssPerGuestMiB: rounded((residentBytes(pid) - residentBefore) / guests / 2 ** 20),
+      agentCpuPercent: rounded(alone.cpuPercent),
+    };
+    options.say(
+      `idle: ${cost.idleCpuPercent} % of a core (agent alone ${cost.agentCpuPercent} %), ` +
+        `${cost.wakeupsPerGuestPerS} wake-ups a guest and second, ${cost.rssPerGuestMiB} MiB each`,
+    );
+    return cost;
+  } finally {
+    await bed.close();
+  }
+}
+
+async function sample(
+  pid: number,
+  seconds: number,
+): Promise<{ readonly cpuPercent: number; readonly wakeupsPerS: number }> {
+  const [startedMs, cpuBefore, wakeupsBefore] = [performance.now(), cpuSeconds(pid), wakeups(pid)];
+  await delay(seconds * 1000);
+  const elapsedS = (performance.now() - startedMs) / 1000;
+  return {
+    cpuPercent: (100 * (cpuSeconds(pid) - cpuBefore)) / elapsedS,
+    wakeupsPerS: (wakeups(pid) - wakeupsBefore) / elapsedS,
+  };
+}
+
+/** User and system time of all threads. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The program's name may hold blanks and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerS;
+}
+
+/** Voluntary context switches: each ends in a wake-up. Source: proc(5), /proc/PID/status. */
+function wakeups(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`)
+    .map((thread) => Number(statusField(`/proc/${pid}/task/${thread}/status`, 'voluntary_ctxt_switches')))
+    .reduce((sum, count) => sum + count, 0);
+}
+
+function residentBytes(pid: number): number {
+  return Number.parseInt(statusField(`/proc/${pid}/status`, 'VmRSS'), 10) * 1024;
+}
+
+function statusField(path: string, name: string): string {
+  return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(path, 'latin1'))?.[1] ?? '';
+}
+
+const rounded = (value: number): number => Number(value.toFixed(1));
