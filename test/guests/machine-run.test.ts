@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ensureGuestImage } from '@skein/guests';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { QemuProcess, qemuBoardArguments } from '../support/qemu.ts';
 import { until } from '../support/until.ts';
 
 const main = resolve(import.meta.dirname, '../../packages/cli/src/main.ts');
@@ -18,6 +19,11 @@ beforeAll(async () => {
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** No two sectors alike. */
+function noise(sectors: number): Buffer {
+  return Buffer.from(Uint32Array.from({ length: sectors * 128 }, (_, index) => index * 2_654_435_761).buffer);
+}
 
 /** Of Debian's package opensbi. */
 const openSbi = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
@@ -76,9 +82,7 @@ describe('a machine on its own', () => {
 
   it('has files as disks, sector for sector, and writes to those that it may write to', async () => {
     const sectors = 2048;
-    const content = Buffer.from(
-      Uint32Array.from({ length: sectors * 128 }, (_, index) => index * 2_654_435_761).buffer,
-    );
+    const content = noise(sectors);
     const [path, readOnlyPath] = [join(folder, 'disk'), join(folder, 'read-only')];
     writeFileSync(path, content);
     writeFileSync(readOnlyPath, content, { mode: 0o400 });
@@ -100,13 +104,52 @@ describe('a machine on its own', () => {
     expect(readFileSync(readOnlyPath).equals(content)).toBe(true);
   }, 60_000);
 
+  it('leaves the same on a disk as the same guest in QEMU', async () => {
+    const commands = [
+      'dd if=/dev/vda of=/tmp/part bs=4k skip=3 count=200 2>/dev/null',
+      'dd if=/tmp/part of=/dev/vda bs=512 seek=777 count=900 conv=fsync 2>/dev/null',
+      'sha256sum /tmp/part | dd of=/dev/vda bs=1 seek=70001 conv=notrunc,fsync 2>/dev/null',
+      'blkdiscard -o 1048576 -l 65536 /dev/vda && echo discarded',
+    ];
+    const [ours, theirs] = [join(folder, 'ours'), join(folder, 'theirs')];
+    for (const path of [ours, theirs]) writeFileSync(path, noise(4096));
+    const { ended, text } = run(commands.join('\n'), '--disk', ours);
+    expect(await ended).toBe(0);
+    expect(text()).toMatch(/^discarded\r?$/m);
+
+    const image = await ensureGuestImage({});
+    const qemu = QemuProcess.start([
+      ...qemuBoardArguments,
+      ...['-m', '128', '-kernel', image.kernelPath, '-initrd', image.initrdPath],
+      ...['-append', image.defaultBootArguments],
+      ...['-drive', `file=${theirs},format=raw,if=none,id=disk,discard=unmap`],
+      ...['-device', 'virtio-blk-device,drive=disk'],
+    ]);
+    try {
+      await qemu.waitFor(/^skein-guest: ready guest\r?$/m, 60_000);
+      for (const command of commands) await qemu.ask(`${command}; echo $((40 + 2))`, /^42\r?$/m, 60_000);
+      qemu.send('poweroff\n');
+      expect(await qemu.exit(60_000)).toBe(0);
+    } finally {
+      await qemu.kill();
+    }
+    expect(readFileSync(ours).equals(readFileSync(theirs))).toBe(true);
+    expect(readFileSync(ours).equals(noise(4096))).toBe(false);
+  }, 180_000);
+
   it('gives up as much of its memory as it is asked to', async () => {
     const free = async (...args: string[]): Promise<number> => {
-      const { ended, text } = run('sleep 3; grep MemFree /proc/meminfo', ...args);
+      const { ended, text } = run('sleep 3; grep MemFree /proc/meminfo', '--memory', '256', ...args);
       expect(await ended).toBe(0);
       return Number(/^MemFree:\s+(\d+) kB/m.exec(text())?.[1]);
     };
-    const [all, rest] = [await free(), await free('--balloon', '40')];
-    expect(all - rest).toBeGreaterThan(36 * 1024);
+    const [all, rest] = [await free(), await free('--balloon', '80')];
+    expect(all - rest).toBeGreaterThan(60 * 1024);
+  }, 120_000);
+
+  it('takes back what it needs of the memory that it was asked for, and lives', async () => {
+    const { ended, text } = run('sleep 5; echo $((40 + 2))', '--memory', '128', '--balloon', '120');
+    expect(await ended).toBe(0);
+    expect(text()).toMatch(/^42\r?$/m);
   }, 120_000);
 });

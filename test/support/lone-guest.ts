@@ -78,15 +78,18 @@ export class LoneGuest {
     }
   }
 
-  /** Types a command and returns what it prints, the echo of the command left out. */
+  /** Types a command and returns what it prints. */
   ask(command: string, apply = (input: MachineInput): void => this.machine.apply(input)): string {
-    const before = this.console.length;
-    const mark = 1000 + before;
-    apply(typed(`${command}; echo $((${mark} + 1))end\n`));
-    const pattern = new RegExp(`^${mark + 1}end\\r?$`, 'm');
-    this.runUntil(() => pattern.test(this.console.slice(before)), apply);
-    const printed = this.console.slice(before);
-    return printed.slice(printed.indexOf('\n') + 1, printed.search(pattern)).replaceAll('\r', '');
+    const from = this.console.length;
+    apply(typed(`echo $((${from} + 1))begin; ${command}; echo $((${from} + 1))end\n`));
+    // The shell's echo of the line has the sums, not what they come to.
+    const pattern = new RegExp(`^${from + 1}begin\\r?\\n([^]*?)${from + 1}end\\r?$`, 'm');
+    let printed: string | undefined;
+    this.runUntil(() => {
+      printed = pattern.exec(this.console.slice(from))?.[1];
+      return printed !== undefined;
+    }, apply);
+    return (printed ?? '').replaceAll('\r', '');
   }
 }
 

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
 import { createDevices } from './devices/create-devices.ts';
 import type { MachineOutput } from './devices/device.ts';
+import { REGISTER, STATUS } from './devices/virtio-mmio/registers.ts';
 import { Machine } from './machine.ts';
 import { MachineError } from './machine-error.ts';
 import { dirtyConsumers, MachineMemory, pagesOf } from './machine-memory.ts';
@@ -185,6 +186,53 @@ describe('Machine', () => {
     const { machine } = machineWith(words);
     machine.run(7);
     expect([7, 8, 9].map((register) => machine.register(register))).toEqual([0n, 1n, 0x8000_0400n]);
+  });
+});
+
+describe('a guest that makes its devices work', () => {
+  const slot = 0x1000_8000;
+  const rings = ramBase + 0x10_0000;
+
+  /** A driver that was set up, and a guest that notifies its queue for ever. */
+  function stormingMachine(): Machine {
+    const machine = new Machine({
+      core,
+      memory: createMachineMemory(core, memoryMib),
+      memoryMib,
+      devices: createDevices({ nics: [], rngSeed: new Uint8Array(32) }),
+      emit: () => {},
+    });
+    const program = [lui(5, slot / 4096), store(2, 0, 5, REGISTER.queueNotify), addi(6, 6, 1), jal(0, -8)];
+    machine.guestMemory.write(ramBase, new Uint8Array(Uint32Array.from(program).buffer));
+    machine.startFirmware();
+    const device = machine.board.devices.find(({ baseAddress }) => baseAddress === slot);
+    const write = (register: number, value: number) => device?.write(register, 4, value);
+    write(REGISTER.status, STATUS.acknowledge | STATUS.driver);
+    write(REGISTER.driverFeaturesSelect, 1);
+    write(REGISTER.driverFeatures, 1);
+    write(REGISTER.status, STATUS.featuresOk);
+    write(REGISTER.queueSize, 8);
+    write(REGISTER.queueDescriptorLow, rings);
+    write(REGISTER.queueDriverLow, rings + 0x1000);
+    write(REGISTER.queueDeviceLow, rings + 0x2000);
+    write(REGISTER.queueReady, 1);
+    write(REGISTER.status, STATUS.driverOk);
+    return machine;
+  }
+
+  it('is left when its time is up, at a step where nothing of it is lost', () => {
+    const machine = stormingMachine();
+    const whole = stormingMachine();
+    whole.run(1000);
+    let runs = 0;
+    while (machine.steps < 1000n) {
+      const { steps, reason } = machine.run(1000 - Number(machine.steps), () => true);
+      expect(steps).toBeLessThan(5);
+      expect(['attention', 'limit']).toContain(reason);
+      runs += 1;
+    }
+    expect(runs).toBeGreaterThan(300);
+    expect(machine.stateHash()).toBe(whole.stateHash());
   });
 });
 

@@ -23,7 +23,10 @@ export interface MachineOptions {
   readonly emit: (output: MachineOutput) => void;
 }
 
-/** limit: all steps are used. idle: the hart waits. attention: someone poked. halt: the machine is off. */
+/**
+ * limit: all steps are used. idle: the hart waits. attention: someone poked, or devices have taken the time that there
+ * was. halt: the machine is off.
+ */
 export type StopReason = 'limit' | 'idle' | 'attention' | 'halt';
 
 export interface RunResult {
@@ -112,8 +115,11 @@ export class Machine {
     this.#bus.refreshAlarm();
   }
 
-  /** Runs at most so many steps. Splitting a run, with no input between, changes nothing. */
-  run(limitSteps: number): RunResult {
+  /**
+   * Runs at most so many steps. Splitting a run, with no input between, changes nothing; so `isTimeUp`, asked whenever
+   * devices have worked, may look at a clock: a guest can ask them for much work with few steps.
+   */
+  run(limitSteps: number, isTimeUp: () => boolean = () => false): RunResult {
     let remaining = Math.max(0, Math.floor(limitSteps));
     let reason: StopReason = this.#isHalted ? 'halt' : 'limit';
     let kicksWithoutStep = 0;
@@ -127,6 +133,10 @@ export class Machine {
       if (stopped === 'kick') {
         this.#process();
         if (this.#isHalted) reason = 'halt';
+        else if (isTimeUp()) {
+          reason = 'attention';
+          break;
+        }
         continue;
       }
       if (stopped === 'limit' && remaining > 0) continue;

@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function createMachine(macs: readonly string[], mib = memoryMib): Machine {
+function createMachine(macs: readonly string[], mib = memoryMib, rngSeed?: Uint8Array): Machine {
   return new Machine({
     core,
     memory: createMachineMemory(core, mib),
@@ -34,6 +34,7 @@ function createMachine(macs: readonly string[], mib = memoryMib): Machine {
       nics: macs.map((mac) => ({ mac })),
       hasIdentityPort: true,
       rtcEpochSeconds: 1000,
+      ...(rngSeed === undefined ? {} : { rngSeed, hasBalloon: true }),
     }),
     emit: () => {},
   });
@@ -88,6 +89,29 @@ describe('a template in a file', () => {
     loadTemplate(clone, path);
     expect(clone.harvestDirty(1)).toBe(7);
     expect(clone.harvestDirty(1)).toBe(0);
+  });
+
+  it('leaves a clone the random numbers of its own seed, whatever other devices it has', () => {
+    const seedOf = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+    const machine = createMachine(['52:54:00:00:00:01'], memoryMib, seedOf(1));
+    fill(machine);
+    save(machine);
+    const generators = [2, 3].map((byte) => {
+      const clone = createMachine([], memoryMib, seedOf(byte));
+      loadTemplate(clone, path);
+      const slot = clone.board.devices.find(({ name }) => name === 'virtio-slot-6');
+      return slot?.save().fields.rng;
+    });
+    expect(generators).toEqual([{ key: seedOf(2) }, { key: seedOf(3) }]);
+    const bare = createMachine([]);
+    loadTemplate(bare, path);
+    expect(bare.memoryHash()).toBe(machine.memoryHash());
+  });
+
+  it('is not taken from a guest whose driver has looked for its random generator', () => {
+    const machine = createMachine([], memoryMib, new Uint8Array(32));
+    machine.board.devices.find(({ name }) => name === 'virtio-slot-6')?.write(REGISTER.status, 4, 1);
+    expect(() => save(machine)).toThrow(/the guest uses virtio-slot-6, which is its own/);
   });
 
   it('sets a clone’s clock apart from its template’s', () => {

@@ -108,7 +108,8 @@ export class LoneMachine {
         guestTicks: this.#time.ticksAt(nowNs),
         ratePerStep: this.#time.ratePerStep,
       });
-      const { steps, reason } = this.#machine.run(this.#time.stepsIn(sliceNs));
+      const isTimeUp = (): boolean => process.hrtime.bigint() - startedNs > turnNs;
+      const { steps, reason } = this.#machine.run(this.#time.stepsIn(sliceNs), isTimeUp);
       const endedNs = process.hrtime.bigint();
       this.#time.account(steps, endedNs - nowNs);
       nowNs = endedNs;

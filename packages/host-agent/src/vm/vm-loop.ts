@@ -14,6 +14,8 @@ import type { VmOutputs } from './vm-outputs.ts';
 
 /** Slices last at most half a millisecond (architecture: Steps). */
 const sliceNs = 500_000;
+/** Devices that a guest makes work hard get this much longer, then the lease and the commands are looked at. */
+const deviceNsMax = 2_000_000n;
 const sliceStepsMin = 20_000;
 const sliceStepsMax = 1_000_000;
 /** First guess of this host's speed, corrected by the first slices: steps a nanosecond. */
@@ -107,7 +109,8 @@ export class VmLoop {
       guestTicks: guestTicksAt(clock, nowNs),
       ratePerStep: this.#ratePerStep(),
     });
-    const result = this.#machine.run(Math.min(wanted, allowed));
+    const isTimeUp = (): boolean => process.hrtime.bigint() - nowNs > deviceNsMax;
+    const result = this.#machine.run(Math.min(wanted, allowed), isTimeUp);
     this.#wasIdle = result.reason === 'idle';
     const endedNs = process.hrtime.bigint();
     this.#account(result.steps, nowNs, endedNs);

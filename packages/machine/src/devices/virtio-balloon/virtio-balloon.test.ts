@@ -15,13 +15,19 @@ import {
 } from '../virtio-mmio/registers.ts';
 import {
   DEFLATE_QUEUE,
+  FEATURE_DEFLATE_ON_OOM,
   FEATURE_REPORTING,
   INFLATE_QUEUE,
   REPORTING_QUEUE,
   VirtioBalloon,
 } from './virtio-balloon.ts';
 
-const features = FEATURE_VERSION_1 | FEATURE_INDIRECT_DESCRIPTORS | FEATURE_EVENT_INDEX | FEATURE_REPORTING;
+const features =
+  FEATURE_VERSION_1 |
+  FEATURE_INDIRECT_DESCRIPTORS |
+  FEATURE_EVENT_INDEX |
+  FEATURE_DEFLATE_ON_OOM |
+  FEATURE_REPORTING;
 const pageBytes = 4096;
 const ramPages = MEMORY_BYTES / pageBytes;
 const firstPage = RAM_BASE_ADDRESS / pageBytes;

@@ -4,8 +4,7 @@
  * guest finds there later then follows from the run, at a replay and on another host as well, and snapshots and
  * migrations have nothing to carry. The host's own memory stays taken: a WebAssembly.Memory can't give single pages
  * back (madvise has no counterpart there; the memory-control proposal's `memory.discard` is in no engine).
- * Omitted: statistics, free page hints, deflating when the guest is out of memory, poisoning. A guest that poisons its
- * free pages then reports none.
+ * Omitted: statistics, free page hints, poisoning. A guest that poisons its free pages then reports none.
  * Source: virtio 1.2, "Traditional Memory Balloon Device".
  */
 import type { GuestMemory } from '../device.ts';
@@ -14,6 +13,8 @@ import type { VirtioDevice, VirtioTransport } from '../virtio-mmio/virtio-device
 import { type DescriptorChain, gather } from '../virtqueue/descriptor-chain.ts';
 import type { Virtqueue } from '../virtqueue/virtqueue.ts';
 
+/** What it is asked for is a wish: a guest that runs out of memory takes pages back rather than die. */
+export const FEATURE_DEFLATE_ON_OOM = 1n << 2n;
 export const FEATURE_REPORTING = 1n << 5n;
 
 export const INFLATE_QUEUE = 0;
@@ -29,7 +30,7 @@ const DEVICE_ID_BALLOON = 5;
 /** Linux reports up to 32 ranges at a time and wants as many descriptors (PAGE_REPORTING_CAPACITY). */
 const QUEUE_SIZE_MAX = 64;
 /** VIRTIO_BALLOON_PFN_SHIFT: the device's pages have 4 KiB, whatever the guest's are. */
-export const BALLOON_PAGE_BYTES = 4096;
+const BALLOON_PAGE_BYTES = 4096;
 const PAGE_NUMBER_BYTES = 4;
 /** num_pages, actual: 32 bits each. */
 const CONFIG_BYTES = 8;
@@ -44,7 +45,7 @@ export interface VirtioBalloonMetrics {
 export class VirtioBalloon implements VirtioDevice {
   readonly kind = 'balloon';
   readonly deviceId = DEVICE_ID_BALLOON;
-  readonly features = FEATURE_REPORTING;
+  readonly features = FEATURE_DEFLATE_ON_OOM | FEATURE_REPORTING;
   readonly queueSizesMax = [
     QUEUE_SIZE_MAX,
     QUEUE_SIZE_MAX,

@@ -88,7 +88,7 @@ export function sum16(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /** Adds the carries until the sum has 16 bits. */
-export function fold(sum: number): number {
+function fold(sum: number): number {
   let folded = sum;
   while (folded > 0xffff) folded = (folded % 0x1_0000) + Math.floor(folded / 0x1_0000);
   return folded;
@@ -99,7 +99,7 @@ export function checksumOf(sum: number): number {
   return ~fold(sum) & 0xffff || 0xffff;
 }
 
-export function read16(bytes: Uint8Array, at: number): number {
+function read16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 

@@ -2,9 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MachineError } from '../../machine-error.ts';
 import type { DeviceField, DeviceState } from '../device.ts';
-import { BUFFERS, NetBench, QUEUE_SIZE, testFrame } from '../test-support/net-bench.ts';
+import { ALL_FEATURES, BUFFERS, NetBench, QUEUE_SIZE, testFrame } from '../test-support/net-bench.ts';
 import { REGISTER } from '../virtio-mmio/registers.ts';
-import { CONTROL_QUEUE, RECEIVE_QUEUE, TRANSMIT_QUEUE } from './virtio-net.ts';
+import {
+  CONTROL_QUEUE,
+  FEATURE_CHECKSUM,
+  FEATURE_GUEST_CHECKSUM,
+  FEATURE_HOST_TSO4,
+  RECEIVE_QUEUE,
+  TRANSMIT_QUEUE,
+} from './virtio-net.ts';
 
 type Action =
   | { readonly type: 'transmit'; readonly lengthBytes: number; readonly isSplit: boolean }
@@ -108,6 +115,16 @@ describe('saving a virtio-net device in the middle of traffic', () => {
     const twin = new NetBench(original);
     expect(twin.environment.isProcessingAsked).toBe(true);
     twin.mmio.process();
+    expect(twin.environment.frames()).toEqual([testFrame(60)]);
+  });
+
+  it('keeps what was agreed on before the device offered more', () => {
+    const original = new NetBench();
+    original.start(ALL_FEATURES & ~FEATURE_CHECKSUM & ~FEATURE_HOST_TSO4 & ~FEATURE_GUEST_CHECKSUM);
+    const twin = new NetBench(original);
+    expect(twin.mmio.negotiated(FEATURE_CHECKSUM)).toBe(false);
+    twin.offerFrame(testFrame(60), BUFFERS);
+    twin.kick(TRANSMIT_QUEUE);
     expect(twin.environment.frames()).toEqual([testFrame(60)]);
   });
 

@@ -17,14 +17,14 @@ import {
 
 /** struct virtio_net_hdr; 16-bit fields in little endian. */
 const HEADER = { flags: 0, segmentation: 1, segmentBytes: 4, checksumStart: 6, checksumOffset: 8 } as const;
-export const FLAG_NEEDS_CHECKSUM = 1;
-export const SEGMENTATION_NONE = 0;
-export const SEGMENTATION_TCP4 = 1;
+const FLAG_NEEDS_CHECKSUM = 1;
+const SEGMENTATION_NONE = 0;
+const SEGMENTATION_TCP4 = 1;
 
 /** A packet of 64 KiB behind an Ethernet header with a VLAN tag. */
 export const LARGE_FRAME_BYTES_MAX = 18 + 65_535;
-/** More would be segments of less than 128 bytes: a way to make much work of little. */
-const SEGMENTS_MAX = 512;
+/** More would be segments of less than 512 bytes, which no usual path needs: a way to make much work of little. */
+const SEGMENTS_MAX = 128;
 
 const TCP = { sequence: 4, dataOffset: 12, flags: 13 } as const;
 const TCP_HEADER_BYTES_MIN = 20;

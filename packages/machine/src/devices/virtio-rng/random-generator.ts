@@ -18,7 +18,7 @@ export class RandomGenerator {
   constructor(seed: Uint8Array) {
     if (seed.length !== SEED_BYTES)
       throw new RangeError(`a seed has ${SEED_BYTES} bytes, not ${seed.length}`);
-    this.#key = seed.slice();
+    this.#key = new Uint8Array(seed);
   }
 
   /** What the next draws follow from. */
