@@ -1,5 +1,5 @@
 /** `skein machine run` whose input is no keyboard: it ends behind it, unless the guest has something else to do. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'skein-machine-run-'));
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const children: ChildProcess[] = [];
+afterAll(() => {
+  // Whatever failed: no guest outlives its tests.
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** No two sectors alike. */
 function noise(sectors: number): Buffer {
@@ -31,6 +36,7 @@ const openSbi = '/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin';
 /** Its input is given whole, and ends. */
 function run(input: string, ...args: string[]) {
   const child = spawn(process.execPath, [main, 'machine', 'run', ...args]);
+  children.push(child);
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;

@@ -2,7 +2,7 @@
  * Debian's own programs on a disk that was made without root: they run in the machine, do real work, and what they write is
  * there after the next boot.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,13 +24,19 @@ beforeAll(async () => {
     lockFile: join(import.meta.dirname, 'root-disk.lock.json'),
   });
 }, 300_000);
-afterAll(() => rmSync(folder, { recursive: true }));
+const children: ChildProcess[] = [];
+afterAll(() => {
+  // Whatever failed: no guest outlives its tests.
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
 
 /** Types the lines at the guest's prompt, one after the other, and returns all that it said when it is off. */
 async function run(script: string, diskArgument = disk): Promise<string> {
   const child = spawn(process.execPath, [
     ...[main, 'machine', 'run', '--memory', '384', '--disk', diskArgument, '--append', 'root=/dev/vda'],
   ]);
+  children.push(child);
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text;
