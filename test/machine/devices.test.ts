@@ -212,6 +212,8 @@ describe('the balloon', () => {
     const one = started();
     const { guest } = one;
     const targetMib = 64;
+    // Our init has the kernel sum up what is free every ten seconds only.
+    guest.ask('echo 1 >/proc/sys/vm/stat_interval');
     // Something to give up that is not zero: written, then freed.
     guest.ask(`${fillTmp(80)}; rm /tmp/junk`);
     const notZero = pagesThatAreNotZero(one);

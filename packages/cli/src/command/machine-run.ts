@@ -10,6 +10,7 @@ import { disksMax, randomSeedBytes } from '../machine/lone-board.ts';
 import { LoneMachine } from '../machine/lone-machine.ts';
 import { RawDisk } from '../machine/raw-disk.ts';
 import { type BoardPaths, Recording } from '../machine/recording.ts';
+import { StateFile } from '../machine/state-file.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
@@ -26,6 +27,7 @@ export interface MachineRunOptions {
   readonly append?: string;
   readonly image?: string;
   readonly record?: string;
+  readonly snapshot?: string;
   readonly disk: readonly DiskArgument[];
   readonly balloon: number;
 }
@@ -53,6 +55,10 @@ export function addMachineCommand(program: Command): void {
     .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
     .option('--record <FILE>', 'write all that enters the machine to a new file, for machine replay and diff')
     .option(
+      '--snapshot <FILE>',
+      'when the machine is left (Ctrl-], SIGTERM), keep its state there; if there is one, go on from it instead of booting',
+    )
+    .option(
       '--disk <FILE[,ro]>',
       'a file as a disk of the guest, sector for sector; ,ro: for reading alone. Can be given several times',
       diskArgument,
@@ -78,13 +84,17 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
   if (options.balloon >= options.memory) {
     throw usageError(`--balloon asks for ${options.balloon} MiB; the machine has ${options.memory}`);
   }
+  if (options.snapshot !== undefined && options.record !== undefined) {
+    throw usageError('--record and --snapshot exclude each other: a recording begins with a boot');
+  }
+  const state = options.snapshot === undefined ? undefined : new StateFile(options.snapshot);
   const disks: RawDisk[] = [];
   try {
     for (const { path, isReadOnly } of options.disk) {
       disks.push(new RawDisk({ path, isReadOnly, onError: remark }));
     }
     const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
-    return await runOnTerminal(options, core, guest, disks);
+    return await runOnTerminal(options, core, guest, disks, state);
   } finally {
     for (const disk of disks) disk.close();
   }
@@ -95,15 +105,21 @@ async function runOnTerminal(
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
   disks: readonly RawDisk[],
+  state: StateFile | undefined,
 ): Promise<number> {
   let isInterrupted = false;
+  const isResumed = state?.isThere === true;
   // A person sees when the guest listens; a pipe does not, but our images say so. Other guests get what comes.
-  const isHeld = process.stdin.isTTY !== true && usesImage(options);
+  const isPiped = process.stdin.isTTY !== true && usesImage(options);
+  const isHeld = isPiped && !isResumed;
   const input = new HeldInput({ readyMarker, deliver: (bytes) => machine.type(bytes) });
   const terminal = new ConsoleTerminal({
     onInput: (bytes) => (isHeld ? input.type(bytes) : machine.type(bytes)),
     onInputEnd: () => {
-      if (isHeld && endsWithInput(options)) input.type(new Uint8Array(Buffer.from(lastCommand)));
+      const last = new Uint8Array(Buffer.from(lastCommand));
+      if (!isPiped || !endsWithInput(options)) return;
+      if (isHeld) input.type(last);
+      else machine.type(last);
     },
     onLeave: (reason) => {
       isInterrupted = reason === 'signal';
@@ -111,17 +127,22 @@ async function runOnTerminal(
     },
     onDrain: () => machine.resumeOutput(),
   });
-  const machine = await createMachine(options, core, guest, disks, (bytes) => {
+  const machine = await createMachine(options, core, guest, disks, state, (bytes) => {
     input.heard(bytes);
     return terminal.write(bytes);
   }).catch(async (error: unknown) => {
     await terminal.close();
     throw error;
   });
+  if (isResumed) terminal.remark(`going on from ${state.path}`);
   if (terminal.isInteractive) terminal.remark('Ctrl-] ends the machine');
   try {
     const ending = await machine.run();
-    if (ending.reason === 'ended') terminal.remark('the machine was ended');
+    if (ending.reason === 'off') state?.remove();
+    else if (state !== undefined) machine.saveTo(state);
+    if (ending.reason === 'ended') {
+      terminal.remark(state === undefined ? 'the machine was ended' : `the machine is in ${state.path}`);
+    }
     if (ending.reason === 'rebooted') terminal.remark('the guest reboots; its recording ends here');
     return isInterrupted ? exitCodeInterrupted : ending.exitCode;
   } finally {
@@ -157,6 +178,7 @@ async function createMachine(
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
   disks: readonly RawDisk[],
+  state: StateFile | undefined,
   onConsole: (bytes: Uint8Array) => boolean,
 ): Promise<LoneMachine> {
   const { paths: files, ...given } = guest;
@@ -170,6 +192,7 @@ async function createMachine(
     randomSeed: new Uint8Array(randomBytes(randomSeedBytes)),
     rtcEpochSeconds: Date.now() / 1000,
     onConsole,
+    ...(state !== undefined && { state }),
     ...(options.record !== undefined && { recording: { file: new Recording(options.record), paths } }),
   });
 }

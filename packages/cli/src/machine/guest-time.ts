@@ -14,8 +14,9 @@ export class GuestTime {
   readonly #startedNs: bigint;
   #stepsPerNs = firstStepsPerNs;
 
-  constructor(nowNs: bigint) {
-    this.#startedNs = nowNs;
+  /** `ticks`: what the guest's clock shows now. */
+  constructor(nowNs: bigint, ticks = 0n) {
+    this.#startedNs = nowNs - ticks * nsPerTick;
   }
 
   ticksAt(nowNs: bigint): bigint {

@@ -1,11 +1,12 @@
 /**
  * One machine without any cluster, run on this thread: slices of the vCPU, and the event loop between them for what
- * people type. Omitted: vNICs, snapshots, the budget of a host's CPU; a guest here has no network.
+ * people type. Omitted: vNICs, the budget of a host's CPU; a guest here has no network.
  */
 import { type CoreModules, type Machine, type MachineInput, pageBytes } from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
 import { bootLoneMachine, createLoneMachine, type LoneBoard } from './lone-board.ts';
 import type { BoardPaths, Recording } from './recording.ts';
+import type { StateFile } from './state-file.ts';
 
 export interface LoneMachineOptions extends LoneBoard {
   readonly core: CoreModules;
@@ -13,6 +14,8 @@ export interface LoneMachineOptions extends LoneBoard {
   readonly balloonMib: number;
   /** Takes down everything that enters the machine, from its start to its end or its first reboot. */
   readonly recording?: { readonly file: Recording; readonly paths: BoardPaths };
+  /** Goes on from it, if a machine was left there. */
+  readonly state?: StateFile;
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
   readonly onConsole: (bytes: Uint8Array) => boolean;
 }
@@ -41,7 +44,10 @@ export class LoneMachine {
   #isOutputFull = false;
   #wakeUp: () => void = () => {};
 
-  /** @throws MachineError machine.memory-size, machine.image-format, machine.image-too-large */
+  /**
+   * @throws MachineError machine.memory-size, machine.image-format, machine.image-too-large, snapshot.*;
+   *   OperationError config.invalid
+   */
   constructor(options: LoneMachineOptions) {
     this.#options = options;
     this.#machine = createLoneMachine(options.core, options, (output) => {
@@ -51,7 +57,7 @@ export class LoneMachine {
         this.#exitCode = output.exitCode;
       }
     });
-    this.#time = this.#boot();
+    this.#time = options.state?.isThere === true ? this.#wake(options.state) : this.#boot();
     options.recording?.file.begin(this.#machine, options, options.recording.paths);
     this.#apply({ type: 'balloon', targetPages: options.balloonMib * pagesPerMib });
   }
@@ -80,6 +86,11 @@ export class LoneMachine {
       if (this.#power === 'reboot') this.#reboot();
       else await this.#pause(this.#isOutputFull ? idleWaitMsMax : waitMs);
     }
+  }
+
+  /** Between two turns: after `run` has returned. @throws OperationError machine.failed */
+  saveTo(state: StateFile): void {
+    state.save(this.#machine);
   }
 
   /** What a person typed. */
@@ -140,6 +151,13 @@ export class LoneMachine {
   #apply(input: MachineInput): void {
     this.#options.recording?.file.note(input);
     this.#machine.apply(input);
+  }
+
+  /** Its clock goes on from where it stood; the board's clock says what the time is now. */
+  #wake(state: StateFile): GuestTime {
+    state.load(this.#machine);
+    this.#machine.setWallClock(BigInt(Date.now()) * 1_000_000n);
+    return new GuestTime(process.hrtime.bigint(), this.#machine.guestTimeTicks());
   }
 
   #boot(): GuestTime {

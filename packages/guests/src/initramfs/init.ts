@@ -42,9 +42,9 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts -o mode=0620 devpts /dev/pts
 ip link set lo up
 
-# What else would wake an idle guest: looks for pages to compact, twice a second, and sums of statistics, once.
+# What else would wake an idle guest: looks for pages to compact, twice a second, and sums of statistics, once (these every ten).
 echo 0 >/proc/sys/vm/compaction_proactiveness
-echo 60 >/proc/sys/vm/stat_interval
+echo 10 >/proc/sys/vm/stat_interval
 
 hostname=guest address= mac= run= entropy= time=
 settle() {
