@@ -19,7 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   storage: ['metrics', 'shared', 'transport'],
   'host-agent': ['machine', 'metrics', 'network', 'storage', 'transport', 'shared'],
   coordinator: ['metrics', 'shared', 'transport'],
-  cli: ['shared', 'transport', 'machine', 'guests'],
+  cli: ['shared', 'transport', 'machine', 'guests', 'network'],
 };
 
 /** External packages with one importer. */

@@ -62,6 +62,14 @@ export function anotherPath(text: string, before: readonly string[]): readonly s
   return [...before, text];
 }
 
+/** `none` is null; `switch:NAME` the name. */
+export function nicArgument(text: string): string | null {
+  if (text === 'none') return null;
+  const [, name = ''] = /^switch:(.*)$/.exec(text) ?? [];
+  if (Name.safeParse(name).success) return name;
+  throw new InvalidArgumentError('It must be none, or switch:NAME with a DNS label (a-z, 0-9 and -).');
+}
+
 /** A parser for whole numbers in a range, with their unit for the message. */
 export function countArgument(min: number, max: number, unit: string): (text: string) => number {
   return (text) => {

@@ -8,16 +8,18 @@ import type { Command } from 'commander';
 import { exitCodeInterrupted, fail, usageError } from '../failure.ts';
 import { disksMax, randomSeedBytes } from '../machine/lone-board.ts';
 import { LoneMachine } from '../machine/lone-machine.ts';
+import { LoneNetwork } from '../machine/lone-network.ts';
 import { RawDisk } from '../machine/raw-disk.ts';
 import { type BoardPaths, Recording } from '../machine/recording.ts';
 import { StateFile } from '../machine/state-file.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
-import { countArgument, type DiskArgument, diskArgument, memoryArgument } from './argument.ts';
+import { countArgument, type DiskArgument, diskArgument, memoryArgument, nicArgument } from './argument.ts';
 import { addMachineDiffCommand } from './machine-diff.ts';
 import { addMachineReplayCommand } from './machine-replay.ts';
 import { finishWith } from './outcome.ts';
+import { stateFolderOf } from './shared-options.ts';
 
 export interface MachineRunOptions {
   readonly memory: number;
@@ -28,6 +30,8 @@ export interface MachineRunOptions {
   readonly image?: string;
   readonly record?: string;
   readonly snapshot?: string;
+  /** The switch that its vNIC is plugged into; null: it has no vNIC. */
+  readonly nic: string | null;
   readonly disk: readonly DiskArgument[];
   readonly balloon: number;
 }
@@ -65,17 +69,25 @@ export function addMachineCommand(program: Command): void {
       [],
     )
     .option(
+      '--nic <none|switch:NAME>',
+      'a vNIC in a switch, which it shares with the other machines here that name it',
+      nicArgument,
+      null,
+    )
+    .option(
       '--balloon <MIB>',
       'how much of its memory the guest is asked to give up, in MiB',
       countArgument(0, memoryMibMax, 'MiB'),
       0,
     )
-    .action(async (options: MachineRunOptions) => finishWith(await runMachine(options)));
+    .action(async (options: MachineRunOptions, command: Command) =>
+      finishWith(await runMachine(options, stateFolderOf(command))),
+    );
   addMachineReplayCommand(machine);
   addMachineDiffCommand(machine);
 }
 
-async function runMachine(options: MachineRunOptions): Promise<number> {
+async function runMachine(options: MachineRunOptions, stateFolder: string): Promise<number> {
   if (options.disk.length > disksMax) {
     throw usageError(
       `--disk was given ${options.disk.length} times; a machine has at most ${disksMax} disks`,
@@ -94,7 +106,8 @@ async function runMachine(options: MachineRunOptions): Promise<number> {
       disks.push(new RawDisk({ path, isReadOnly, onError: remark }));
     }
     const [core, guest] = await Promise.all([loadCore(), readGuest(options)]);
-    return await runOnTerminal(options, core, guest, disks, state);
+    const network = options.nic === null ? null : new LoneNetwork(options.nic, stateFolder, state?.mac);
+    return await runOnTerminal(options, core, guest, { disks, state, network });
   } finally {
     for (const disk of disks) disk.close();
   }
@@ -104,10 +117,10 @@ async function runOnTerminal(
   options: MachineRunOptions,
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
-  disks: readonly RawDisk[],
-  state: StateFile | undefined,
+  surroundings: Surroundings,
 ): Promise<number> {
   let isInterrupted = false;
+  const { state, network } = surroundings;
   const isResumed = state?.isThere === true;
   // A person sees when the guest listens; a pipe does not, but our images say so. Other guests get what comes.
   const isPiped = process.stdin.isTTY !== true && usesImage(options);
@@ -127,13 +140,16 @@ async function runOnTerminal(
     },
     onDrain: () => machine.resumeOutput(),
   });
-  const machine = await createMachine(options, core, guest, disks, state, (bytes) => {
+  const onConsole = (bytes: Uint8Array): boolean => {
     input.heard(bytes);
     return terminal.write(bytes);
-  }).catch(async (error: unknown) => {
-    await terminal.close();
-    throw error;
-  });
+  };
+  const machine = await createMachine(options, core, guest, surroundings, onConsole).catch(
+    async (error: unknown) => {
+      await terminal.close();
+      throw error;
+    },
+  );
   if (isResumed) terminal.remark(`going on from ${state.path}`);
   if (terminal.isInteractive) terminal.remark('Ctrl-] ends the machine');
   try {
@@ -146,6 +162,7 @@ async function runOnTerminal(
     if (ending.reason === 'rebooted') terminal.remark('the guest reboots; its recording ends here');
     return isInterrupted ? exitCodeInterrupted : ending.exitCode;
   } finally {
+    network?.close();
     input.close();
     await terminal.close();
   }
@@ -164,6 +181,13 @@ function usesImage({ kernel, bios, image }: MachineRunOptions): boolean {
   return kernel === undefined && (bios === undefined || image !== undefined);
 }
 
+/** What the machine has beside its board's chips. */
+interface Surroundings {
+  readonly disks: readonly RawDisk[];
+  readonly state: StateFile | undefined;
+  readonly network: LoneNetwork | null;
+}
+
 interface Guest {
   readonly kernel?: Uint8Array;
   readonly firmware?: Uint8Array;
@@ -177,13 +201,12 @@ async function createMachine(
   options: MachineRunOptions,
   core: Awaited<ReturnType<typeof loadCore>>,
   guest: Guest,
-  disks: readonly RawDisk[],
-  state: StateFile | undefined,
+  { disks, state, network }: Surroundings,
   onConsole: (bytes: Uint8Array) => boolean,
 ): Promise<LoneMachine> {
   const { paths: files, ...given } = guest;
   const paths = { ...files, disks: options.disk.map(({ path }) => path) };
-  return new LoneMachine({
+  const machine = new LoneMachine({
     core,
     memoryMib: options.memory,
     ...given,
@@ -191,10 +214,14 @@ async function createMachine(
     balloonMib: options.balloon,
     randomSeed: new Uint8Array(randomBytes(randomSeedBytes)),
     rtcEpochSeconds: Date.now() / 1000,
+    nics: network === null ? [] : [{ mac: network.mac }],
     onConsole,
+    onFrame: (frame) => network?.send(frame),
     ...(state !== undefined && { state }),
     ...(options.record !== undefined && { recording: { file: new Recording(options.record), paths } }),
   });
+  await network?.join((frame) => machine.receive(frame));
+  return machine;
 }
 
 async function readGuest(options: MachineRunOptions): Promise<Guest> {

@@ -10,8 +10,8 @@ import {
   VIRTIO_SLOTS,
 } from '@skein/machine';
 
-/** Two slots are the random generator's and the balloon's. */
-export const disksMax = VIRTIO_SLOTS - 2;
+/** A slot each are for the random generator, the balloon, and a vNIC. */
+export const disksMax = VIRTIO_SLOTS - 3;
 export const randomSeedBytes = 64;
 const seedBytes = randomSeedBytes / 2;
 
@@ -24,6 +24,8 @@ export interface LoneBoard {
   /** A second archive behind the initial RAM disk, for a root on a disk. */
   readonly diskModules?: Uint8Array;
   readonly bootArguments: string;
+  /** Their addresses; at most one. */
+  readonly nics: readonly { readonly mac: string }[];
   /** At most `disksMax`; the caller closes them. */
   readonly disks: readonly BlockBackend[];
   /** 64 bytes: one half for the kernel to start with, the other for its random generator's device. */
@@ -35,7 +37,7 @@ export interface LoneBoard {
 /** @throws MachineError machine.memory-size */
 export function createLoneMachine(
   core: CoreModules,
-  { memoryMib, disks, randomSeed, rtcEpochSeconds }: LoneBoard,
+  { memoryMib, nics, disks, randomSeed, rtcEpochSeconds }: LoneBoard,
   emit: (output: MachineOutput) => void,
 ): Machine {
   return new Machine({
@@ -43,7 +45,7 @@ export function createLoneMachine(
     memory: createMachineMemory(core, memoryMib),
     memoryMib,
     devices: createDevices({
-      nics: [],
+      nics,
       disks: disks.map((backend) => ({ backend })),
       rtcEpochSeconds,
       rngSeed: randomSeed.subarray(seedBytes),

@@ -1,6 +1,6 @@
 /**
  * One machine without any cluster, run on this thread: slices of the vCPU, and the event loop between them for what
- * people type. Omitted: vNICs, the budget of a host's CPU; a guest here has no network.
+ * people type. Omitted: the budget of a host's CPU.
  */
 import { type CoreModules, type Machine, type MachineInput, pageBytes } from '@skein/machine';
 import { GuestTime } from './guest-time.ts';
@@ -16,6 +16,8 @@ export interface LoneMachineOptions extends LoneBoard {
   readonly recording?: { readonly file: Recording; readonly paths: BoardPaths };
   /** Goes on from it, if a machine was left there. */
   readonly state?: StateFile;
+  /** What the guest sends; the array may be kept. */
+  readonly onFrame?: (frame: Uint8Array) => void;
   /** False when the reader is behind: the machine waits for `resumeOutput`. */
   readonly onConsole: (bytes: Uint8Array) => boolean;
 }
@@ -52,6 +54,7 @@ export class LoneMachine {
     this.#options = options;
     this.#machine = createLoneMachine(options.core, options, (output) => {
       if (output.type === 'console') this.#isOutputFull = !options.onConsole(output.bytes.slice());
+      else if (output.type === 'frame') options.onFrame?.(output.frame.slice());
       else if (output.type === 'power') {
         this.#power = output.action;
         this.#exitCode = output.exitCode;
@@ -90,12 +93,18 @@ export class LoneMachine {
 
   /** Between two turns: after `run` has returned. @throws OperationError machine.failed */
   saveTo(state: StateFile): void {
-    state.save(this.#machine);
+    state.save(this.#machine, this.#options.nics[0]?.mac ?? null);
   }
 
   /** What a person typed. */
   type(bytes: Uint8Array): void {
     this.#apply({ type: 'console', bytes });
+    this.#wakeUp();
+  }
+
+  /** What came from its network. */
+  receive(frame: Uint8Array): void {
+    this.#apply({ type: 'frame', nic: 0, frame });
     this.#wakeUp();
   }
 

@@ -37,7 +37,7 @@ export async function readRecording(
     throw new MachineError('log.invalid', `${path} does not say what its machine was started from`);
   }
   const origin = parsed.data;
-  const { memoryMib, bootArguments, randomSeed, rtcEpochSeconds } = origin;
+  const { memoryMib, nics, bootArguments, randomSeed, rtcEpochSeconds } = origin;
   const files = await Promise.all(
     boardFiles.map(async (name) => {
       const file = origin[name];
@@ -46,6 +46,7 @@ export async function readRecording(
   );
   const board = {
     memoryMib,
+    nics,
     disks: openDisks(path, origin, diskPaths),
     bootArguments,
     randomSeed: new Uint8Array(Buffer.from(randomSeed, 'base64')),

@@ -34,6 +34,7 @@ export const RecordedOrigin = z.strictObject({
   firmware: RecordedFile.optional(),
   initrd: RecordedFile.optional(),
   diskModules: RecordedFile.optional(),
+  nics: z.array(z.strictObject({ mac: z.string() })).max(1),
   /** In the order of their slots; what they held stands in the log itself. */
   disks: z.array(z.strictObject({ path: z.string(), isReadOnly: z.boolean() })),
   bootArguments: z.string(),
@@ -133,6 +134,7 @@ function describeOrigin(board: LoneBoard, paths: BoardPaths): RecordedOrigin {
   });
   return {
     memoryMib,
+    nics: board.nics.map(({ mac }) => ({ mac })),
     ...Object.fromEntries(files),
     disks: board.disks.map(({ isReadOnly }, index) => ({
       path: resolve(paths.disks[index] ?? ''),

@@ -13,6 +13,8 @@ const Head = z.strictObject({
   version: z.literal(1),
   /** SHA-256 of each disk's content, in the order of their slots. */
   disks: z.array(z.string()),
+  /** Of its vNIC, which keeps its address; absent if it had none. */
+  mac: z.string().optional(),
 });
 
 const headBytesMax = 65_536;
@@ -33,14 +35,17 @@ export class StateFile {
     return this.#bytes !== null;
   }
 
+  /** The address of the machine's vNIC; null if it had none, or if there is no machine. @throws OperationError config.invalid */
+  get mac(): string | null {
+    return this.isThere ? (this.#head().mac ?? null) : null;
+  }
+
   /**
    * Makes the machine, fresh and with the same board, what the file says. Reads its disks whole, for their digests.
    * @throws OperationError config.invalid; MachineError snapshot.invalid, snapshot.version, snapshot.other-machine
    */
   load(machine: Machine): void {
-    const bytes = this.#bytes ?? new Uint8Array();
-    const end = bytes.subarray(0, headBytesMax).indexOf(newline);
-    const { disks } = this.#readHead(bytes.subarray(0, Math.max(0, end)));
+    const { disks } = this.#head();
     if (JSON.stringify(digestsOf(loggedDisksOf(machine))) !== JSON.stringify(disks)) {
       const advice = 'give the same ones, as they were, or remove it to boot';
       fail(
@@ -48,13 +53,19 @@ export class StateFile {
         `${this.path} was left beside other disks, or they have changed since: ${advice}`,
       );
     }
-    loadSnapshot(machine, bytes.subarray(end + 1));
+    const bytes = this.#bytes ?? new Uint8Array();
+    loadSnapshot(machine, bytes.subarray(headLength(bytes) + 1));
   }
 
   /** @throws OperationError machine.failed if it cannot be written; the file of before is then as it was */
-  save(machine: Machine): void {
-    const disks = digestsOf(loggedDisksOf(machine));
-    const head = `${JSON.stringify({ format: 'skein-machine-state', version: 1, disks } satisfies z.input<typeof Head>)}\n`;
+  save(machine: Machine, mac: string | null): void {
+    const fields: z.input<typeof Head> = {
+      format: 'skein-machine-state',
+      version: 1,
+      disks: digestsOf(loggedDisksOf(machine)),
+      ...(mac === null ? {} : { mac }),
+    };
+    const head = `${JSON.stringify(fields)}\n`;
     const temporary = `${this.path}.${process.pid}.partial`;
     try {
       writeFileSync(temporary, Buffer.concat([Buffer.from(head), saveSnapshot(machine)]), { mode: 0o600 });
@@ -66,8 +77,10 @@ export class StateFile {
     }
   }
 
-  #readHead(line: Uint8Array): z.infer<typeof Head> {
-    const head = Head.safeParse(parseJson(Buffer.from(line).toString('utf8')));
+  #head(): z.infer<typeof Head> {
+    const bytes = this.#bytes ?? new Uint8Array();
+    const line = Buffer.from(bytes.subarray(0, headLength(bytes))).toString('utf8');
+    const head = Head.safeParse(parseJson(line));
     if (head.success) return head.data;
     return fail('config.invalid', `${this.path} is no machine's state; name another file, or remove it`);
   }
@@ -76,6 +89,11 @@ export class StateFile {
   remove(): void {
     rmSync(this.path, { force: true });
   }
+}
+
+/** Up to the end of the first line, if there is one where it could be. */
+function headLength(bytes: Uint8Array): number {
+  return Math.max(0, bytes.subarray(0, headBytesMax).indexOf(newline));
 }
 
 function digestsOf(disks: readonly LoggedDisk[]): string[] {
