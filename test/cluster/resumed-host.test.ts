@@ -93,7 +93,7 @@ describe('a host that stood still and is resumed with frames queued', () => {
   it('gets nothing of the old copy accepted: captured at both ends, counted by switch and guest', async () => {
     const mac = (await cluster.vm('web1')).spec.machine.nics[0]?.mac ?? '';
     const web1 = cluster.shell('web1');
-    const flood = 'ping -i 0.002 -s 1000 10.77.0.12 > /dev/null &';
+    const flood = 'ping -i 0.005 -s 1000 10.77.0.12 > /dev/null &';
     const early = await Capture.start(pidOf('h1'), 'guest-a', join(folder, 'early.pcap'));
     await web1.run(flood);
     const ofWeb1 = (frames: readonly TunnelledFrame[]) => frames.filter(({ sourceMac }) => sourceMac === mac);
