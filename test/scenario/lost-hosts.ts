@@ -162,18 +162,15 @@ export function itKnowsWhoLostWhom(cluster: SkeinCluster): void {
       expect(await find(vm)).toMatchObject({ host: 'h2', epoch: (epoch ?? 0) + 1 });
     });
 
-    it.each(['100mbit', '25mbit'])(
-      'that is shaped to %s and full of pages is slow, and nobody is lost',
-      async (rate) => {
-        const vm = await guestOn('h1');
-        const last = await lastEvent();
-        for (const host of ['h1', 'h2']) await skein('link', 'set', host, 'migration', '--rate', rate);
-        await skein('vm', 'migrate', vm, '--to', 'h2');
-        for (const host of ['h1', 'h2']) await skein('link', 'reset', host);
-        expect(await find(vm)).toMatchObject({ host: 'h2' });
-        expect(await eventsSince(last, /^host\.(pair-lost|suspect)$/)).toEqual([]);
-      },
-    );
+    it('that is shaped to 25mbit and full of pages is slow, and nobody is lost', async () => {
+      const vm = await guestOn('h1');
+      const last = await lastEvent();
+      for (const host of ['h1', 'h2']) await skein('link', 'set', host, 'migration', '--rate', '25mbit');
+      await skein('vm', 'migrate', vm, '--to', 'h2');
+      for (const host of ['h1', 'h2']) await skein('link', 'reset', host);
+      expect(await find(vm)).toMatchObject({ host: 'h2' });
+      expect(await eventsSince(last, /^host\.(pair-lost|suspect)$/)).toEqual([]);
+    });
   });
 
   describe('a host whose management network was away', () => {
