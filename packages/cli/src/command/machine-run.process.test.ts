@@ -90,7 +90,13 @@ describe('skein machine run', () => {
     ],
     ['a disk that is a folder', ['--disk', '/,ro'], /\/ is no regular file/],
     ['a disk without a name', ['--disk', ',ro'], /It must name a file/],
-    ['more disks than slots', Array.from({ length: 7 }, () => ['--disk', 'x']).flat(), /at most 6 disks/],
+    ['more disks than slots', Array.from({ length: 6 }, () => ['--disk', 'x']).flat(), /at most 5 disks/],
+    ['a vNIC in nothing that is a switch', ['--nic', 'bridge0'], /must be none, or switch:NAME/],
+    [
+      'a recording of what is not booted',
+      ['--record', 'a', '--snapshot', 'b'],
+      /--record and --snapshot exclude/,
+    ],
     [
       'a balloon as large as the machine',
       ['--balloon', '128'],
