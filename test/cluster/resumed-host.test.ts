@@ -25,6 +25,8 @@ beforeAll(async () => {
   await cluster.skein('up', '--bed', 'namespaces', '--hosts', '3');
   await cluster.skein('vm', 'create', 'web1', '--host', 'h1', '--address', '10.77.0.11/24');
   await cluster.skein('vm', 'create', 'web2', '--host', 'h2', '--address', '10.77.0.12/24');
+  // Booted: what is typed at a serial port that nobody has opened yet is lost.
+  for (const guest of ['web1', 'web2']) await cluster.placeOf(guest);
 });
 afterAll(async () => {
   cluster.closeShells();
