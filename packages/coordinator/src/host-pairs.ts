@@ -1,7 +1,7 @@
 /** Who has lost whom, as it stands: what hosts say of each other, judged at each turn (policy/pairs.ts). */
 import type { HostName, LostPeer, NetworkKind, Timing } from '@skein/shared';
+import type { Host } from './host.ts';
 import { changedPairs, judgePairs, type Pair } from './policy/pairs.ts';
-import type { Host } from './world.ts';
 
 export class HostPairs {
   readonly #timing: Timing;

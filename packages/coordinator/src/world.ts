@@ -18,33 +18,16 @@ import {
   type VmSpec,
 } from '@skein/shared';
 import { Changes } from './changes.ts';
+import { type Host, toInventory } from './host.ts';
 import { HostPairs } from './host-pairs.ts';
 import { type EventText, networkChangeEvent, pairEvent } from './network-events.ts';
 import type { OperationRecord } from './operations/record.ts';
-import { type HostVerdict, hostLeaseOverMs, judgeHosts, leaseEvidence } from './policy/host-state.ts';
-import type { HostInventory, Inventory, LeaseSight, Sighting, VmInventory } from './policy/inventory.ts';
+import { hostLeaseOverMs, judgeHosts, leaseEvidence } from './policy/host-state.ts';
+import type { Inventory, LeaseSight, Sighting, VmInventory } from './policy/inventory.ts';
 import type { AgentLink } from './sessions/agents.ts';
 import { HostLease } from './sessions/host-lease.ts';
 import type { Store } from './store/store.ts';
 import type { Desired } from './store/tables/desired.ts';
-
-export interface Host {
-  identity: HostIdentity;
-  /** Registered on it; null while there is none. */
-  link: AgentLink | null;
-  readonly lease: HostLease;
-  status: AgentStatus;
-  statusAtMs: number | null;
-  verdict: HostVerdict;
-  /** When its present process registered first; null: before this coordinator began to watch. */
-  startedAtMs: number | null;
-  /** Null: it is not connected. */
-  connectedSinceMs: number | null;
-  /** The last change of its networks that this process of it told. */
-  toldChange: number;
-  /** Unix times, for people. */
-  readonly moments: { heardAtMs: number | null; suspectedAtMs: number | null; failedAtMs: number | null };
-}
 
 export interface WorldOptions {
   readonly store: Store;
@@ -380,29 +363,4 @@ export class World {
     this.hosts.set(identity.name, host);
     return host;
   }
-}
-
-function toInventory({
-  identity,
-  verdict,
-  startedAtMs,
-  lease,
-  link,
-  status,
-  statusAtMs,
-}: Host): HostInventory {
-  const { name, capacity, addresses, peerPorts, vxlanPort } = identity;
-  return {
-    name,
-    state: verdict.state,
-    reason: verdict.reason,
-    startedAtMs,
-    heardAtMs: lease.heardAtMs,
-    isReachable: link?.isOpen === true,
-    capacity,
-    addresses,
-    hasTunnel: peerPorts['guest-a'] !== undefined && vxlanPort !== null,
-    usedMemoryMib: status.usedMemoryMib,
-    statusAtMs,
-  };
 }

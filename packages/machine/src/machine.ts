@@ -7,6 +7,7 @@ import { type CoreExports, type CoreModules, instantiateCore, layoutOf } from '.
 import { CpuState } from './cpu-state.ts';
 import { type BoardDevices, DeviceBus, type DeviceFactory, DeviceMemory } from './device-bus.ts';
 import type { Device, DeviceState, GuestMemory, MachineOutput } from './devices/device.ts';
+import { restoreDevices } from './devices/restore-devices.ts';
 import type { MachineInput } from './input.ts';
 import { MachineError } from './machine-error.ts';
 import { MachineMemory, pageBytes } from './machine-memory.ts';
@@ -380,22 +381,5 @@ export class Machine {
       throw new MachineError('snapshot.other-machine', 'the saved state is of a machine with other memory');
     }
     return isHalted;
-  }
-}
-
-/** Devices refuse before they change anything; those already restored are put back if a later one refuses. */
-function restoreDevices(devices: readonly Device[], sections: ReadonlyMap<string, DeviceState>): void {
-  const done: (() => void)[] = [];
-  try {
-    for (const device of devices) {
-      const section = sections.get(device.name);
-      if (section === undefined) continue;
-      const before = device.save();
-      device.restore(section);
-      done.push(() => device.restore(before));
-    }
-  } catch (error) {
-    for (const undo of done.reverse()) undo();
-    throw error;
   }
 }

@@ -3,26 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSkein, type SkeinRun } from '../testing/run-skein.ts';
-import { emitExit, tinyImage, uartAddress } from '../testing/tiny-image.ts';
+import { echoImage, tinyImage } from '../testing/tiny-image.ts';
 
 let folder = '';
 let kernel = '';
 let first = '';
 let second = '';
 
-/** Says each byte again, and ends behind a full stop. */
-const echo = tinyImage((a) => {
-  a.li('t0', uartAddress);
-  a.li('t3', '.'.charCodeAt(0));
-  a.label('wait');
-  a.lbu('t1', 5, 't0');
-  a.andi('t1', 't1', 1);
-  a.beqz('t1', 'wait');
-  a.lbu('t2', 0, 't0');
-  a.sb('t2', 0, 't0');
-  a.bne('t2', 't3', 'wait');
-  emitExit(a, 7);
-});
+const echo = echoImage(7);
 
 async function record(name: string, input: string): Promise<string> {
   const path = join(folder, name);

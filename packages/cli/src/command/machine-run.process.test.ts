@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createAssembler } from '@skein/guests';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSkein } from '../testing/run-skein.ts';
-import { emitExit, tinyImage, uartAddress } from '../testing/tiny-image.ts';
+import { echoImage, emitExit, tinyImage, uartAddress } from '../testing/tiny-image.ts';
 
 let folder = '';
 
@@ -41,21 +41,7 @@ describe('skein machine run', () => {
   });
 
   it('passes typed bytes to the guest, which waits for them without burning time', async () => {
-    const kernel = await imageFile(
-      'echo',
-      tinyImage((a) => {
-        a.li('t0', uartAddress);
-        a.li('t3', '.'.charCodeAt(0));
-        a.label('wait');
-        a.lbu('t1', 5, 't0');
-        a.andi('t1', 't1', 1);
-        a.beqz('t1', 'wait');
-        a.lbu('t2', 0, 't0');
-        a.sb('t2', 0, 't0');
-        a.bne('t2', 't3', 'wait');
-        emitExit(a, 0);
-      }),
-    );
+    const kernel = await imageFile('echo', echoImage(0));
     const run = await runSkein(['machine', 'run', '--kernel', kernel], { input: 'abc.' });
     expect(run).toEqual({ exitCode: 0, stdout: 'abc.', stderr: '' });
   });

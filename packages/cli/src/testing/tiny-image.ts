@@ -35,3 +35,19 @@ export function emitExit(a: Assembler, exitCode: number): void {
   a.label('stay');
   a.j('stay');
 }
+
+/** Says each byte again that is typed, and ends behind a full stop. */
+export function echoImage(exitCode: number): Uint8Array {
+  return tinyImage((a) => {
+    a.li('t0', uartAddress);
+    a.li('t3', '.'.charCodeAt(0));
+    a.label('wait');
+    a.lbu('t1', 5, 't0');
+    a.andi('t1', 't1', 1);
+    a.beqz('t1', 'wait');
+    a.lbu('t2', 0, 't0');
+    a.sb('t2', 0, 't0');
+    a.bne('t2', 't3', 'wait');
+    emitExit(a, exitCode);
+  });
+}

@@ -1,8 +1,8 @@
 /** Hosts and VMs as the API shows them: spec, decision and reports joined into what a person wants to know. */
 import type { HostView, LostPeer, VmView } from '@skein/shared';
+import type { Host } from '../host.ts';
 import { isReachable, liveCopy } from '../operations/operation.ts';
 import { type Inventory, isPresent, type VmInventory } from '../policy/inventory.ts';
-import type { Host } from '../world.ts';
 
 export function vmView(vm: VmInventory, inventory: Inventory): VmView {
   const { spec, desired, operation } = vm;

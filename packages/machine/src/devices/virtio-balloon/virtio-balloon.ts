@@ -9,6 +9,7 @@
  */
 import type { GuestMemory } from '../device.ts';
 import type { StateReader } from '../state-reader.ts';
+import { serveQueue } from '../virtio-mmio/serve-queue.ts';
 import type { VirtioDevice, VirtioTransport } from '../virtio-mmio/virtio-device.ts';
 import { type DescriptorChain, gather } from '../virtqueue/descriptor-chain.ts';
 import type { Virtqueue } from '../virtqueue/virtqueue.ts';
@@ -101,18 +102,7 @@ export class VirtioBalloon implements VirtioDevice {
     const queue = this.#transport.queue(index);
     if (queue === undefined) return;
     this.#pagesLeft = ramPages(this.#transport.memory);
-    // The guest stands still meanwhile, so no more buffers come than the queue holds.
-    for (let left = queue.size; left > 0; left--) {
-      const chain = queue.pop();
-      if (chain.kind === 'empty') break;
-      const problem = chain.kind === 'broken' ? chain.reason : this.#take(index, queue, chain);
-      if (problem !== undefined) {
-        this.#transport.fail(problem);
-        return;
-      }
-    }
-    queue.wantNotification();
-    this.#transport.notifyUsed(queue);
+    serveQueue(this.#transport, queue, (chain) => this.#take(index, queue, chain));
   }
 
   /** What the guest is asked for is not the driver's to forget. */

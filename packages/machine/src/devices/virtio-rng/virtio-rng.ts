@@ -4,6 +4,7 @@
  * Source: virtio 1.2, "Entropy Device".
  */
 import type { StateReader } from '../state-reader.ts';
+import { serveQueue } from '../virtio-mmio/serve-queue.ts';
 import type { VirtioDevice, VirtioTransport } from '../virtio-mmio/virtio-device.ts';
 import { type DescriptorChain, scatter } from '../virtqueue/descriptor-chain.ts';
 import type { Virtqueue } from '../virtqueue/virtqueue.ts';
@@ -48,18 +49,7 @@ export class VirtioRng implements VirtioDevice {
   kick(index: number): void {
     const queue = this.#transport.queue(index);
     if (queue === undefined) return;
-    // The guest stands still meanwhile, so no more buffers come than the queue holds.
-    for (let left = queue.size; left > 0; left--) {
-      const chain = queue.pop();
-      if (chain.kind === 'empty') break;
-      const problem = chain.kind === 'broken' ? chain.reason : this.#fill(queue, chain);
-      if (problem !== undefined) {
-        this.#transport.fail(problem);
-        return;
-      }
-    }
-    queue.wantNotification();
-    this.#transport.notifyUsed(queue);
+    serveQueue(this.#transport, queue, (chain) => this.#fill(queue, chain));
   }
 
   /** The generator goes on: a driver that starts again must not get the same numbers again. */
