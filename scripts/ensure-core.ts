@@ -4,15 +4,13 @@
  * Dockerfile all call it. Workers are bundled because one that must strip types costs 20 MiB and 67 ms,
  * a bundled one 10 MiB and 31 ms (design: A host agent from inside).
  */
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import type { BuildOptions } from 'esbuild';
+import { bundleOptions, bundleWorker } from './core-build/bundle-worker.ts';
+import { compileAssembly, coreFlags, privateMemoryFlags } from './core-build/compile-assembly.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const run = promisify(execFile);
 
 interface WasmModule {
   readonly folder: string;
@@ -35,43 +33,16 @@ const wasmModules: readonly WasmModule[] = [
     },
     entry: 'assembly/index.ts',
     output: 'build/core.wasm',
-    flags: [
-      '--importMemory',
-      '--sharedMemory',
-      '--initialMemory',
-      '1',
-      '--maximumMemory',
-      '65536',
-      '--enable',
-      'threads',
-      '--enable',
-      'simd',
-    ],
+    flags: coreFlags,
   },
   {
     folder: 'packages/machine',
     sources: ['assembly/page-kernel/*.ts'],
     entry: 'assembly/page-kernel/index.ts',
     output: 'build/page-kernel.wasm',
-    flags: ['--importMemory', '--initialMemory', '1', '--maximumMemory', '65536', '--enable', 'simd'],
+    flags: privateMemoryFlags,
   },
 ];
-
-const commonFlags = ['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='];
-
-/** Each thread of a VM has a bundle of its own in memory: what it does not use is not in it, and no source map. */
-const bundleOptions: BuildOptions = {
-  bundle: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  // CommonJS dependencies (ws, pino) call require for node's own modules.
-  banner: {
-    js: "import { createRequire as skeinRequire } from 'node:module'; const require = skeinRequire(import.meta.url);",
-  },
-  external: ['msgpackr-extract', 'bufferutil', 'utf-8-validate'],
-  logLevel: 'error',
-};
 
 export async function ensureCore({ quiet }: { quiet: boolean }): Promise<void> {
   const say = (line: string): void => {
@@ -90,7 +61,6 @@ async function ensureWasm(module: WasmModule, say: (line: string) => void): Prom
     .sort();
   const key = digest([
     toolVersion('assemblyscript'),
-    ...commonFlags,
     ...module.flags,
     ...sources.flatMap((file) => [file, readFileSync(join(folder, file), 'utf8')]),
   ]);
@@ -100,11 +70,7 @@ async function ensureWasm(module: WasmModule, say: (line: string) => void): Prom
   await module.generate?.();
   mkdirSync(dirname(output), { recursive: true });
   const unfinished = `${output}.${process.pid}.wasm`;
-  const compiler = join(root, 'node_modules/assemblyscript/bin/asc.js');
-  const args = [compiler, module.entry, ...commonFlags, ...module.flags, '--outFile', unfinished];
-  await run(process.execPath, args, { cwd: folder }).catch((cause: { stderr?: string; stdout?: string }) => {
-    throw new Error(`AssemblyScript refuses ${module.entry}:\n${cause.stderr ?? ''}${cause.stdout ?? ''}`);
-  });
+  await compileAssembly({ folder, entry: module.entry, output: unfinished, flags: module.flags });
   finish(unfinished, output, key);
 }
 
@@ -127,8 +93,7 @@ async function ensureWorkerBundles(say: (line: string) => void): Promise<void> {
     say(`bundling ${entry}`);
     mkdirSync(dirname(output), { recursive: true });
     const unfinished = `${output}.${process.pid}.js`;
-    const { build } = await import('esbuild');
-    await build({ ...bundleOptions, entryPoints: [join(root, entry)], outfile: unfinished });
+    await bundleWorker(join(root, entry), unfinished);
     finish(unfinished, output, key);
   }
 }

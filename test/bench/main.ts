@@ -14,6 +14,7 @@ export type Bench = (options: BenchOptions) => Promise<Readonly<Record<string, u
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   failover: async () => (await import('./failover.ts')).benchFailover,
+  layers: async () => (await import('./layers/layers.ts')).benchLayers,
   link: async () => (await import('./link.ts')).benchLink,
   machine: async () => (await import('./machine.ts')).benchMachine,
   transfer: async () => (await import('./transfer.ts')).benchTransfer,

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CertificateAuthority } from '@skein/transport/authority';
 import { writeCredentials } from '@skein/transport/certificates';
-import { bundleWorker } from './bundle-worker.ts';
+import { bundleBenchWorker } from './bundle-worker.ts';
 import { ownChild } from './children.ts';
 import type { Bench } from './main.ts';
 import { median, percentile } from './statistics.ts';
@@ -21,7 +21,7 @@ const answerDeadlineMs = 60_000;
 
 export const benchTransfer: Bench = async ({ quick, say }) => {
   const { memoryMib, pairs } = quick ? extent.quick : extent.full;
-  const worker = await bundleWorker('transfer.worker');
+  const worker = await bundleBenchWorker('transfer.worker');
   const credentialsFolder = await makeCredentials();
   const source = await PeerProcess.start('source', worker, credentialsFolder);
   const target = await PeerProcess.start('target', worker, credentialsFolder);

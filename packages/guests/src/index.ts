@@ -26,3 +26,4 @@ export {
   type RootDiskOptions,
 } from './root-disk/root-disk.ts';
 export { buildWorkloads, type Workload } from './workloads/index.ts';
+export { emitWorkmix, workmixSums } from './workloads/workmix/workmix.ts';

@@ -6,12 +6,13 @@
 import type { Operation } from '../src/operations/instruction.ts';
 import type { Pair } from '../src/operations/pairs.ts';
 import type { OperationTable } from '../src/operations/table.ts';
+import { type CoreVariant, withVariant } from './core-variant.ts';
 import { type AccessNames, canBeginPair, fastPath, firstAccess, secondAccess } from './effects.ts';
 import { importOperations, indented } from './text.ts';
 
-export function interpreterSource(table: OperationTable): string {
+export function interpreterSource(table: OperationTable, variant: CoreVariant = {}): string {
   const cases = indented(3, [...operationCases(table), ...pairCases(table)]);
-  return `${head}${importOperations(cases, table)}${loopBefore}${cases}${loopAfter}`;
+  return withVariant(`${head}${importOperations(cases, table)}${loopBefore}${cases}${loopAfter}`, variant);
 }
 
 function operationCases({ operations }: OperationTable): string[] {

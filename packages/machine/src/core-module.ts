@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { MachineError } from './machine-error.ts';
 import './web-assembly.ts';
 
@@ -51,9 +52,12 @@ export interface CoreExports {
 
 const wasmPageBytes = 65_536;
 
-/** @throws MachineError machine.core-missing if the build step has not run. */
-export async function loadCore(): Promise<CoreModules> {
-  const [coreBytes, pageKernelBytes] = await Promise.all([read('core.wasm'), read('page-kernel.wasm')]);
+/**
+ * @param coreFile another core than the built one: for measurements
+ * @throws MachineError machine.core-missing if the build step has not run.
+ */
+export async function loadCore(coreFile: URL = built('core.wasm')): Promise<CoreModules> {
+  const [coreBytes, pageKernelBytes] = await Promise.all([read(coreFile), read(built('page-kernel.wasm'))]);
   const [core, pageKernel] = await Promise.all([
     WebAssembly.compile(coreBytes),
     WebAssembly.compile(pageKernelBytes),
@@ -62,9 +66,13 @@ export async function loadCore(): Promise<CoreModules> {
   return { core, pageKernel, layout: readLayout(core), digest };
 }
 
-async function read(file: string): Promise<Uint8Array<ArrayBuffer>> {
-  const url = new URL(`../build/${file}`, import.meta.url);
+function built(file: string): URL {
+  return new URL(`../build/${file}`, import.meta.url);
+}
+
+async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   return await readFile(url).catch((cause: unknown) => {
+    const file = basename(url.pathname);
     throw new MachineError('machine.core-missing', `the machine core is not built: ${file} is missing`, {
       cause,
     });

@@ -24,8 +24,11 @@ const savedProgramCounter = 176;
 // Registers of main, kept through all calls: s2 iterations left, s3 seed, s4 checksum, s5 sums of the parts,
 // s6 instret at the start, s7 iterations in all.
 
+/** Label of the parts' checksums, 8 bytes each, and how many they are: for whoever runs it without a kernel. */
+export const workmixSums = { label: 'workmix.sums', count: parts.length } as const;
+
 export function emitWorkmix(a: Assembler): void {
-  reserveZeroed(a, 'workmix.sums', parts.length * 8);
+  reserveZeroed(a, workmixSums.label, parts.length * 8);
   reserveZeroed(a, 'workmix.uncounted', 8);
   defineStart(a, { usage: 'usage: workmix ITERATIONS', argumentsMin: 1, argumentsMax: 1 });
   defineUsageNear(a);
@@ -34,7 +37,7 @@ export function emitWorkmix(a: Assembler): void {
     a.mv('s7', 's2');
     a.call('workmix.catch-illegal');
     a.li('s3', firstSeed);
-    a.la('s5', 'workmix.sums');
+    a.la('s5', workmixSums.label);
     emitReadCount(a);
     a.mv('s6', 'a0');
     a.label('workmix.iteration');
