@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   layers: async () => (await import('./layers/layers.ts')).benchLayers,
   link: async () => (await import('./link.ts')).benchLink,
   machine: async () => (await import('./machine.ts')).benchMachine,
+  pairs: async () => (await import('./pairs/pairs.ts')).benchPairs,
   transfer: async () => (await import('./transfer.ts')).benchTransfer,
 };
 

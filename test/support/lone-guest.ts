@@ -19,6 +19,8 @@ export interface LoneGuestOptions {
   readonly core: CoreModules;
   readonly memoryMib: number;
   readonly devices: DeviceOptions;
+  /** Another memory than a fresh one of that size. */
+  readonly memory?: WebAssembly.Memory;
 }
 
 type Board = ReturnType<ReturnType<typeof createDevices>>;
@@ -30,11 +32,11 @@ export class LoneGuest {
   /** Sent and not taken yet. */
   readonly frames: Uint8Array[] = [];
 
-  constructor({ core, memoryMib, devices }: LoneGuestOptions) {
+  constructor({ core, memoryMib, devices, memory }: LoneGuestOptions) {
     const boards: Board[] = [];
     this.machine = new Machine({
       core,
-      memory: createMachineMemory(core, memoryMib),
+      memory: memory ?? createMachineMemory(core, memoryMib),
       memoryMib,
       devices: (environmentFor) => {
         const made = createDevices(devices)(environmentFor);
@@ -52,9 +54,13 @@ export class LoneGuest {
   }
 
   boot(image: GuestImage, bootArguments = ''): void {
+    const { initrdPath, diskModulesPath } = image;
+    const hasDisk = this.board.disks.length > 0 && diskModulesPath !== null;
     bootMachine(this.machine, {
       kernel: readFileSync(image.kernelPath),
-      initrd: readFileSync(image.initrdPath),
+      initrd: Buffer.concat(
+        [initrdPath, ...(hasDisk ? [diskModulesPath] : [])].map((path) => readFileSync(path)),
+      ),
       bootArguments: `${image.defaultBootArguments} ${bootArguments}`.trim(),
       rngSeed: new Uint8Array(32).fill(7),
     });

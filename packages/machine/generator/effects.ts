@@ -59,6 +59,12 @@ export function canBeginPair({ instruction }: Operation): boolean {
   return kind === 'result' || kind === 'load' || kind === 'store';
 }
 
+/** True if the operation is an instruction with a fast path. */
+export function canEndPair({ instruction }: Operation): boolean {
+  const { kind } = instruction.effect;
+  return kind !== 'slow' && kind !== 'page-end';
+}
+
 /** Distance to the next instruction's entry: 8 bytes for each 2 of the instruction. */
 export function entryBytes({ length }: Operation): number {
   return length * 4;
