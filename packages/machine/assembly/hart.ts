@@ -62,7 +62,7 @@ export const REASON_KICK: u32 = 2;
 export const REASON_ATTENTION: u32 = 3;
 
 /** The attention word is polled this often. */
-const POLL_STEPS: u32 = 4096;
+const POLL_STEPS: u32 = 16384;
 
 /** Runs at most `limit` steps; RUN_STEPS says how many it were. Returns the reason. */
 export function run(limit: u32): u32 {

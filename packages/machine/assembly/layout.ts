@@ -85,7 +85,7 @@ export const PLIC_THRESHOLD: u32 = 0x2350;
 export const PLIC_OUTPUT: u32 = 0x2360;
 
 // Commands and answers between the run loop and its host; never machine state.
-/** Other threads set a bit and notify; run polls it every 4,096 steps. */
+/** Other threads set a bit and notify; run polls it every 16,384 steps. */
 export const ATTENTION: u32 = 0x3000;
 /** Steps of the last run (u32). */
 export const RUN_STEPS: u32 = 0x3008;

@@ -18,7 +18,7 @@ export class MachineMemory {
   /** All of the guest's RAM; offset 0 is guest physical 0x8000_0000. */
   readonly ram: Uint8Array<SharedArrayBuffer>;
   readonly pages: number;
-  /** Poked by others, polled by the core every 4,096 steps, waited on by an idle vCPU. */
+  /** Poked by others, polled by the core every 16,384 steps, waited on by an idle vCPU. */
   readonly attention: Int32Array<SharedArrayBuffer>;
   readonly #touched: Uint32Array<SharedArrayBuffer>;
   readonly #dirty: ReadonlyMap<DirtyConsumer, Uint32Array<SharedArrayBuffer>>;

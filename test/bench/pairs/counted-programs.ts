@@ -21,11 +21,25 @@ const pythonWork = [
 
 const text = `i=0; while [ $i -lt 4000 ]; do echo "line $i of $((i * 7919 % 4001)) words and $((i * 31 % 97)) more"; i=$((i + 1)); done > /root/text`;
 
+/** Beside those that a root disk has anyway. */
+export const countedPackages: readonly string[] = ['bc', 'bzip2', 'openssl', 'xz-utils', 'zstd'];
+
 export const countedPrograms: readonly CountedProgram[] = [
   { name: 'shell', line: text },
   { name: 'sort', line: 'sort -k4n /root/text | uniq -f5 | sort -r | tail -n1' },
   { name: 'compress', line: 'busybox gzip -c /root/text | busybox gunzip -c | cmp - /root/text' },
-  { name: 'digest', line: 'sha256sum /root/text; md5sum /root/text' },
+  { name: 'xz', line: 'xz -3 -c /root/text | xz -dc | cmp - /root/text' },
+  { name: 'bzip2', line: 'bzip2 -c /root/text | bunzip2 -c | cmp - /root/text' },
+  { name: 'zstd', line: 'zstd -9 -qc /root/text | zstd -dqc | cmp - /root/text' },
+  { name: 'digest', line: 'sha256sum /root/text; md5sum /root/text; sha512sum /root/text' },
+  {
+    name: 'openssl',
+    line: 'openssl enc -aes-256-cbc -pbkdf2 -pass pass:x -in /root/text -out /root/secret; openssl genrsa -out /root/key 1024 2>/dev/null; openssl dgst -sha3-256 /root/text',
+  },
+  {
+    name: 'bc',
+    line: `echo 'scale=300; 4*a(1); for (i = 1; i < 400; i++) s += i^7 / (i + 1); s' | bc -l | tail -n1`,
+  },
   {
     name: 'awk',
     line: `busybox awk '{ s += $2 * $4; n[$7]++ } END { for (k in n) t += n[k]; print s, t }' /root/text`,

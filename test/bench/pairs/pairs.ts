@@ -11,7 +11,7 @@ import { type BlockBackend, createMachineMemory } from '@skein/machine';
 import { isReady, LoneGuest } from '../../support/lone-guest.ts';
 import { buildCoreVariant } from '../layers/core-variants.ts';
 import type { Bench } from '../main.ts';
-import { countedPrograms } from './counted-programs.ts';
+import { countedPackages, countedPrograms } from './counted-programs.ts';
 import { histogramMib, PairCounts, type PairShare } from './pair-counts.ts';
 
 const memoryMib = 384;
@@ -81,8 +81,8 @@ async function makeDisk(say: (line: string) => void): Promise<BlockBackend> {
   try {
     const path = join(folder, 'root.img');
     say('making a root disk of Debian');
-    const lockFile = join(import.meta.dirname, '../../guests/root-disk.lock.json');
-    await buildRootDisk({ path, sizeMib: diskSizeMib, packages: defaultDiskPackages, lockFile });
+    const packages = [...defaultDiskPackages, ...countedPackages];
+    await buildRootDisk({ path, sizeMib: diskSizeMib, packages });
     return memoryDisk(readFileSync(path));
   } finally {
     rmSync(folder, { recursive: true });
