@@ -63,6 +63,23 @@ database.commit()
 print('python', json.dumps(database.execute('select count(*), min(digest) from digests').fetchone()))
 END
 python3 /root/work.py
+cat > /root/count.py <<'END'
+import ctypes, fcntl, os, struct
+library = ctypes.CDLL(None, use_errno=True)
+# struct perf_event_attr of 64 bytes: type hardware, event instructions, disabled. Source: perf_event_open(2).
+attributes = struct.pack('IIQQQQQIIQ', 0, 64, 1, 0, 0, 0, 1, 0, 0, 0)
+counter = library.syscall(241, attributes, 0, -1, -1, 0)
+if counter < 0: raise OSError(ctypes.get_errno(), 'perf_event_open')
+def count(times):
+    fcntl.ioctl(counter, 0x2403, 0)
+    fcntl.ioctl(counter, 0x2400, 0)
+    for _ in range(times): pass
+    fcntl.ioctl(counter, 0x2401, 0)
+    return struct.unpack('Q', os.read(counter, 8))[0]
+few, many = count(1000), count(101000)
+print('perf', 10 < (many - few) / 100000 < 1000, few < many)
+END
+python3 /root/count.py
 sqlite3 /root/work.db "select 'sqlite', sum(number), max(digest) from digests"
 redis-server --daemonize yes --dir /root --save '' --appendonly no >/dev/null
 until redis-cli ping 2>/dev/null | grep -q PONG; do sleep 0.2; done
@@ -75,6 +92,8 @@ mount | grep ' / '
 `);
       // Both sums follow from the numbers; the digests are those of coreutils here.
       expect(said).toMatch(/^python \[2000, "000[0-9a-f]{61}"\]$/m);
+      // Linux drives the machine's counters through the SBI.
+      expect(said).toMatch(/^perf True True$/m);
       expect(said).toMatch(/^sqlite\|1999000\|ff[0-9a-f]{62}$/m);
       expect(said).toMatch(/^redis hello$/m);
       expect(said).toMatch(/^redis 1000$/m);

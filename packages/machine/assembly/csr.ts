@@ -4,8 +4,8 @@
  * Omitted: hypervisor, vector, trigger and performance counter CSRs (hpmcounters read 0; the rest is illegal).
  */
 import { currentSteps, isSstcEnabled, refreshTimers, timeAt } from './clock';
+import { COUNTER_CYCLE, COUNTER_RETIRED, counterValue, setCounter, setInhibited } from './counters';
 import {
-  CYCLE_OFFSET,
   FCSR,
   FETCH_VIRTUAL,
   MCAUSE,
@@ -25,7 +25,6 @@ import {
   PMPADDR,
   PMPCFG,
   PRIVILEGE,
-  RETIRED_OFFSET,
   SATP,
   SCAUSE,
   SCOUNTEREN,
@@ -105,9 +104,9 @@ export function readCsr(csr: u32): bool {
     case 0x3a2:
       return found(load<u64>(PMPCFG, 8));
     case 0xb00:
-      return found(currentSteps() - load<u64>(CYCLE_OFFSET));
+      return found(counterValue(COUNTER_CYCLE));
     case 0xb02:
-      return found(currentSteps() - load<u64>(RETIRED_OFFSET));
+      return found(counterValue(COUNTER_RETIRED));
     case 0xf12:
     case 0xf13:
       return found(IMPLEMENTATION);
@@ -186,9 +185,9 @@ function readCounter(csr: u32, privilege: u32): bool {
   const bit = (1 as u64) << ((csr & 31) as u64);
   if (privilege < 3 && (load<u64>(MCOUNTEREN) & bit) === 0) return false;
   if (privilege < 1 && (load<u64>(SCOUNTEREN) & bit) === 0) return false;
-  if (csr === 0xc00) return found(currentSteps() - load<u64>(CYCLE_OFFSET));
+  if (csr === 0xc00) return found(counterValue(COUNTER_CYCLE));
   if (csr === 0xc01) return found(timeAt(currentSteps()));
-  if (csr === 0xc02) return found(currentSteps() - load<u64>(RETIRED_OFFSET));
+  if (csr === 0xc02) return found(counterValue(COUNTER_RETIRED));
   return found(0);
 }
 
@@ -223,7 +222,8 @@ export function writeCsr(csr: u32, value: u64, mask: u64): bool {
     case 0x306:
       return stored(MCOUNTEREN, value & 0xffffffff);
     case 0x320:
-      return stored(MCOUNTINHIBIT, value & 0xfffffffd);
+      setInhibited(value);
+      return true;
     case 0x10a:
       return stored(SENVCFG, value & 1);
     case 0x30a:
@@ -253,9 +253,11 @@ export function writeCsr(csr: u32, value: u64, mask: u64): bool {
     case 0x343:
       return stored(MTVAL, value);
     case 0xb00:
-      return stored(CYCLE_OFFSET, currentSteps() + 1 - value);
+      setCounter(COUNTER_CYCLE, value);
+      return true;
     case 0xb02:
-      return stored(RETIRED_OFFSET, currentSteps() + 1 - value);
+      setCounter(COUNTER_RETIRED, value);
+      return true;
     default:
       return writeProtection(csr, value);
   }

@@ -18,9 +18,9 @@ export const PC: u32 = 0x1400;
 export const PRIVILEGE: u32 = 0x1408;
 /** The machine's clock: instructions retired plus traps and interrupts taken. */
 export const STEPS: u32 = 0x1410;
-/** minstret = STEPS - this, modulo 2^64. */
+/** minstret = STEPS - this, modulo 2^64; its value while it is inhibited. */
 export const RETIRED_OFFSET: u32 = 0x1418;
-/** mcycle = STEPS - this, modulo 2^64. */
+/** mcycle = STEPS - this, modulo 2^64; its value while it is inhibited. */
 export const CYCLE_OFFSET: u32 = 0x1420;
 /** 1 while the hart waits in WFI. */
 export const WAITING: u32 = 0x1428;

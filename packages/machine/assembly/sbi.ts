@@ -1,17 +1,19 @@
 /**
  * The supervisor binary interface, built in: what firmware would answer. One ecall is one instruction.
- * Source: RISC-V SBI Specification 2.0: Base, TIME, IPI, RFENCE, HSM, SRST, DBCN and the legacy extensions.
- * Omitted: PMU, SUSP, NACL, STA; base.probe says so.
+ * Source: RISC-V SBI Specification 2.0: Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, PMU and the legacy extensions.
+ * Omitted: SUSP, NACL, STA; base.probe says so.
  */
 import { busRead, busValue, busWrite } from './bus';
 import { refreshTimers } from './clock';
 import { ramAddress, storePrepare } from './dirty';
 import { FETCH_VIRTUAL, MIP, NONE, STIMECMP, WAITING, XREG } from './layout';
+import { callPmu, EXTENSION_PMU, pmuValue } from './sbi-pmu';
 import { tlbFlushAll } from './tlb';
 
 const A0: u32 = XREG + 10 * 8;
 const A1: u32 = XREG + 11 * 8;
 const A2: u32 = XREG + 12 * 8;
+const A3: u32 = XREG + 13 * 8;
 const A6: u32 = XREG + 16 * 8;
 const A7: u32 = XREG + 17 * 8;
 
@@ -54,6 +56,8 @@ export function executeSbi(): void {
   } else if (extension === EXTENSION_HSM) hartState(call);
   else if (extension === EXTENSION_RESET && call === 0) reset();
   else if (extension === EXTENSION_CONSOLE) debugConsole(call);
+  else if (extension === EXTENSION_PMU)
+    answer(callPmu(call, load<u64>(A0), load<u64>(A1), load<u64>(A2), load<u64>(A3)), pmuValue);
   else answer(NOT_SUPPORTED, 0);
 }
 
@@ -122,7 +126,8 @@ function isImplemented(extension: u64): bool {
     extension === EXTENSION_RFENCE ||
     extension === EXTENSION_HSM ||
     extension === EXTENSION_RESET ||
-    extension === EXTENSION_CONSOLE
+    extension === EXTENSION_CONSOLE ||
+    extension === EXTENSION_PMU
   );
 }
 

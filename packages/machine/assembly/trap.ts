@@ -3,6 +3,7 @@
  * Source: RISC-V privileged manual, "Machine-Level CSRs" and "Supervisor CSRs"; trap values as QEMU 7.2 gives them.
  */
 import { timerBits } from './clock';
+import { retireNothing } from './counters';
 import {
   CLINT_MSIP,
   FETCH_VIRTUAL,
@@ -19,7 +20,6 @@ import {
   PC,
   PLIC_OUTPUT,
   PRIVILEGE,
-  RETIRED_OFFSET,
   SCAUSE,
   SEPC,
   STVAL,
@@ -91,7 +91,7 @@ export function enterTrap(cause: u64, value: u64): void {
   store<u64>(MSTATUS, status);
   store<u64>(PC, (vector & ~(3 as u64)) + (isInterrupt && (vector & 1) !== 0 ? (cause & 63) << 2 : 0));
   store<u64>(FETCH_VIRTUAL, NONE);
-  store<u64>(RETIRED_OFFSET, load<u64>(RETIRED_OFFSET) + 1);
+  retireNothing();
 }
 
 /** mret; the caller has checked the privilege. */

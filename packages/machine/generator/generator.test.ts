@@ -80,6 +80,20 @@ describe('the generated interpreter', () => {
   });
 });
 
+describe('a variant of the core', () => {
+  it.each([{ isUncounted: true }, { isUnchecked: true }, { isPairCounted: true }])(
+    'is the same text but for what it lacks or counts: %o',
+    (variant) => {
+      const whole = interpreterSource(operationTable);
+      const varied = interpreterSource(operationTable, variant);
+      expect(varied).not.toBe(whole);
+      const lines = new Set(whole.split('\n'));
+      const changed = varied.split('\n').filter((line) => !lines.has(line));
+      expect(changed.length).toBeLessThan(whole.split('\n').length / 3);
+    },
+  );
+});
+
 describe('the generated slow path', () => {
   it('takes a pair that begins with an access for its first operation', () => {
     const source = slowPathSource(

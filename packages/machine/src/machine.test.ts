@@ -49,7 +49,7 @@ const waitForTimer = [
 describe('Machine', () => {
   it('starts firmware in M mode at the start of RAM and counts its steps', () => {
     const { machine } = machineWith([addi(5, 0, 7), addi(6, 5, 1), jal(0, 0)]);
-    expect(machine.run(2)).toEqual({ steps: 2, reason: 'limit' });
+    expect(machine.run(2)).toMatchObject({ steps: 2, reason: 'limit' });
     expect([machine.register(5), machine.register(6), machine.stateWord('PRIVILEGE')]).toEqual([7n, 8n, 3n]);
     expect(machine.programCounter).toBe(BigInt(ramBase) + 8n);
   });
@@ -57,16 +57,16 @@ describe('Machine', () => {
   it('ends at the very instruction that writes to the power switch', () => {
     const words = [lui(5, 0x100), lui(6, 5), addi(6, 6, 0x555), store(2, 6, 5, 0), addi(7, 0, 1)];
     const { machine, outputs } = machineWith(words);
-    expect(machine.run(1000)).toEqual({ steps: 4, reason: 'halt' });
+    expect(machine.run(1000)).toMatchObject({ steps: 4, reason: 'halt' });
     expect(outputs).toEqual([{ type: 'power', action: 'off', exitCode: 0 }]);
-    expect(machine.run(1000)).toEqual({ steps: 0, reason: 'halt' });
+    expect(machine.run(1000)).toMatchObject({ steps: 0, reason: 'halt' });
     expect(machine.wake()).toEqual({ kind: 'never' });
   });
 
   it('waits without spending steps and says when its timer falls due', () => {
     const { machine } = machineWith(waitForTimer);
-    expect(machine.run(1000)).toEqual({ steps: 6, reason: 'idle' });
-    expect(machine.run(1000)).toEqual({ steps: 0, reason: 'idle' });
+    expect(machine.run(1000)).toMatchObject({ steps: 6, reason: 'idle' });
+    expect(machine.run(1000)).toMatchObject({ steps: 0, reason: 'idle' });
     expect(machine.wake()).toEqual({ kind: 'at', guestTicks: 100n });
     machine.apply({ type: 'time', guestTicks: 99n, ratePerStep: ticksAStep });
     expect(machine.run(1000).reason).toBe('idle');
@@ -83,7 +83,7 @@ describe('Machine', () => {
     target.restoreState(machine.saveState());
     expect(target.wake()).toEqual({ kind: 'at', guestTicks: 100n });
     target.apply({ type: 'time', guestTicks: 5000n, ratePerStep: 1 });
-    expect(target.run(1)).toEqual({ steps: 1, reason: 'limit' });
+    expect(target.run(1)).toMatchObject({ steps: 1, reason: 'limit' });
     expect(target.register(10)).toBe(1n);
   });
 
@@ -167,9 +167,9 @@ describe('Machine', () => {
   it('lets go of a slice when someone pokes it', () => {
     const { machine } = machineWith([jal(0, 0)]);
     machine.memory.poke();
-    expect(machine.run(1_000_000)).toEqual({ steps: 0, reason: 'attention' });
+    expect(machine.run(1_000_000)).toMatchObject({ steps: 0, reason: 'attention' });
     expect(machine.memory.takeAttention()).toBe(true);
-    expect(machine.run(100_000)).toEqual({ steps: 100_000, reason: 'limit' });
+    expect(machine.run(100_000)).toMatchObject({ steps: 100_000, reason: 'limit' });
   });
 
   it('fails a store-conditional after another one', () => {
@@ -365,7 +365,7 @@ describe('a snapshot', () => {
     const snapshot = saveSnapshot(machine);
     snapshot[snapshot.length - 100] = 1;
     expect(() => loadSnapshot(machine, snapshot)).toThrow(/hash/);
-    expect(machine.run(10)).toEqual({ steps: 0, reason: 'halt' });
+    expect(machine.run(10)).toMatchObject({ steps: 0, reason: 'halt' });
   });
 
   it('is refused if its lengths do not add up', () => {

@@ -33,6 +33,8 @@ export type StopReason = 'limit' | 'idle' | 'attention' | 'halt';
 export interface RunResult {
   readonly steps: number;
   readonly reason: StopReason;
+  /** How often devices worked, which takes time beside that of the steps. */
+  readonly deviceTurns: number;
 }
 
 /** Physical addresses: of the first instruction, and of what a1 and a2 point to. */
@@ -124,6 +126,7 @@ export class Machine {
     let remaining = Math.max(0, Math.floor(limitSteps));
     let reason: StopReason = this.#isHalted ? 'halt' : 'limit';
     let kicksWithoutStep = 0;
+    let deviceTurns = 0;
     while (!this.#isHalted) {
       const code = this.#core.run(Math.min(remaining, runStepsMax));
       const done = this.#runSteps[0] ?? 0;
@@ -133,6 +136,7 @@ export class Machine {
       const stopped = this.#reasons.get(code);
       if (stopped === 'kick') {
         this.#process();
+        deviceTurns++;
         if (this.#isHalted) reason = 'halt';
         else if (isTimeUp()) {
           reason = 'attention';
@@ -145,7 +149,7 @@ export class Machine {
       break;
     }
     this.#bus.endSlice();
-    return { steps: Math.max(0, Math.floor(limitSteps)) - remaining, reason };
+    return { steps: Math.max(0, Math.floor(limitSteps)) - remaining, reason, deviceTurns };
   }
 
   /** Between two runs. Takes effect before the next instruction. */

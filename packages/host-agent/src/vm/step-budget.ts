@@ -29,3 +29,20 @@ export class StepBudget {
     return Math.max(0, (steps - this.#tokens) / stepsPerMs);
   }
 }
+
+/** What a slice took. */
+export interface SliceCost {
+  readonly steps: number;
+  /** CPU time of the vCPU's thread. */
+  readonly cpuNs: number;
+  /** How often devices worked in it. */
+  readonly deviceTurns: number;
+}
+
+/**
+ * Steps that a slice is charged with: what it executed, or, where devices worked for the guest, as many as the vCPU would
+ * have executed in that CPU time. So a driver that kicks without end gets no more of the host than a loop does.
+ */
+export function chargedSteps({ steps, cpuNs, deviceTurns }: SliceCost, stepsPerNs: number): number {
+  return deviceTurns === 0 ? steps : Math.max(steps, Math.floor(cpuNs * stepsPerNs));
+}

@@ -4,11 +4,17 @@
  * through (architecture: Missing pages, Inputs).
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { hashBytes, type Machine, type MachineInput, type MachineMemory } from '@skein/machine';
+import {
+  hashBytes,
+  type Machine,
+  type MachineInput,
+  type MachineMemory,
+  type RunResult,
+} from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import type { VmControlBlock } from './control-block.ts';
 import type { Introduction } from './introduction.ts';
-import { StepBudget } from './step-budget.ts';
+import { chargedSteps, StepBudget } from './step-budget.ts';
 import type { TransferCommand, TransferReply, VmCommand, VmEvent } from './vm-channel.ts';
 import type { VmOutputs } from './vm-outputs.ts';
 
@@ -112,10 +118,11 @@ export class VmLoop {
       ratePerStep: this.#ratePerStep(),
     });
     const isTimeUp = (): boolean => process.hrtime.bigint() - nowNs > deviceNsMax;
+    const cpuBefore = process.threadCpuUsage();
     const result = this.#machine.run(Math.min(wanted, allowed), isTimeUp);
     this.#wasIdle = result.reason === 'idle';
     const endedNs = process.hrtime.bigint();
-    this.#account(result.steps, nowNs, endedNs);
+    this.#account(result, nowNs, endedNs, cpuBefore);
     this.#outputs.flush();
     if (this.#outputs.hasEnded) {
       this.#isEnded = true;
@@ -135,12 +142,19 @@ export class VmLoop {
     return Math.max(1, Math.floor(ticksPerStep * 0.9 * 2 ** 32));
   }
 
-  #account(steps: number, startedNs: bigint, endedNs: bigint): void {
+  #account(
+    { steps, deviceTurns }: RunResult,
+    startedNs: bigint,
+    endedNs: bigint,
+    cpuBefore: NodeJS.CpuUsage,
+  ): void {
     const elapsedNs = Number(endedNs - startedNs);
     if (steps >= sliceStepsMin && elapsedNs > 0) {
       this.#stepsPerNs += (Math.min(10, steps / elapsedNs) - this.#stepsPerNs) * 0.1;
     }
-    this.#budget.spend(steps);
+    const { user, system } = process.threadCpuUsage(cpuBefore);
+    const cost = { steps, deviceTurns, cpuNs: (user + system) * 1000 };
+    this.#budget.spend(chargedSteps(cost, this.#stepsPerNs));
     this.#control.steps = this.#machine.steps;
     this.#control.addExecutedSteps(steps);
     this.#control.addBusyNs(endedNs - startedNs);
