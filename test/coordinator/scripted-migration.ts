@@ -1,5 +1,5 @@
 /** The two agents' part of a migration, step by step as a test wants it; the lease is passed for real. */
-import type { MigrationRecord, OperationId } from '@skein/shared';
+import { MigrationRecord, type OperationId } from '@skein/shared';
 import type { ScriptedAgent, ScriptedVm } from './scripted-agent.ts';
 
 export class ScriptedMigration {
@@ -62,7 +62,7 @@ export class ScriptedMigration {
     const known = [...this.source.vms.values()].find(({ name }) => name === this.name);
     const before = known?.epoch ?? 0;
     const isWhole = side === 'source' && outcome === 'committed';
-    return {
+    return MigrationRecord.parse({
       operation: this.operation,
       vm: known?.vm ?? 'vm-0000000000000000',
       from: this.source.options.name,
@@ -92,6 +92,6 @@ export class ScriptedMigration {
       stateHashSource: '00000000000000aa',
       stateHashTarget: '00000000000000aa',
       stateHashSourceFull: isWhole ? '00000000000000aa' : null,
-    };
+    });
   }
 }

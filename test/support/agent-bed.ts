@@ -16,6 +16,8 @@ import {
   type MacOwner,
   type MigrationProgress,
   type MigrationRecord,
+  type MigrationSettings,
+  migrationSettingsDefaults,
   type NetworkKind,
   type TemplateRecipe,
   type VmId,
@@ -205,19 +207,25 @@ export class AgentBed {
     vm: BedVm,
     to: string,
     via?: (source: { address: string; port: number }) => Promise<{ address: string; port: number }>,
+    settings: Partial<MigrationSettings> = {},
   ): Promise<string> {
     const operation = this.nextOperation();
     const { vm: id, epoch, name, machine, host } = vm;
-    const common = { operation, vm: id, epoch, deadlineMs: 60_000 };
+    const deadlineMs = 60_000;
+    const common = { operation, vm: id, epoch };
     const source = await this.link(host).request(
       'migration.source',
-      { ...common, targetHost: to, downtimeBudgetMs: 10 },
+      {
+        ...common,
+        targetHost: to,
+        settings: { ...migrationSettingsDefaults, deadlineMs, ...settings },
+      },
       { deadlineMs: commandDeadlineMs },
     );
     const { address, port } = via === undefined ? source : await via(source);
     await this.link(to).request(
       'migration.target',
-      { ...common, name, machine, sourceHost: host, sourceAddress: address, sourcePort: port },
+      { ...common, name, machine, sourceHost: host, sourceAddress: address, sourcePort: port, deadlineMs },
       { deadlineMs: commandDeadlineMs },
     );
     return operation;

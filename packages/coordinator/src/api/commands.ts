@@ -144,6 +144,7 @@ export class Commands {
    * migration.no-network, migration.partitioned, placement.no-host
    */
   migrate(name: string, request: MigrateVmRequest): ChangeReply {
+    const { host: wanted, ...settings } = request;
     const spec = this.#world.vm(name);
     this.#executor.yieldFor(spec.id);
     const inventory = this.#world.inventory();
@@ -154,11 +155,11 @@ export class Commands {
       throw wrongState(`${name} is ${copy?.report.state ?? 'not running'}: only a running VM migrates`);
     }
     const from = copy.host;
-    if (request.host === from) {
+    if (wanted === from) {
       throw new OperationError({ code: 'migration.same-host', message: `${name} runs on ${from} already` });
     }
-    this.#refuseApart(inventory, from, request.host ?? null);
-    const placement = this.#place(inventory, spec, request.host ?? null, from);
+    this.#refuseApart(inventory, from, wanted ?? null);
+    const placement = this.#place(inventory, spec, wanted ?? null, from);
     return this.#world.atomically(() => {
       const { id } = this.#executor.create({
         kind: 'vm-migrate',
@@ -167,10 +168,9 @@ export class Commands {
         record: {
           host: from,
           targetHost: placement.host,
-          isPinned: request.host !== undefined,
+          isPinned: wanted !== undefined,
           expectEpoch: copy.report.epoch,
-          downtimeBudgetMs: request.downtimeBudgetMs,
-          deadlineMs: request.deadlineMs,
+          settings,
         },
         notes: [{ name: 'intent', detail: `from ${from} to ${placement.host}: ${placement.reason}` }],
       });

@@ -2,7 +2,14 @@
  * An operation as it is kept: what the API shows plus the step it stands at and what its steps need. Every change is
  * persisted before the next effect, so that a killed coordinator goes on where it stood.
  */
-import { Epoch, HostName, MigrationRecord, OperationView, ProblemSchema } from '@skein/shared';
+import {
+  Epoch,
+  HostName,
+  MigrationRecord,
+  MigrationSettings,
+  OperationView,
+  ProblemSchema,
+} from '@skein/shared';
 import { z } from 'zod';
 
 /** Steps of all kinds; which follow which stands beside each kind. */
@@ -42,8 +49,8 @@ export const OperationRecord = OperationView.omit({ progress: true }).extend({
   /** The epoch it got. */
   epoch: Epoch.nullable(),
   attempts: z.int().min(0),
-  downtimeBudgetMs: z.number().nullable(),
-  deadlineMs: z.number().nullable(),
+  /** Of a migration. */
+  settings: MigrationSettings.nullable(),
   /** Where the source of a migration listens. */
   source: z.strictObject({ address: z.string(), port: z.int() }).nullable(),
   /** What each side reported. */

@@ -48,10 +48,10 @@ export const vmMigrate: OperationProgram = {
 
 async function tellSource(context: StepContext): Promise<StepResult> {
   const { env, vm, record } = context;
-  const { from, to, epoch, downtimeBudgetMs, deadlineMs } = plan(context);
+  const { from, to, epoch, settings } = plan(context);
   if (record.ended.source !== null) return { kind: 'next', step: 'watch-migration' };
   if (mayComeBack(context, from)) return { kind: 'wait', reason: `${from} cannot be reached at present` };
-  const body = { operation: record.id, vm: vm.spec.id, epoch, targetHost: to, downtimeBudgetMs, deadlineMs };
+  const body = { operation: record.id, vm: vm.spec.id, epoch, targetHost: to, settings };
   try {
     const source = await env.command(from, 'migration.source', body, commandDeadlineMs);
     return {
@@ -216,10 +216,10 @@ async function isCancelled({ env, record }: StepContext, host: string): Promise<
 }
 
 function plan({ record }: StepContext) {
-  const { host: from, targetHost: to, expectEpoch: epoch, downtimeBudgetMs, deadlineMs } = record;
+  const { host: from, targetHost: to, expectEpoch: epoch, settings } = record;
   invariant(from !== null && to !== null, 'a migration has a source and a target');
-  invariant(downtimeBudgetMs !== null && deadlineMs !== null, 'a migration has its limits');
-  return { from, to, epoch, downtimeBudgetMs, deadlineMs };
+  invariant(settings !== null, 'a migration has its settings');
+  return { from, to, epoch, settings, deadlineMs: settings.deadlineMs };
 }
 
 function fail(message: string) {

@@ -69,4 +69,17 @@ export const migrations: readonly string[] = [
     '$.peerPort'
   );
   `,
+  // The limits of a migration became settings.
+  `
+  UPDATE operations SET record = json_remove(
+    json_set(record, '$.settings', CASE
+      WHEN json_extract(record, '$.downtimeBudgetMs') IS NULL THEN json('null')
+      ELSE json_object(
+        'downtimeBudgetMs', json_extract(record, '$.downtimeBudgetMs'),
+        'deadlineMs', json_extract(record, '$.deadlineMs')
+      )
+    END),
+    '$.downtimeBudgetMs', '$.deadlineMs'
+  );
+  `,
 ];

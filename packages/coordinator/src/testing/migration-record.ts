@@ -1,5 +1,5 @@
 /** A record as both sides of a migration report it; figures are of no interest to the coordinator. */
-import type { MigrationRecord } from '@skein/shared';
+import { type MigrationRecord, migrationSettingsDefaults } from '@skein/shared';
 
 type Given = Pick<
   MigrationRecord,
@@ -12,10 +12,17 @@ export function migrationRecord(given: Given & Partial<MigrationRecord>): Migrat
     mode: 'pre-copy',
     reason: null,
     phases: { precopyMs: 1, stopAndCopyMs: 1, postcopyMs: 1 },
+    settings: migrationSettingsDefaults,
     rounds: [],
+    precopyEnd: 'fits-budget',
+    moments: null,
+    memoryMib: 128,
     pages: 0,
     zeroPages: 0,
+    deltaPages: 0,
     bytes: 0,
+    uncompressedBytes: 0,
+    throttlePercentMax: 0,
     totalMs: 3,
     downtimeMs: 1,
     downtime: { boundaryWaitMs: 0, lastPagesMs: 0, stateMs: 0, verifyMs: 0, leasePassMs: 0, resumeMs: 0 },

@@ -1,15 +1,20 @@
 /**
- * When a pre-copy stops copying: as soon as what is left fits the downtime budget at the measured bandwidth, or
- * when rounds stop helping (Clark et al. 2005, section "Writable working sets"; QEMU's migration thresholds).
+ * When a pre-copy stops copying: as soon as what is left fits the downtime budget at the measured bandwidth. Rounds that do
+ * not help slow the vCPU, step by step, until they do; when even that is of no use, the migration ends one way or the
+ * other (Clark et al. 2005, section "Writable working sets"; QEMU's auto-converge).
  */
-import { pageBytes } from '@skein/shared';
+import { type OnNoConvergence, type PrecopyEnd, pageBytes } from '@skein/shared';
 
 export interface RoundOutcome {
   readonly round: number;
+  /** Sent in this round, zero ones too. */
+  readonly pages: number;
   readonly bytes: number;
   readonly durationMs: number;
   /** Pages left to send when the round ended. */
   readonly remainingPages: number;
+  /** By how much the vCPU was slowed meanwhile. */
+  readonly throttlePercent: number;
 }
 
 export interface ConvergencePolicy {
@@ -17,40 +22,56 @@ export interface ConvergencePolicy {
   /** What stop-and-copy costs beside the last pages: state, verification, lease pass; measured or assumed. */
   readonly fixedDowntimeMs: number;
   readonly roundsMax: number;
+  readonly autoConverge: boolean;
+  readonly onNoConvergence: OnNoConvergence;
 }
 
 export type ConvergenceDecision =
-  | { readonly kind: 'another-round'; readonly predictedDowntimeMs: number }
-  | { readonly kind: 'stop-and-copy'; readonly predictedDowntimeMs: number; readonly reason: StopReason };
-
-export type StopReason = 'fits-budget' | 'rounds-stopped-helping' | 'rounds-exhausted';
+  | { readonly kind: 'another-round'; readonly predictedDowntimeMs: number; readonly throttlePercent: number }
+  | { readonly kind: 'stop-and-copy'; readonly predictedDowntimeMs: number; readonly reason: PrecopyEnd }
+  | { readonly kind: 'give-up'; readonly predictedDowntimeMs: number; readonly reason: PrecopyEnd };
 
 /** A round helps while it leaves less than this part of what the round before left. */
 const helpfulRatio = 0.9;
 /** So many rounds in a row without help end the pre-copy. */
 const idleRoundsMax = 3;
+const firstThrottlePercent = 20;
+const throttleStepPercent = 10;
+/** Slower than that a guest stands as good as still, and its clients give up. */
+const throttlePercentMax = 95;
+/** A slowed vCPU shall dirty so much of what a round sends. */
+const wantedRatio = 0.5;
 
 export function decideNextRound(
   outcomes: readonly RoundOutcome[],
   policy: ConvergencePolicy,
 ): ConvergenceDecision {
   const last = outcomes.at(-1);
-  if (last === undefined) return { kind: 'another-round', predictedDowntimeMs: Number.POSITIVE_INFINITY };
+  if (last === undefined)
+    return { kind: 'another-round', predictedDowntimeMs: Number.POSITIVE_INFINITY, throttlePercent: 0 };
   const predictedDowntimeMs = predictDowntimeMs(outcomes, policy);
-  if (predictedDowntimeMs <= policy.downtimeBudgetMs) {
+  const end = (reason: PrecopyEnd): ConvergenceDecision => ({
+    kind: policy.onNoConvergence === 'fail' ? 'give-up' : 'stop-and-copy',
+    predictedDowntimeMs,
+    reason,
+  });
+  if (predictedDowntimeMs <= policy.downtimeBudgetMs)
     return { kind: 'stop-and-copy', predictedDowntimeMs, reason: 'fits-budget' };
-  }
-  if (outcomes.length >= policy.roundsMax) {
-    return { kind: 'stop-and-copy', predictedDowntimeMs, reason: 'rounds-exhausted' };
-  }
-  if (hasStoppedHelping(outcomes)) {
-    return { kind: 'stop-and-copy', predictedDowntimeMs, reason: 'rounds-stopped-helping' };
-  }
-  return { kind: 'another-round', predictedDowntimeMs };
+  if (outcomes.length >= policy.roundsMax) return end('rounds-exhausted');
+  const { throttlePercent } = last;
+  if (roundsWithoutHelp(outcomes) === 0)
+    return { kind: 'another-round', predictedDowntimeMs, throttlePercent };
+  if (policy.autoConverge && throttlePercent < throttlePercentMax)
+    return { kind: 'another-round', predictedDowntimeMs, throttlePercent: nextThrottlePercent(last) };
+  if (roundsWithoutHelp(outcomes) >= idleRoundsMax) return end('rounds-stopped-helping');
+  return { kind: 'another-round', predictedDowntimeMs, throttlePercent };
 }
 
 /** From the bandwidth over all rounds so far: a single short round measures mostly its own overhead. */
-export function predictDowntimeMs(outcomes: readonly RoundOutcome[], policy: ConvergencePolicy): number {
+export function predictDowntimeMs(
+  outcomes: readonly Pick<RoundOutcome, 'bytes' | 'durationMs' | 'remainingPages'>[],
+  policy: Pick<ConvergencePolicy, 'fixedDowntimeMs'>,
+): number {
   const bytes = outcomes.reduce((sum, outcome) => sum + outcome.bytes, 0);
   const durationMs = outcomes.reduce((sum, outcome) => sum + outcome.durationMs, 0);
   const remaining = (outcomes.at(-1)?.remainingPages ?? 0) * pageBytes;
@@ -59,11 +80,23 @@ export function predictDowntimeMs(outcomes: readonly RoundOutcome[], policy: Con
   return policy.fixedDowntimeMs + remaining / (bytes / durationMs);
 }
 
-function hasStoppedHelping(outcomes: readonly RoundOutcome[]): boolean {
-  const recent = outcomes.slice(-(idleRoundsMax + 1));
-  if (recent.length <= idleRoundsMax) return false;
-  return recent.slice(1).every((outcome, index) => {
-    const before = recent[index];
-    return before !== undefined && outcome.remainingPages >= before.remainingPages * helpfulRatio;
-  });
+/** How many rounds up to the last one, all at its throttle, left about as much as the one before them. */
+function roundsWithoutHelp(outcomes: readonly RoundOutcome[]): number {
+  let count = 0;
+  for (let index = outcomes.length - 1; index > 0; index--) {
+    const [before, here] = [outcomes[index - 1], outcomes[index]];
+    if (before === undefined || here === undefined) break;
+    if (here.throttlePercent !== outcomes.at(-1)?.throttlePercent) break;
+    if (here.remainingPages < before.remainingPages * helpfulRatio) break;
+    count += 1;
+  }
+  return count;
+}
+
+/** One step more, or at once as much as the pages dirtied for each page sent say. */
+function nextThrottlePercent({ throttlePercent, pages, remainingPages }: RoundOutcome): number {
+  const dirtiedForEachSent = remainingPages / Math.max(1, pages);
+  const runs = (1 - throttlePercent / 100) * Math.min(1, wantedRatio / dirtiedForEachSent);
+  const stepped = Math.max(firstThrottlePercent, throttlePercent + throttleStepPercent);
+  return Math.min(throttlePercentMax, Math.max(stepped, Math.round(100 * (1 - runs))));
 }

@@ -3,10 +3,12 @@
  * everything ever written, each later one what got dirty since, the last one what is left of a suspended guest.
  */
 import type { MachineMemory } from '@skein/machine';
-import { decideNextRound } from '../core/convergence.ts';
+import type { MigrationRound, MigrationSettings } from '@skein/shared';
+import { type ConvergenceDecision, decideNextRound } from '../core/convergence.ts';
+import type { VmControlBlock } from '../vm/control-block.ts';
 import type { MigrationLog } from './migration-log.ts';
 import { addPages, countPages } from './page-bitmap.ts';
-import type { PageSender } from './page-sender.ts';
+import type { PageSender, SentPages } from './page-sender.ts';
 import type { VmLink } from './vm-link.ts';
 
 export interface CopyRoundsOptions {
@@ -15,7 +17,14 @@ export interface CopyRoundsOptions {
   /** What each round cost is noted there. */
   readonly log: MigrationLog;
   readonly sender: PageSender;
-  readonly downtimeBudgetMs: number;
+  readonly settings: MigrationSettings;
+  /** Of the VM: where its vCPU is slowed. */
+  readonly control: VmControlBlock;
+}
+
+export interface PrecopyOutcome {
+  readonly next: ConvergenceDecision['kind'];
+  readonly remainingPages: number;
 }
 
 const roundsMax = 30;
@@ -33,12 +42,10 @@ export class CopyRounds {
   }
 
   /** Beside the running guest. Answers what comes next, by the predicted downtime. */
-  async precopy(): Promise<{
-    readonly next: 'another-round' | 'stop-and-copy';
-    readonly remainingPages: number;
-  }> {
-    const { sender, log, downtimeBudgetMs } = this.#options;
+  async precopy(): Promise<PrecopyOutcome> {
+    const { sender, log } = this.#options;
     this.#round += 1;
+    const startedMs = log.elapsedMs;
     const pages = this.#round === 1 ? await this.#allPages() : await this.#dirtyPages();
     const startedNs = process.hrtime.bigint();
     const sent = await sender.send(pages, this.#round);
@@ -46,11 +53,22 @@ export class CopyRounds {
     const durationMs = millisecondsSince(startedNs);
     this.#pending = await this.#harvest();
     const remainingPages = countPages(this.#pending);
-    this.#note(sent, durationMs, remainingPages);
-    const decision = decideNextRound(log.outcomes, { downtimeBudgetMs, fixedDowntimeMs, roundsMax });
+    this.#note(sent, { startedMs, durationMs, remainingPages });
+    const decision = this.#decide();
     const last = log.rounds.at(-1);
     if (last !== undefined) last.predictedDowntimeMs = decision.predictedDowntimeMs;
     return { next: decision.kind, remainingPages };
+  }
+
+  /** The vCPU is slowed from now on if that is what comes of it. */
+  #decide(): ConvergenceDecision {
+    const { log, control, settings } = this.#options;
+    const { downtimeBudgetMs, autoConverge, onNoConvergence } = settings;
+    const policy = { downtimeBudgetMs, fixedDowntimeMs, roundsMax, autoConverge, onNoConvergence };
+    const decision = decideNextRound(log.outcomes, policy);
+    if (decision.kind === 'another-round') control.throttlePercent = decision.throttlePercent;
+    else log.precopyEnd = decision.reason;
+    return decision;
   }
 
   /** Of a suspended guest: what is left goes. */
@@ -60,21 +78,28 @@ export class CopyRounds {
     if (this.#pending !== null) addPages(pages, this.#pending);
     this.#pending = null;
     this.#round += 1;
+    const startedMs = log.elapsedMs;
     const startedNs = process.hrtime.bigint();
     const sent = await sender.send(pages, this.#round);
     log.mark('lastPagesSentNs');
-    this.#note(sent, millisecondsSince(startedNs), 0);
+    this.#note(sent, { startedMs, durationMs: millisecondsSince(startedNs), remainingPages: 0 });
   }
 
   #note(
-    sent: { readonly pages: number; readonly zeroPages: number; readonly bytes: number },
-    durationMs: number,
-    remainingPages: number,
+    sent: SentPages,
+    {
+      startedMs,
+      durationMs,
+      remainingPages,
+    }: Pick<MigrationRound, 'startedMs' | 'durationMs' | 'remainingPages'>,
   ): void {
-    this.#options.log.rounds.push({
+    const { log, control } = this.#options;
+    log.rounds.push({
       round: this.#round,
       ...sent,
+      startedMs,
       durationMs,
+      throttlePercent: control.throttlePercent,
       bandwidthBytesPerS: durationMs > 0 ? (sent.bytes / durationMs) * 1000 : 0,
       dirtyPagesPerS: durationMs > 0 ? (remainingPages / durationMs) * 1000 : 0,
       remainingPages,

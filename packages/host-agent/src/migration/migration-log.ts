@@ -1,5 +1,12 @@
 /** What the source notes while a migration runs, and the record that it becomes. Times are of one monotonic clock. */
-import type { MigrationRecord, MigrationRound, MigrationSourceCommand, TargetTimes } from '@skein/shared';
+import type {
+  MigrationMoments,
+  MigrationRecord,
+  MigrationRound,
+  MigrationSourceCommand,
+  PrecopyEnd,
+  TargetTimes,
+} from '@skein/shared';
 import type { RoundOutcome } from '../core/convergence.ts';
 import { formatStateHash } from './page-hashes.ts';
 
@@ -19,21 +26,29 @@ export class MigrationLog {
   readonly moments: Moments = { startedNs: process.hrtime.bigint() };
   outcome: MigrationRecord['outcome'] = 'aborted';
   reason: string | null = null;
+  precopyEnd: PrecopyEnd | null = null;
   epochAfter: number;
   stateHashSource = 0n;
   stateHashSourceFull: bigint | null = null;
   target: TargetTimes | null = null;
   readonly #command: MigrationSourceCommand;
   readonly #from: string;
+  readonly #memoryMib: number;
 
-  constructor(command: MigrationSourceCommand, from: string) {
+  constructor(command: MigrationSourceCommand, from: string, memoryMib: number) {
     this.#command = command;
     this.#from = from;
+    this.#memoryMib = memoryMib;
     this.epochAfter = command.epoch;
   }
 
   mark(moment: Exclude<keyof Moments, 'startedNs'>): void {
     this.moments[moment] ??= process.hrtime.bigint();
+  }
+
+  /** Since the migration began. */
+  get elapsedMs(): number {
+    return milliseconds(this.moments.startedNs, process.hrtime.bigint());
   }
 
   get outcomes(): readonly RoundOutcome[] {
@@ -52,7 +67,7 @@ export class MigrationLog {
       vm: this.#command.vm,
       from: this.#from,
       to: this.#command.targetHost,
-      mode: 'pre-copy',
+      mode: this.#command.settings.mode,
       outcome: this.outcome,
       reason: this.reason,
       epochBefore: this.#command.epoch,
@@ -62,10 +77,17 @@ export class MigrationLog {
         stopAndCopyMs: milliseconds(suspendedNs, committedNs),
         postcopyMs: milliseconds(committedNs, endedNs),
       },
+      settings: this.#command.settings,
       rounds,
+      precopyEnd: this.precopyEnd,
+      moments: this.#moments(),
+      memoryMib: this.#memoryMib,
       pages: sum((round) => round.pages),
       zeroPages: sum((round) => round.zeroPages),
+      deltaPages: sum((round) => round.deltaPages),
       bytes: sum((round) => round.bytes),
+      uncompressedBytes: sum((round) => round.uncompressedBytes),
+      throttlePercentMax: Math.max(0, ...rounds.map((round) => round.throttlePercent)),
       totalMs: milliseconds(moments.startedNs, endedNs),
       downtimeMs: this.#downtimeMs(),
       downtime: this.#downtimeParts(),
@@ -81,6 +103,24 @@ export class MigrationLog {
   /** The target's moments on the source's clock. */
   #onOurClock(ns: bigint | undefined): bigint | undefined {
     return ns === undefined ? undefined : ns - (this.target?.clockOffsetNs ?? 0n);
+  }
+
+  #moments(): MigrationMoments {
+    const { moments, target } = this;
+    const since = (ns: bigint | undefined): number | null =>
+      ns === undefined ? null : Number(ns - moments.startedNs) / 1e6;
+    return {
+      suspendRequestedMs: since(moments.suspendRequestedNs),
+      suspendedMs: since(moments.suspendedNs),
+      lastPagesSentMs: since(moments.lastPagesSentNs),
+      finalSentMs: since(moments.finalSentNs),
+      readyMs: since(this.#onOurClock(target?.readyAtNs)),
+      readyHeardMs: since(moments.readyHeardNs),
+      passedMs: since(moments.passedNs),
+      grantedMs: since(this.#onOurClock(target?.grantedAtNs)),
+      resumedMs: since(this.#onOurClock(target?.resumedAtNs)),
+      endedMs: since(moments.endedNs),
+    };
   }
 
   #downtimeMs(): number {

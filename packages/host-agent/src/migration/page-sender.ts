@@ -21,7 +21,11 @@ const batchesPerTurn = 8;
 export interface SentPages {
   readonly pages: number;
   readonly zeroPages: number;
+  readonly deltaPages: number;
+  /** On the wire. */
   readonly bytes: number;
+  /** What it would have been without compression. */
+  readonly uncompressedBytes: number;
 }
 
 export class PageSender {
@@ -97,7 +101,7 @@ export class PageSender {
       writer = await this.#nextWriter();
     }
     if (!writer.isEmpty) bytes += await this.#sendBatch(writer, round);
-    return { pages, zeroPages, bytes };
+    return { pages, zeroPages, deltaPages: 0, bytes, uncompressedBytes: bytes };
   }
 
   /** Resolves when everything sent was applied. */

@@ -23,6 +23,7 @@ import {
   sourceStart,
   stepSource,
 } from '../core/migration-source.ts';
+import { VmControlBlock } from '../vm/control-block.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
@@ -52,6 +53,7 @@ export class SourceTransfer {
   readonly #tell: (event: TransferEvent) => void;
   readonly #memory: MachineMemory;
   readonly #vm: VmLink;
+  readonly #control: VmControlBlock;
   readonly #log: MigrationLog;
   readonly #leases: LeaseClient;
   readonly #pass: LeasePass;
@@ -73,7 +75,8 @@ export class SourceTransfer {
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
-    this.#log = new MigrationLog(assignment.command, assignment.host);
+    this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
+    this.#control = new VmControlBlock(assignment.control);
     this.#leases = openTransferLeases(assignment);
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
@@ -86,8 +89,8 @@ export class SourceTransfer {
       if (this.#state.phase === 'connecting')
         this.#feed({ type: 'cancelled', reason: 'the target did not connect in time' });
     });
-    this.#deadlines.set('whole', command.deadlineMs, () => {
-      this.#feed({ type: 'cancelled', reason: `not committed within ${command.deadlineMs} ms` });
+    this.#deadlines.set('whole', command.settings.deadlineMs, () => {
+      this.#feed({ type: 'cancelled', reason: `not committed within ${command.settings.deadlineMs} ms` });
     });
     this.#tell({ type: 'listening', address: migrationAddress, port: this.#listener.port });
   }
@@ -137,6 +140,7 @@ export class SourceTransfer {
         void this.#forwardGrant();
         break;
       case 'resume-vm':
+        this.#control.throttlePercent = 0;
         void this.#vm.ask({ type: 'resume' }, 'resumed').catch((error: unknown) => this.#fail(error));
         break;
       case 'tell-target':
@@ -214,7 +218,8 @@ export class SourceTransfer {
       vm: this.#vm,
       log: this.#log,
       sender: this.#sender,
-      downtimeBudgetMs: this.#assignment.command.downtimeBudgetMs,
+      settings: this.#assignment.command.settings,
+      control: this.#control,
     });
     void link.closed.then((reason) => {
       this.#resumed.resolve(null);
@@ -229,7 +234,14 @@ export class SourceTransfer {
     const { rounds } = this.#requireTarget();
     const { next, remainingPages } = await rounds.precopy();
     this.#progress('pre-copy', remainingPages);
-    this.#feed({ type: 'round-ended', next });
+    if (next === 'give-up') this.#feed({ type: 'cancelled', reason: this.#describeNoConvergence() });
+    else this.#feed({ type: 'round-ended', next });
+  }
+
+  #describeNoConvergence(): string {
+    const last = this.#log.rounds.at(-1);
+    const { downtimeBudgetMs } = this.#assignment.command.settings;
+    return `it does not converge: after ${this.#log.rounds.length} rounds the rest would take ${Math.round(last?.predictedDowntimeMs ?? 0)} ms of downtime, allowed are ${downtimeBudgetMs}, with the vCPU slowed by ${last?.throttlePercent ?? 0} %`;
   }
 
   async #suspend(): Promise<void> {
@@ -360,6 +372,8 @@ export class SourceTransfer {
         pagesSent: sum(({ pages }) => pages),
         pagesRemaining,
         bytes: sum(({ bytes }) => bytes),
+        throttlePercent: this.#control.throttlePercent,
+        lastRound: this.#log.rounds.at(-1) ?? null,
       },
     });
   }

@@ -15,6 +15,8 @@ const layout = {
   budgetStepsPerMs: 4,
   executedSteps: 5,
   revoked: 6,
+  /** How much of its time a migration keeps the vCPU from running. */
+  throttlePercent: 7,
 } as const;
 
 const words = 8;
@@ -94,5 +96,14 @@ export class VmControlBlock {
 
   set budgetStepsPerMs(value: number) {
     Atomics.store(this.#words, layout.budgetStepsPerMs, BigInt(Math.floor(value)));
+  }
+
+  /** 0 to 99; written by the source of a migration that does not converge. */
+  get throttlePercent(): number {
+    return Number(Atomics.load(this.#words, layout.throttlePercent));
+  }
+
+  set throttlePercent(value: number) {
+    Atomics.store(this.#words, layout.throttlePercent, BigInt(Math.round(value)));
   }
 }

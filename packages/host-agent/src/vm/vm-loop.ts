@@ -105,7 +105,7 @@ export class VmLoop {
   }
 
   #slice(clock: GuestClock, nowNs: bigint): void {
-    const budgetStepsPerMs = this.#control.budgetStepsPerMs;
+    const budgetStepsPerMs = this.#stepsPerMs();
     const allowed = this.#budget.available(nowNs, budgetStepsPerMs);
     const wanted = Math.min(sliceStepsMax, Math.max(sliceStepsMin, Math.floor(this.#stepsPerNs * sliceNs)));
     if (allowed < Math.min(wanted, sliceStepsMin)) {
@@ -129,6 +129,13 @@ export class VmLoop {
     } else if (this.#wasIdle && !this.#isAskedWho()) {
       this.#sleepUntilWake(clock, endedNs);
     }
+  }
+
+  /** What the VM is entitled to, or the part of this host's speed that a migration leaves it. */
+  #stepsPerMs(): number {
+    const { budgetStepsPerMs, throttlePercent } = this.#control;
+    if (throttlePercent === 0) return budgetStepsPerMs;
+    return Math.min(budgetStepsPerMs, this.#stepsPerNs * 1e6 * (1 - throttlePercent / 100));
   }
 
   /** The guest waits for us, not we for it. */

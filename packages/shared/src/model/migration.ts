@@ -5,12 +5,48 @@ import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
 export const MigrationMode = z.enum(['pre-copy']);
 export type MigrationMode = z.infer<typeof MigrationMode>;
 
+/** When rounds stop helping, slowed or not: the migration fails, or the guest is stopped however long the rest takes. */
+export const OnNoConvergence = z.enum(['fail', 'force']);
+export type OnNoConvergence = z.infer<typeof OnNoConvergence>;
+
+/** When pages are compressed: where the link is slow enough for that to pay, always, never. */
+export const CompressionChoice = z.enum(['auto', 'always', 'never']);
+export type CompressionChoice = z.infer<typeof CompressionChoice>;
+
+/** How a VM is migrated: what people may choose. */
+export const MigrationSettings = z.strictObject({
+  mode: MigrationMode.default('pre-copy'),
+  /** The guest is stopped when what is left is expected to take no longer. */
+  downtimeBudgetMs: z.number().min(1).max(10_000).default(10),
+  /** The migration is given up when it has not committed after this time. */
+  deadlineMs: z.number().min(1000).max(3_600_000).default(120_000),
+  /** Rounds that do not help slow the vCPU, step by step. */
+  autoConverge: z.boolean().default(true),
+  onNoConvergence: OnNoConvergence.default('force'),
+  /** Of pages on the wire; null: none. */
+  bandwidthCapBytesPerS: z.number().min(65_536).nullable().default(null),
+  compression: CompressionChoice.default('auto'),
+  /** Pages that got dirty again are sent as what changed in them. */
+  deltas: z.boolean().default(true),
+});
+export type MigrationSettings = z.infer<typeof MigrationSettings>;
+export const migrationSettingsDefaults: MigrationSettings = MigrationSettings.parse({});
+
 export const MigrationRound = z.strictObject({
   round: z.int().min(1),
   pages: z.int().min(0),
   zeroPages: z.int().min(0),
+  /** Sent as what changed since they were sent last. */
+  deltaPages: z.int().min(0).default(0),
+  /** On the wire. */
   bytes: z.int().min(0),
+  /** Before compression; equal to `bytes` where none paid. */
+  uncompressedBytes: z.int().min(0).default(0),
+  /** Since the migration began. */
+  startedMs: z.number().min(0).default(0),
   durationMs: z.number().min(0),
+  /** By how much the vCPU was slowed meanwhile. */
+  throttlePercent: z.number().min(0).max(100).default(0),
   bandwidthBytesPerS: z.number().min(0),
   /** Pages that got dirty during this round, per second. */
   dirtyPagesPerS: z.number().min(0),
@@ -36,6 +72,31 @@ export const DowntimeParts = z.strictObject({
 });
 export type DowntimeParts = z.infer<typeof DowntimeParts>;
 
+/**
+ * When things happened, in ms since the migration began on the source; those of the target by the measured offset of its
+ * clock. Null: it did not come to that.
+ */
+export const MigrationMoments = z.strictObject({
+  suspendRequestedMs: z.number().nullable(),
+  suspendedMs: z.number().nullable(),
+  lastPagesSentMs: z.number().nullable(),
+  finalSentMs: z.number().nullable(),
+  /** At the target. */
+  readyMs: z.number().nullable(),
+  readyHeardMs: z.number().nullable(),
+  /** The commit. */
+  passedMs: z.number().nullable(),
+  /** At the target. */
+  grantedMs: z.number().nullable(),
+  resumedMs: z.number().nullable(),
+  endedMs: z.number().nullable(),
+});
+export type MigrationMoments = z.infer<typeof MigrationMoments>;
+
+/** Why pre-copy ended. */
+export const PrecopyEnd = z.enum(['fits-budget', 'rounds-stopped-helping', 'rounds-exhausted']);
+export type PrecopyEnd = z.infer<typeof PrecopyEnd>;
+
 export const MigrationOutcome = z.enum(['committed', 'aborted', 'unknown']);
 
 export const MigrationRecord = z.strictObject({
@@ -54,10 +115,20 @@ export const MigrationRecord = z.strictObject({
     stopAndCopyMs: z.number(),
     postcopyMs: z.number(),
   }),
+  /** Null in records of before there were any. */
+  settings: MigrationSettings.nullable().default(null),
   rounds: z.array(MigrationRound),
+  precopyEnd: PrecopyEnd.nullable().default(null),
+  moments: MigrationMoments.nullable().default(null),
+  /** Of the guest's RAM. */
+  memoryMib: z.int().min(0).default(0),
   pages: z.int(),
   zeroPages: z.int(),
+  deltaPages: z.int().default(0),
   bytes: z.int(),
+  uncompressedBytes: z.int().default(0),
+  /** The most that the vCPU was slowed. */
+  throttlePercentMax: z.number().min(0).max(100).default(0),
   totalMs: z.number(),
   downtimeMs: z.number(),
   downtime: DowntimeParts,
@@ -80,5 +151,8 @@ export const MigrationProgress = z.strictObject({
   pagesSent: z.int().min(0),
   pagesRemaining: z.int().min(0),
   bytes: z.int().min(0),
+  throttlePercent: z.number().min(0).max(100).default(0),
+  /** The round that ended last. */
+  lastRound: MigrationRound.nullable().default(null),
 });
 export type MigrationProgress = z.infer<typeof MigrationProgress>;

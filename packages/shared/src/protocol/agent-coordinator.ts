@@ -8,7 +8,7 @@ import { Bytes, bytesUpTo } from '../bytes.ts';
 import { BootId, Epoch, HostName, MacAddress, Name, OperationId, VmId } from '../ids.ts';
 import { TemplateRecipe } from '../model/guest-start.ts';
 import { HostIdentity } from '../model/host.ts';
-import { MigrationProgress, MigrationRecord } from '../model/migration.ts';
+import { MigrationProgress, MigrationRecord, MigrationSettings } from '../model/migration.ts';
 import { HostAddresses, IpV4Address, NetworkKind, PeerPorts, Segment, TcpPort } from '../model/network.ts';
 import { MachineSpec, VmReport } from '../model/vm.ts';
 import type { ProtocolDefinition } from './definition.ts';
@@ -113,9 +113,7 @@ export const MigrationSourceCommand = z.strictObject({
   vm: VmId,
   epoch: Epoch,
   targetHost: HostName,
-  downtimeBudgetMs: z.number().min(1).max(10_000),
-  /** The migration is given up when it has not committed after this time. */
-  deadlineMs: z.number().min(1000).max(3_600_000),
+  settings: MigrationSettings,
 });
 export type MigrationSourceCommand = z.infer<typeof MigrationSourceCommand>;
 

@@ -1,6 +1,7 @@
 /** The REST API's requests; its objects are the views in model/. `/v1`, JSON, bearer token. */
 import { z } from 'zod';
 import { ContentDigest, HostName, Name, OperationId } from '../ids.ts';
+import { MigrationSettings } from '../model/migration.ts';
 import { IpV4Interface } from '../model/network.ts';
 import { MemoryMib, VmView } from '../model/vm.ts';
 
@@ -35,11 +36,7 @@ export const StartVmRequest = z.strictObject({ host: HostName.optional() });
 export type StartVmRequest = z.infer<typeof StartVmRequest>;
 
 /** POST /v1/vms/{name}/migrate */
-export const MigrateVmRequest = z.strictObject({
-  host: HostName.optional(),
-  downtimeBudgetMs: z.number().min(1).max(10_000).default(10),
-  deadlineMs: z.number().min(1000).max(3_600_000).default(120_000),
-});
+export const MigrateVmRequest = MigrationSettings.extend({ host: HostName.optional() });
 export type MigrateVmRequest = z.infer<typeof MigrateVmRequest>;
 
 /** What a change answers: the operation to follow, null where nothing had to be done. */
