@@ -5,9 +5,9 @@ import type {
   MigrationRound,
   MigrationSourceCommand,
   PrecopyEnd,
+  RoundOutcome,
   TargetTimes,
 } from '@skein/shared';
-import type { RoundOutcome } from '../core/convergence.ts';
 import { formatStateHash } from './page-hashes.ts';
 
 export interface Moments {
