@@ -32,6 +32,9 @@ export type ConvergenceDecision =
   | { readonly kind: 'stop-and-copy'; readonly predictedDowntimeMs: number; readonly reason: PrecopyEnd }
   | { readonly kind: 'give-up'; readonly predictedDowntimeMs: number; readonly reason: PrecopyEnd };
 
+/** More rounds than that never helped any guest. */
+export const precopyRoundsMax = 30;
+
 /** A round helps while it leaves less than this part of what the round before left. */
 const helpfulRatio = 0.9;
 /** So many rounds in a row without help end the pre-copy. */
