@@ -11,6 +11,7 @@ import { addHostCommand } from './command/host.ts';
 import { addImageCommand } from './command/image.ts';
 import { addLinkCommand } from './command/link.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
+import { addMigrationCommand } from './command/migration.ts';
 import { finishedWith } from './command/outcome.ts';
 import { addSharedOptions } from './command/shared-options.ts';
 import { addTokenCommand } from './command/token.ts';
@@ -46,6 +47,7 @@ function createProgram(): Command {
     addGetCommand,
     addDescribeCommand,
     addVmCommand,
+    addMigrationCommand,
     addHostCommand,
     addEventsCommand,
     addFaultCommand,

@@ -1,5 +1,11 @@
 /** The record of a live migration for people: how it was asked for, its figures, its phases, its downtime in parts. */
-import type { MigrationMoments, MigrationRecord, MigrationSettings, PrecopyEnd } from '@skein/shared';
+import type {
+  MigrationMoments,
+  MigrationRecord,
+  MigrationSettings,
+  OperationProgress,
+  PrecopyEnd,
+} from '@skein/shared';
 import { formatRate } from '../bed/rate.ts';
 import { formatDuration } from './duration.ts';
 import { formatMib, formatMs } from './figures.ts';
@@ -19,6 +25,14 @@ export function formatMigration(record: MigrationRecord): string {
 /** For whoever has seen the rounds already. */
 export function formatMigrationSummary(record: MigrationRecord): string {
   return summaryLines(record).join('\n');
+}
+
+/** How far one is that runs. */
+export function formatMigrationProgress(progress: OperationProgress): string {
+  const { phase, round, pagesSent, pagesRemaining, throttlePercent, rounds } = progress;
+  const slowed = throttlePercent === 0 ? '' : `; the vCPU is slowed by ${throttlePercent} %`;
+  const sentence = `${phase}, round ${round}: ${pagesSent} pages sent, ${pagesRemaining} remaining${slowed}`;
+  return [sentence, formatTable(roundColumns, rounds, false)].join('\n');
 }
 
 function summaryLines(record: MigrationRecord): readonly string[] {
@@ -110,7 +124,8 @@ const momentNames: readonly (readonly [keyof MigrationMoments, string])[] = [
 function momentsOf(moments: MigrationMoments): string {
   const reached = momentNames.flatMap(([key, name]) => {
     const atMs = moments[key];
-    return atMs === null ? [] : [`${name} +${formatMs(atMs)}`];
+    // They are fractions of a millisecond apart, and far from the beginning.
+    return atMs === null ? [] : [`${name} +${atMs.toFixed(2)} ms`];
   });
   return reached.length === 0 ? 'the guest was never suspended' : reached.join(', ');
 }
