@@ -212,7 +212,8 @@ export class SourceTransfer {
     if (this.#link !== null)
       throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one target' });
     this.#link = link;
-    this.#sender = new PageSender(this.#assignment.core, this.#memory, link);
+    const { core, command } = this.#assignment;
+    this.#sender = new PageSender(core, this.#memory, link, command.settings);
     this.#rounds = new CopyRounds({
       memory: this.#memory,
       vm: this.#vm,
