@@ -241,8 +241,8 @@ export class AgentBed {
   }
 
   /** A whole migration; throws unless it committed. */
-  async migrate(vm: BedVm, to: string): Promise<MigrationRecord> {
-    const operation = await this.beginMigration(vm, to);
+  async migrate(vm: BedVm, to: string, settings: Partial<MigrationSettings> = {}): Promise<MigrationRecord> {
+    const operation = await this.beginMigration(vm, to, undefined, settings);
     const record = await this.recordOf(operation, 'source');
     await this.recordOf(operation, 'target');
     if (record.outcome !== 'committed') throw new Error(`not committed: ${record.reason}`);
