@@ -41,6 +41,7 @@ import {
   XREG,
 } from './layout';
 import { fetchLoneInstruction } from './lone-instruction';
+import { requirePages } from './missing-pages';
 import {
   ACCESS_FETCH,
   faultCause,
@@ -123,7 +124,11 @@ function advance(steps: u64, remaining: u32): u32 {
  */
 function resolveFetch(): u32 {
   const pc = load<u64>(PC);
-  if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) return codeBase(load<u64>(FETCH_PHYSICAL) as u32);
+  if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) {
+    const known = load<u64>(FETCH_PHYSICAL) as u32;
+    requirePages(known << 12, 4096);
+    return codeBase(known);
+  }
   const physical = translate(pc, ACCESS_FETCH);
   if (physical === NO_ADDRESS) {
     enterTrap(faultCause as u64, pc);

@@ -113,7 +113,9 @@ export class DeviceMemory implements GuestMemory {
     if (!this.contains(address, lengthBytes)) {
       throw new RangeError(`${lengthBytes} bytes at 0x${address.toString(16)} are not in guest RAM`);
     }
-    return address - this.base;
+    const offset = address - this.base;
+    this.#core.requirePages(offset, lengthBytes);
+    return offset;
   }
 }
 
