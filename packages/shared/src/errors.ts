@@ -65,6 +65,7 @@ export const errorKinds = {
   'migration.page-mismatch': 'failed',
   'migration.aborted': 'failed',
   'migration.not-converging': 'failed',
+  'migration.memory-lost': 'failed',
   'migration.outcome-unknown': 'failed',
   // where a cluster runs
   'bed.unavailable': 'failed',

@@ -3,7 +3,7 @@
  * compared with what the source hashed: a byte that changed on its way is refused here, at once.
  */
 import { zstdDecompressSync } from 'node:zlib';
-import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine';
+import { type CoreModules, LivePages, type MachineMemory, pagesOf } from '@skein/machine';
 import { batchDataBytesMax, type PageBatch, type PageEntry, pageBytes, readPageBatch } from '@skein/shared';
 import { ReceiveCredits } from '@skein/transport';
 import { PageHashes } from './page-hashes.ts';
@@ -44,6 +44,12 @@ export class PageReceiver {
     return this.#kernel.bytes.subarray(PageKernel.start, PageKernel.start + socketBufferBytes);
   }
 
+  /** These come later: what stands in their place counts for nothing. */
+  withhold(bitmap: Uint32Array): void {
+    for (const page of pagesOf(bitmap)) this.hashes.set(page, 0n);
+    this.#memory.setMissing(bitmap);
+  }
+
   apply(frame: Uint8Array): Applied {
     const batch = readPageBatch(frame, this.#memory.pages);
     if (typeof batch === 'string') return { kind: 'refused', reason: batch };
@@ -52,9 +58,13 @@ export class PageReceiver {
     }
     const start = this.#dataAddress(frame, batch);
     if (start === null) return { kind: 'refused', reason: 'compressed pages that cannot be decompressed' };
+    const isFollowing = this.#memory.missingPages > 0;
     for (const entry of batch.entries) {
+      if (isFollowing && !this.#memory.isMissing(entry.page))
+        return { kind: 'refused', reason: `page ${entry.page} is the guest's already` };
       const reason = this.#applyPage(entry, start);
       if (reason !== null) return { kind: 'refused', reason };
+      if (isFollowing) this.#memory.arrived(entry.page);
     }
     this.#batches += 1;
     return { kind: 'applied', acknowledgeBytes: this.#credits.applied(frame.length) };

@@ -137,6 +137,33 @@ export class PageSender {
     return sent;
   }
 
+  /** These pages are not sent now: the target's sum must not count what it may have of them. */
+  withhold(bitmap: Uint32Array): void {
+    for (const page of pagesOf(bitmap)) this.hashes.set(page, 0n);
+  }
+
+  /** One batch of single pages, however much is on its way already. Returns its bytes on the wire. */
+  async sendNow(pages: readonly number[], round: number): Promise<number> {
+    const sent = { bytes: 0, uncompressedBytes: 0 };
+    const writer = await this.#nextWriter();
+    for (const page of pages) this.#encoder.add(writer, page, false);
+    await this.#sendBatch(writer, round, sent);
+    return sent.bytes;
+  }
+
+  /** Resolves when no more than so much is on its way, or when someone nudges. */
+  async hasRoom(onTheWayBytesMax: number): Promise<boolean> {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#credits.onTheWayBytes <= onTheWayBytesMax) return true;
+    await this.#acknowledgement();
+    return this.#credits.onTheWayBytes <= onTheWayBytesMax;
+  }
+
+  /** Ends a wait early: there is something else to look at. */
+  nudge(): void {
+    this.#wake?.();
+  }
+
   /** Resolves when everything sent was applied. */
   async drained(): Promise<void> {
     while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();

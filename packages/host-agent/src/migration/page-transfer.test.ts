@@ -46,7 +46,7 @@ beforeEach(async () => {
         'migration.begin': never,
         'migration.resumed': never,
       },
-      notices: { 'pages.applied': ({ bytes }) => sender.acknowledged(bytes) },
+      notices: { 'pages.wanted': () => {}, 'pages.applied': ({ bytes }) => sender.acknowledged(bytes) },
     },
     onLink: link.resolve,
   });

@@ -29,8 +29,10 @@ import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
+import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
+import { PostcopyPush } from './postcopy-push.ts';
 import {
   type SourceAssignment,
   type TransferEvent,
@@ -65,6 +67,9 @@ export class SourceTransfer {
   #link: Link<typeof migrationProtocol, 'listener'> | null = null;
   #sender: PageSender | null = null;
   #rounds: CopyRounds | null = null;
+  /** Pages that follow after the commit. */
+  #missing: Uint32Array | null = null;
+  #push: PostcopyPush | null = null;
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
@@ -199,6 +204,7 @@ export class SourceTransfer {
           },
         },
         notices: {
+          'pages.wanted': ({ pages }) => this.#push?.want(pages),
           'pages.applied': ({ bytes }) => {
             this.#sender?.acknowledged(bytes);
             this.#traffic.add('sentBytes', bytes);
@@ -259,7 +265,7 @@ export class SourceTransfer {
     const { rounds, sender } = this.#requireTarget();
     if (suspended === null || link === null)
       throw new OperationError({ code: 'internal', message: 'not suspended' });
-    await rounds.last();
+    this.#missing = await rounds.last();
     this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
     const answer = link.request(
       'migration.final',
@@ -269,6 +275,7 @@ export class SourceTransfer {
         guestTicks: suspended.guestTicks,
         suspendedAtNs: suspended.suspendedAtNs,
         batches: sender.batches,
+        missing: this.#missing === null ? null : bitmapBytes(this.#missing),
       },
       { deadlineMs: finalDeadlineMs },
     );
@@ -316,8 +323,24 @@ export class SourceTransfer {
     this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter, history });
   }
 
-  /** The full re-hash of the frozen RAM, off the downtime path: after the guest runs at the target. */
+  /** What follows when the guest runs at the target. Where it cannot, the guest there has lost its memory, and says so. */
+  async #sendMissing(missing: Uint32Array): Promise<void> {
+    const { sender, rounds } = this.#requireTarget();
+    const startedNs = process.hrtime.bigint();
+    this.#push = new PostcopyPush(sender, missing, rounds.round);
+    try {
+      const pushed = await this.#push.run();
+      const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
+      this.#log.postcopy = { ...pushed, durationMs, waitMs: 0, waitMsMax: 0 };
+      this.#log.stateHashSource = addHashes(sender.hashes.sum, this.#suspended?.stateHash ?? 0n);
+    } catch (error) {
+      this.#log.memoryLost = toProblem(error).message;
+    }
+  }
+
+  /** The full re-hash of the frozen RAM, off the downtime path: after the guest runs at the target, with all its memory. */
   async #rehash(): Promise<void> {
+    if (this.#missing !== null) await this.#sendMissing(this.#missing);
     this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
     this.#log.target = await this.#resumed.promise;
     const live = new LivePages(this.#assignment.core, this.#memory);
@@ -331,7 +354,7 @@ export class SourceTransfer {
   }
 
   #report(): void {
-    this.#log.reason = this.#state.reason;
+    this.#log.reason = this.#log.memoryLost ?? this.#state.reason;
     this.#log.mark('endedNs');
     this.#deadlines.clear();
     const isCommitted = this.#log.outcome === 'committed';
