@@ -21,6 +21,8 @@ const loadAllNow = [
   'echo -n >/lib/modules/order',
   'echo "bound: $(/bin/busybox ls /sys/bus/platform/drivers/virtio-mmio)"',
   '/bin/busybox umount /sys',
+  // Half a second in which a random generator is asked that is there.
+  '/bin/busybox usleep 500000',
   'exec /init',
   '',
 ].join('\n');
@@ -36,7 +38,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function guestWith(nicMac: string, hasIdentityPort: boolean): LoneGuest {
-  return new LoneGuest({ core, memoryMib, devices: { nics: [{ mac: nicMac }], hasIdentityPort } });
+  const rngSeed = new Uint8Array(32).fill(7);
+  const nics = [{ mac: nicMac }];
+  return new LoneGuest({ core, memoryMib, devices: { nics, hasIdentityPort, rngSeed, hasBalloon: true } });
 }
 
 /** Up to where init takes over, with all devices that it has bound to their drivers. */

@@ -182,7 +182,8 @@ export class VirtioMmio implements Device, VirtioTransport {
     const state = this.save();
     if ((this.#status & ~STATUS.acknowledge) !== 0) return state;
     const leftBehind = { status: 0, deviceFeaturesSelect: 0, driverFeaturesSelect: 0, queueSelect: 0 };
-    return { ...state, fields: { ...state.fields, ...leftBehind } };
+    const own = this.#device.stateForNextDriver?.() ?? this.#device.save();
+    return { ...state, fields: { ...state.fields, ...leftBehind, [this.#device.kind]: own } };
   }
 
   restore(state: DeviceState): void {
