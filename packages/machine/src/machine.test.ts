@@ -147,6 +147,23 @@ describe('Machine', () => {
     expect(outputs).toEqual([{ type: 'console', bytes: Uint8Array.of(0x48) }]);
   });
 
+  it('starts a kernel whose programs may read the time, though it gives them no leave itself', () => {
+    const time = 0xc01;
+    const [mepcOfUser, toUser] = [csr(1, 0, 0x141, 5), 0x1020_0073];
+    const { machine } = machineWith([]);
+    const kernel = [lui(5, 0x80002), mepcOfUser, csr(1, 0, 0x105, 5), toUser];
+    machine.guestMemory.write(ramBase + 0x1000, new Uint8Array(Uint32Array.from(kernel).buffer));
+    const program = [csr(2, 6, time, 0), addi(7, 0, 1), jal(0, 0)];
+    machine.guestMemory.write(ramBase + 0x2000, new Uint8Array(Uint32Array.from(program).buffer));
+    machine.startSupervisor(BigInt(ramBase + 0x1000), 0n);
+    machine.run(10);
+    expect([machine.stateWord('PRIVILEGE'), machine.stateWord('SCAUSE'), machine.register(7)]).toEqual([
+      0n,
+      0n,
+      1n,
+    ]);
+  });
+
   it('loads a state from before PMP was enforced: a kernel on the built-in SBI may do what it could', () => {
     const { machine } = machineWith([]);
     const put = [addi(10, 10, 1), jal(0, -4)];
