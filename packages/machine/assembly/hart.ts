@@ -30,6 +30,7 @@ import {
   RETIRED_OFFSET,
   RUN_STEPS,
   SBI_ENABLED,
+  SCOUNTEREN,
   STEPS,
   STIMECMP,
   TIME_BASE,
@@ -194,6 +195,8 @@ export function enterSupervisor(entry: u64, deviceTree: u64): void {
   store<u64>(MEDELEG, 0xb1ff);
   store<u64>(MIDELEG, 0x222);
   store<u64>(MCOUNTEREN, 0xffffffff);
+  // As OpenSBI leaves it (lib/sbi/sbi_hart.c): a kernel without a PMU driver does not set it, and clock_gettime reads the time in U mode.
+  store<u64>(SCOUNTEREN, 7);
   store<u64>(MENVCFG, 0x8000000000000001);
   store<u64>(MSTATUS, 0);
   store<u64>(FETCH_VIRTUAL, NONE);

@@ -71,8 +71,10 @@ export const errorKinds = {
   'bed.unavailable': 'failed',
   'bed.unsupported': 'refused',
   // guests and machines
+  'image.build-failed': 'failed',
   'image.corrupt': 'failed',
   'image.invalid': 'usage',
+  'image.toolchain-missing': 'failed',
   'image.unavailable': 'failed',
   'machine.failed': 'failed',
   'process.died': 'failed',

@@ -1,5 +1,4 @@
 /** `skein vm create|start|stop|delete|migrate|console`: what changes a VM. Each change is an operation to follow. */
-import { ensureGuestImage, loadGuestImage } from '@skein/guests';
 import { type ChangeReply, Name, type OperationView } from '@skein/shared';
 import type { Command } from 'commander';
 import { ApiClient, type CreateVm } from '../client/api-client.ts';
@@ -7,10 +6,10 @@ import { followOperation } from '../client/follow-operation.ts';
 import { selectOne, withoutKind } from '../client/selection.ts';
 import { usageError } from '../failure.ts';
 import { formatOne } from '../output/format.ts';
-import { imageProgress } from '../output/image-progress.ts';
 import { formatMigration } from '../output/migration-report.ts';
 import { operationPresentation, vmPresentation } from '../output/presentations.ts';
 import { addressArgument, countArgument, memoryArgument, nameArgument } from './argument.ts';
+import { findImage, imageArgument } from './guest-image.ts';
 import { accessOf, clientOf, formatOf } from './shared-options.ts';
 import { addConsoleCommand } from './vm-console.ts';
 
@@ -64,7 +63,10 @@ function addCreate(vm: Command): void {
   vm.command('create <name>')
     .description('make a VM, and power it on')
     .option('--memory <MIB>', 'RAM in MiB', memoryArgument, 128)
-    .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option(
+      `--image ${imageArgument}`,
+      'a guest image; by a name the present one, made if need be (default: debian)',
+    )
     .option('--segment <NAME>', 'the segment of its vNIC', nameArgument, 'lan')
     .option('--address <ADDRESS/LENGTH>', "the guest's own address, such as 10.77.0.11/24", addressArgument)
     .option('--no-nic', 'without any network')
@@ -98,7 +100,7 @@ async function create(name: string, options: CreateOptions, command: Command): P
     throw usageError('--address is for a vNIC, and --no-nic leaves it out: give one of them');
   const access = await accessOf(command);
   const client = new ApiClient(access);
-  const image = access.usesOwnImages ? await imageDigest(options.image) : options.image;
+  const image = access.usesOwnImages ? (await findImage(options.image)).digest : options.image;
   const request: CreateVm = {
     name: vmName,
     ...(image === undefined ? {} : { image }),
@@ -122,17 +124,6 @@ function checkedName(text: string): string {
   const parsed = Name.safeParse(text);
   if (parsed.success) return parsed.data;
   throw usageError(`${text} cannot be a name: ${parsed.error.issues[0]?.message ?? 'it is no DNS label'}`);
-}
-
-/** The one given, if this machine has it sound; else the image of this checkout. */
-async function imageDigest(given: string | undefined): Promise<string> {
-  if (given !== undefined) return (await loadGuestImage(given)).digest;
-  const progress = imageProgress();
-  try {
-    return (await ensureGuestImage(progress.options)).digest;
-  } finally {
-    progress.close();
-  }
 }
 
 async function fullName(client: ApiClient, text: string): Promise<string> {
