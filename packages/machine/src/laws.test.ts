@@ -148,6 +148,32 @@ describe('pages that arrive when they are touched', () => {
   });
 });
 
+describe('a page that is missing', () => {
+  it('is waited for by devices too, before they read or write a byte of it', () => {
+    const asked: number[] = [];
+    const machine = createRestlessGuest(core, 1, (page) => {
+      asked.push(page);
+      machine.memory.page(page).fill(0x5a);
+      machine.memory.arrived(page);
+    });
+    const { base } = machine.guestMemory;
+    machine.memory.setMissing(Uint32Array.of(0b1111_1100));
+    const crossing = machine.guestMemory.readable(base + 3 * pageBytes - 2, 4);
+    expect([...crossing]).toEqual([0x5a, 0x5a, 0x5a, 0x5a]);
+    machine.guestMemory.write32(base + 5 * pageBytes, 1);
+    expect(machine.guestMemory.read32(base + 5 * pageBytes + 4)).toBe(0x5a5a5a5a);
+    machine.guestMemory.clear(base + 6 * pageBytes, pageBytes);
+    expect(asked).toEqual([2, 3, 5, 6]);
+    expect(machine.memory.missingPages).toBe(2);
+  });
+
+  it('ends the machine that touches it where nobody brings it', () => {
+    const machine = createRestlessGuest(core, 1);
+    machine.memory.setMissing(Uint32Array.of(1));
+    expect(() => machine.run(10)).toThrow('page 0 of RAM is missing');
+  });
+});
+
 describe('the page that instructions come from', () => {
   const stops = Array.from({ length: 4 * hopSteps }, (_, steps) => steps);
 
