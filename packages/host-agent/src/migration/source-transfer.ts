@@ -3,7 +3,7 @@
  * thread beside the running vCPU. It serves the migration socket (the target dials, so that bulk is unmasked), and
  * it passes the lease, which is the commit.
  */
-import { addHashes, LivePages, MachineMemory } from '@skein/machine';
+import { addHashes, MachineMemory } from '@skein/machine';
 import {
   type Epoch,
   type GuestHistory,
@@ -27,12 +27,12 @@ import { VmControlBlock } from '../vm/control-block.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
+import { FrozenMemory } from './frozen-memory.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
 import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
-import { PostcopyPush } from './postcopy-push.ts';
 import {
   type SourceAssignment,
   type TransferEvent,
@@ -69,7 +69,7 @@ export class SourceTransfer {
   #rounds: CopyRounds | null = null;
   /** Pages that follow after the commit. */
   #missing: Uint32Array | null = null;
-  #push: PostcopyPush | null = null;
+  readonly #frozen: FrozenMemory;
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
@@ -82,6 +82,7 @@ export class SourceTransfer {
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
     this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
     this.#control = new VmControlBlock(assignment.control);
+    this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
     this.#leases = openTransferLeases(assignment);
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
@@ -204,7 +205,7 @@ export class SourceTransfer {
           },
         },
         notices: {
-          'pages.wanted': ({ pages }) => this.#push?.want(pages),
+          'pages.wanted': ({ pages }) => this.#frozen.want(pages),
           'pages.applied': ({ bytes }) => {
             this.#sender?.acknowledged(bytes);
             this.#traffic.add('sentBytes', bytes);
@@ -323,31 +324,17 @@ export class SourceTransfer {
     this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter, history });
   }
 
-  /** What follows when the guest runs at the target. Where it cannot, the guest there has lost its memory, and says so. */
-  async #sendMissing(missing: Uint32Array): Promise<void> {
-    const { sender, rounds } = this.#requireTarget();
-    const startedNs = process.hrtime.bigint();
-    this.#push = new PostcopyPush(sender, missing, rounds.round);
-    try {
-      const pushed = await this.#push.run();
-      const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
-      this.#log.postcopy = { ...pushed, durationMs, waitMs: 0, waitMsMax: 0 };
-      this.#log.stateHashSource = addHashes(sender.hashes.sum, this.#suspended?.stateHash ?? 0n);
-    } catch (error) {
-      this.#log.memoryLost = toProblem(error).message;
-    }
-  }
-
-  /** The full re-hash of the frozen RAM, off the downtime path: after the guest runs at the target, with all its memory. */
+  /** Off the downtime path: the target gets what it misses, then the frozen RAM is hashed in full and compared. */
   async #rehash(): Promise<void> {
-    if (this.#missing !== null) await this.#sendMissing(this.#missing);
+    const stateHash = this.#suspended?.stateHash ?? 0n;
+    if (this.#missing !== null) {
+      const { sender, rounds } = this.#requireTarget();
+      await this.#frozen.send(sender, this.#missing, rounds.round);
+      this.#log.stateHashSource = addHashes(sender.hashes.sum, stateHash);
+    }
     this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
     this.#log.target = await this.#resumed.promise;
-    const live = new LivePages(this.#assignment.core, this.#memory);
-    let sum = 0n;
-    for (let page = 0; page < this.#memory.pages; page++)
-      if (this.#memory.isTouched(page)) sum += live.hash(page);
-    this.#log.stateHashSourceFull = addHashes(sum, this.#suspended?.stateHash ?? 0n);
+    this.#log.stateHashSourceFull = addHashes(this.#frozen.hash(), stateHash);
     this.#log.mark('endedNs');
     this.#closedRecord.resolve(this.#log.record());
     this.#feed({ type: 'memory-rehashed' });

@@ -27,8 +27,8 @@ import {
   targetStart,
 } from '../core/migration-target.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
-import type { TransferCall } from '../vm/vm-channel.ts';
 import { Deadlines } from './deadlines.ts';
+import { MemoryArrival } from './memory-arrival.ts';
 import { bitmapOf } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
@@ -67,19 +67,18 @@ export class TargetTransfer {
   #grantedAtNs = 0n;
   readonly #traffic: TransferTraffic;
   readonly #memory: MachineMemory;
-  /** The rest of the memory follows after the commit. */
-  #isFollowing = false;
-  /** Null when all of it is there; else why it will not come. */
-  readonly #allThere = Promise.withResolvers<string | null>();
+  readonly #arrival: MemoryArrival;
   #preparedHash = 0n;
-  readonly #waits = { pages: 0, waitMs: 0, waitMsMax: 0 };
 
   constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
-    this.#vm.onCall((call) => this.#hearVm(call));
+    this.#arrival = new MemoryArrival(this.#memory);
+    this.#vm.onCall((call) =>
+      this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] })),
+    );
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
     this.#traffic = transferTraffic(assignment.traffic);
     this.#leases = openTransferLeases(assignment);
@@ -105,16 +104,6 @@ export class TargetTransfer {
       this.#feed({ type: 'link-lost', reason: instruction.reason });
       this.#link?.close(instruction.reason);
     }
-  }
-
-  #hearVm(call: TransferCall): void {
-    if (call.type === 'page-wanted') {
-      if (this.#memory.isMissing(call.page)) this.#link?.notify('pages.wanted', { pages: [call.page] });
-      return;
-    }
-    this.#waits.pages += 1;
-    this.#waits.waitMs += call.waitMs;
-    this.#waits.waitMsMax = Math.max(this.#waits.waitMsMax, call.waitMs);
   }
 
   #feed(event: TargetEvent): void {
@@ -182,7 +171,7 @@ export class TargetTransfer {
     });
     this.#link = link;
     void link.closed.then(({ message }) => {
-      this.#allThere.resolve(message);
+      this.#arrival.ended(message);
       this.#feed({
         type: 'link-lost',
         reason: `the link to the source on the migration network ended: ${message}`,
@@ -207,7 +196,7 @@ export class TargetTransfer {
 
   #apply(frame: Uint8Array): void {
     const isExpected =
-      this.#state.phase === 'receiving' || (this.#isFollowing && this.#state.phase !== 'aborted');
+      this.#state.phase === 'receiving' || (this.#arrival.isFollowing && this.#state.phase !== 'aborted');
     if (!isExpected) return;
     const applied = this.#receiver.apply(frame);
     if (applied.kind === 'refused') {
@@ -216,7 +205,7 @@ export class TargetTransfer {
       return;
     }
     this.#traffic.add('receivedBytes', frame.length);
-    if (this.#isFollowing && this.#memory.missingPages === 0) this.#allThere.resolve(null);
+    this.#arrival.applied();
     // Also when nothing more is on its way: the source waits for the end of a round.
     const bytes = applied.acknowledgeBytes;
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
@@ -256,7 +245,7 @@ export class TargetTransfer {
     if (final.missing !== null && missing === null) return 'the bitmap of missing pages is of another guest';
     if (missing !== null) {
       this.#receiver.withhold(missing);
-      this.#isFollowing = this.#memory.missingPages > 0;
+      this.#arrival.begin();
     }
     const prepared = await this.#vm.ask({ type: 'prepare', state: final.state }, 'prepared');
     this.#preparedHash = prepared.stateHash;
@@ -285,7 +274,7 @@ export class TargetTransfer {
     this.#tell({ type: 'committed', epoch, history: this.#history });
     const { atNs } = await activated;
     this.#deadlines.clear();
-    const lost = this.#isFollowing ? await this.#allThere.promise : null;
+    const lost = await this.#arrival.whole();
     if (lost !== null) {
       this.#lostMemory(lost);
       return;
@@ -298,7 +287,7 @@ export class TargetTransfer {
       clockOffsetNs: this.#offset.offsetNs,
       clockOffsetErrorNs: this.#offset.errorNs,
       stateHashTarget: formatStateHash(this.#stateHash),
-      waits: this.#waits,
+      waits: this.#arrival.waits,
     });
     this.#feed({ type: 'vm-resumed' });
     this.#end(true, record);
@@ -358,7 +347,7 @@ export class TargetTransfer {
       vm: command.vm,
       from: command.sourceHost,
       to: host,
-      mode: this.#isFollowing ? 'post-copy' : 'pre-copy',
+      mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
       outcome: 'aborted',
       reason: this.#state.reason,
       epochBefore: command.epoch,
