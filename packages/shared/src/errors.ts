@@ -16,11 +16,14 @@ export const errorKinds = {
   'name.taken': 'refused',
   'name.ambiguous': 'usage',
   'node.too-old': 'usage',
+  'operation.wrong-kind': 'usage',
+  'ledger.invalid': 'usage',
   // things that are not there
   'vm.not-found': 'not-found',
   'host.not-found': 'not-found',
   'operation.not-found': 'not-found',
   'image.not-found': 'not-found',
+  'migration.no-record': 'not-found',
   // refusals
   'vm.wrong-state': 'refused',
   'vm.busy': 'refused',
@@ -79,6 +82,7 @@ export const errorKinds = {
   'machine.failed': 'failed',
   'process.died': 'failed',
   'operation.failed': 'failed',
+  'output.unwritable': 'failed',
   timeout: 'timeout',
   'coordinator.unreachable': 'unreachable',
   'store.corrupt': 'failed',

@@ -11,6 +11,7 @@ export * from './errors.ts';
 export * from './frame/page.ts';
 export * from './ids.ts';
 export * from './invariant.ts';
+export * from './migration/convergence.ts';
 export * from './model/guest-image.ts';
 export * from './model/guest-start.ts';
 export * from './model/host.ts';

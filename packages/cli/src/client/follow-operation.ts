@@ -1,7 +1,11 @@
-/** Follows an operation to its end with one line of progress. Whoever stops following does not stop the operation. */
+/**
+ * Follows an operation to its end with one line of progress, and a migration's rounds as a table. Whoever stops following
+ * does not stop the operation.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromProblem, OperationError, type OperationView } from '@skein/shared';
 import { Interrupted } from '../failure.ts';
+import { LiveRounds } from '../output/migration-rounds.ts';
 import { StatusLine } from '../output/status-line.ts';
 import type { ApiClient } from './api-client.ts';
 
@@ -11,6 +15,8 @@ const unreachableMsMax = 10_000;
 
 export interface AwaitOptions {
   readonly onProgress?: (operation: OperationView) => void;
+  /** Well or not. */
+  readonly onEnded?: (operation: OperationView) => void;
   /** Ends the waiting, not the operation. */
   readonly signal?: AbortSignal;
 }
@@ -27,6 +33,7 @@ export async function awaitOperation(
   const poll = new OperationPoll(client, id);
   for (;;) {
     const operation = await poll.next();
+    if (operation?.endedAtMs != null) options.onEnded?.(operation);
     if (operation?.state === 'succeeded') return operation;
     if (operation?.state === 'failed') throw problemOf(operation);
     if (operation !== null) options.onProgress?.(operation);
@@ -39,17 +46,33 @@ export async function awaitOperation(
   }
 }
 
+export interface FollowOptions {
+  /** Each round of a migration that ends becomes a row that stays. */
+  readonly showsRounds?: boolean;
+}
+
 /** For a person at a terminal: one line of progress, and Ctrl-C detaches. Errors as for `awaitOperation`. */
-export async function followOperation(client: ApiClient, id: string): Promise<OperationView> {
+export async function followOperation(
+  client: ApiClient,
+  id: string,
+  { showsRounds = false }: FollowOptions = {},
+): Promise<OperationView> {
   const line = new StatusLine();
+  const rounds = new LiveRounds((text) => line.say(text));
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     return await awaitOperation(client, id, {
       signal: interrupt.signal,
-      onProgress: (operation) =>
-        line.show(`${operation.kind} ${operation.vmName}: ${phaseOf(operation)}`, figuresOf(operation)),
+      onProgress: (operation) => {
+        if (showsRounds) rounds.show(operation.progress?.rounds ?? []);
+        line.show(`${operation.kind} ${operation.vmName}: ${phaseOf(operation)}`, figuresOf(operation));
+      },
+      // What ended between two looks, and the stop-and-copy, stand in the record alone.
+      onEnded: ({ migration }) => {
+        if (showsRounds) rounds.show(migration?.rounds ?? []);
+      },
     });
   } finally {
     line.clear();

@@ -1,17 +1,15 @@
 /** `skein vm create|start|stop|delete|migrate|console`: what changes a VM. Each change is an operation to follow. */
-import { type ChangeReply, Name, type OperationView } from '@skein/shared';
+import { type ChangeReply, Name } from '@skein/shared';
 import type { Command } from 'commander';
 import { ApiClient, type CreateVm } from '../client/api-client.ts';
-import { followOperation } from '../client/follow-operation.ts';
-import { selectOne, withoutKind } from '../client/selection.ts';
+import { withoutKind } from '../client/selection.ts';
 import { usageError } from '../failure.ts';
-import { formatOne } from '../output/format.ts';
-import { formatMigration } from '../output/migration-report.ts';
-import { operationPresentation, vmPresentation } from '../output/presentations.ts';
 import { addressArgument, countArgument, memoryArgument, nameArgument } from './argument.ts';
 import { findImage, imageArgument } from './guest-image.ts';
-import { accessOf, clientOf, formatOf } from './shared-options.ts';
+import { accessOf, clientOf } from './shared-options.ts';
+import { finishChange, fullVmName, hostOf } from './vm-change.ts';
 import { addConsoleCommand } from './vm-console.ts';
+import { addMigrateCommand } from './vm-migrate.ts';
 
 interface CreateOptions {
   readonly memory: number;
@@ -29,7 +27,6 @@ interface CreateOptions {
 
 interface ChangeOptions {
   readonly host?: string;
-  readonly to?: string;
   readonly wait: boolean;
 }
 
@@ -42,20 +39,12 @@ export function addVmCommand(program: Command): void {
     .option('--no-wait', 'print the operation and do not wait for it')
     .action(async (name: string, options: ChangeOptions, command: Command) => {
       const client = await clientOf(command);
-      const reply = await client.startVm(await fullName(client, name), hostOf(options.host));
-      await finish(client, reply, options, command);
+      const reply = await client.startVm(await fullVmName(client, name), hostOf(options.host));
+      await finishChange(client, reply, options, command);
     });
   addChange(vm, 'stop', 'power a VM off, as if its plug were pulled', (client, name) => client.stopVm(name));
   addChange(vm, 'delete', 'forget a VM that is off', (client, name) => client.deleteVm(name));
-  vm.command('migrate <name>')
-    .description('move a running VM to another host; it does not notice')
-    .option('--to <HOST>', 'to this host (default: the least loaded other one that fits)', nameArgument)
-    .option('--no-wait', 'print the operation and do not wait for it')
-    .action(async (name: string, options: ChangeOptions, command: Command) => {
-      const client = await clientOf(command);
-      const reply = await client.migrateVm(await fullName(client, name), hostOf(options.to));
-      await finish(client, reply, options, command);
-    });
+  addMigrateCommand(vm);
   addConsoleCommand(vm);
 }
 
@@ -90,7 +79,7 @@ function addChange(
     .option('--no-wait', 'print the operation and do not wait for it')
     .action(async (name: string, options: ChangeOptions, command: Command) => {
       const client = await clientOf(command);
-      await finish(client, await change(client, await fullName(client, name)), options, command);
+      await finishChange(client, await change(client, await fullVmName(client, name)), options, command);
     });
 }
 
@@ -117,60 +106,11 @@ async function create(name: string, options: CreateOptions, command: Command): P
     start: options.start,
     ...hostOf(options.host),
   };
-  await finish(client, await client.createVm(request), options, command);
+  await finishChange(client, await client.createVm(request), options, command);
 }
 
 function checkedName(text: string): string {
   const parsed = Name.safeParse(text);
   if (parsed.success) return parsed.data;
   throw usageError(`${text} cannot be a name: ${parsed.error.issues[0]?.message ?? 'it is no DNS label'}`);
-}
-
-async function fullName(client: ApiClient, text: string): Promise<string> {
-  return selectOne({ kind: 'vm', nameOf: vmPresentation.nameOf, items: await client.vms() }, text).name;
-}
-
-function hostOf(host: string | undefined): { readonly host?: string } {
-  return host === undefined ? {} : { host };
-}
-
-/** Waits for the operation unless told not to, and prints what a person or a program wants to know then. */
-async function finish(
-  client: ApiClient,
-  reply: ChangeReply,
-  options: { readonly wait: boolean },
-  command: Command,
-): Promise<void> {
-  const format = formatOf(command);
-  if (reply.operation === null) {
-    if (format === 'table' || format === 'wide')
-      process.stdout.write(`vm/${reply.vm.name} is ${reply.vm.state}\n`);
-    else process.stdout.write(formatOne(vmPresentation, reply.vm, format));
-    return;
-  }
-  if (!options.wait) {
-    if (format === 'json') process.stdout.write(`${JSON.stringify(reply, null, 2)}\n`);
-    else process.stdout.write(`${format === 'name' ? 'operation/' : ''}${reply.operation}\n`);
-    return;
-  }
-  const operation = await followOperation(client, reply.operation);
-  if (format === 'table' || format === 'wide') process.stdout.write(`${sentenceOf(operation)}\n`);
-  else process.stdout.write(formatOne(operationPresentation, operation, format));
-}
-
-function sentenceOf(operation: OperationView): string {
-  const vm = `vm/${operation.vmName}`;
-  switch (operation.kind) {
-    case 'vm-start':
-    case 'vm-restart':
-      return `${vm} runs on ${operation.targetHost ?? operation.host ?? 'a host'}`;
-    case 'vm-stop':
-      return `${vm} is stopped`;
-    case 'vm-delete':
-      return `${vm} is deleted`;
-    case 'vm-migrate':
-      return operation.migration === null
-        ? `${vm} runs on ${operation.targetHost ?? 'another host'}`
-        : `${vm} moved\n${formatMigration(operation.migration)}`;
-  }
 }

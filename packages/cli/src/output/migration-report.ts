@@ -1,41 +1,134 @@
-/** The record of a live migration for people: its figures, its phases, its rounds, its downtime in parts. */
-import type { MigrationRecord } from '@skein/shared';
+/** The record of a live migration for people: how it was asked for, its figures, its phases, its downtime in parts. */
+import type {
+  MigrationMoments,
+  MigrationRecord,
+  MigrationSettings,
+  Postcopy,
+  PrecopyEnd,
+} from '@skein/shared';
+import { formatRate } from '../bed/rate.ts';
+import { formatDuration } from './duration.ts';
+import { formatMib, formatMs } from './figures.ts';
+import { roundColumns } from './migration-rounds.ts';
 import { formatTable } from './table.ts';
 
-const bytesPerMib = 1 << 20;
-
+/** The whole record. */
 export function formatMigration(record: MigrationRecord): string {
-  const { phases, downtime } = record;
-  const isEqual = record.stateHashSource === record.stateHashTarget;
+  const table = formatTable(roundColumns, record.rounds, false).trimEnd();
   return [
-    `${record.from} -> ${record.to}, ${record.mode}, ${record.outcome}${record.reason === null ? '' : `: ${record.reason}`}`,
-    `phases    pre-copy ${ms(phases.precopyMs)}, stop-and-copy ${ms(phases.stopAndCopyMs)}, post-copy ${ms(phases.postcopyMs)}, in all ${ms(record.totalMs)}`,
-    `moved     ${record.pages} pages, ${record.zeroPages} of them zero, ${mib(record.bytes)} on the wire in ${record.rounds.length} rounds`,
-    `downtime  ${ms(record.downtimeMs)} = last pages ${ms(downtime.lastPagesMs)} + state ${ms(downtime.stateMs)} + verify ${ms(downtime.verifyMs)} + lease ${ms(downtime.leasePassMs)} + resume ${ms(downtime.resumeMs)}; before it ${ms(downtime.boundaryWaitMs)} to a boundary`,
-    `hashes    source ${record.stateHashSource}, target ${record.stateHashTarget} (${isEqual ? 'equal' : 'DIFFERENT'}), source again in full ${record.stateHashSourceFull ?? 'not yet'}`,
-    `clocks    target ${ms(record.clockOffsetMs)} off the source, known to ${ms(record.clockOffsetErrorMs)}; epoch ${record.epochBefore} -> ${record.epochAfter}`,
-    formatTable(
-      [
-        { header: 'ROUND', value: (round) => round.round, alignsRight: true },
-        { header: 'PAGES', value: (round) => round.pages, alignsRight: true },
-        { header: 'ZERO', value: (round) => round.zeroPages, alignsRight: true },
-        { header: 'BYTES', value: (round) => mib(round.bytes), alignsRight: true },
-        { header: 'TIME', value: (round) => ms(round.durationMs), alignsRight: true },
-        { header: 'BANDWIDTH', value: (round) => `${mib(round.bandwidthBytesPerS)}/s`, alignsRight: true },
-        { header: 'DIRTIED', value: (round) => `${Math.round(round.dirtyPagesPerS)}/s`, alignsRight: true },
-        { header: 'LEFT', value: (round) => round.remainingPages, alignsRight: true },
-        { header: 'DOWNTIME IF STOPPED', value: (round) => ms(round.predictedDowntimeMs), alignsRight: true },
-      ],
-      record.rounds,
-      false,
-    ).trimEnd(),
+    ...summaryLines(record),
+    ...(record.moments === null ? [] : [field('moments', momentsOf(record.moments))]),
+    table,
   ].join('\n');
 }
 
-function ms(value: number): string {
-  return `${value < 100 ? value.toFixed(2) : Math.round(value)} ms`;
+/** For whoever has seen the rounds already. */
+export function formatMigrationSummary(record: MigrationRecord): string {
+  return summaryLines(record).join('\n');
 }
 
-function mib(bytes: number): string {
-  return `${(bytes / bytesPerMib).toFixed(1)} MiB`;
+function summaryLines(record: MigrationRecord): readonly string[] {
+  const { phases, settings } = record;
+  return [
+    `${record.from} -> ${record.to}, ${record.mode}, ${record.outcome}${record.reason === null ? '' : `: ${record.reason}`}`,
+    ...(settings === null ? [] : [field('asked for', settingsOf(settings))]),
+    field(
+      'phases',
+      `pre-copy ${formatMs(phases.precopyMs)}, stop-and-copy ${formatMs(phases.stopAndCopyMs)}, post-copy ${formatMs(phases.postcopyMs)}, in all ${formatMs(record.totalMs)}`,
+    ),
+    field('moved', movedOf(record)),
+    ...(record.precopyEnd === null ? [] : [field('stopped', whyPrecopyEnded(record.precopyEnd))]),
+    field('slowed', slowedOf(record)),
+    ...(record.postcopy === null ? [] : [field('followed', followedOf(record.postcopy))]),
+    field('downtime', downtimeOf(record)),
+    field('hashes', hashesOf(record)),
+    field(
+      'clocks',
+      `target ${formatMs(record.clockOffsetMs)} off the source, known to ${formatMs(record.clockOffsetErrorMs)}; epoch ${record.epochBefore} -> ${record.epochAfter}`,
+    ),
+  ];
+}
+
+/** What ended the pre-copy, as a sentence about the guest. */
+export function whyPrecopyEnded(end: PrecopyEnd): string {
+  const sentences: Readonly<Record<PrecopyEnd, string>> = {
+    'fits-budget': 'what was left fitted the downtime budget',
+    'rounds-stopped-helping': 'rounds stopped helping: each left about as much as the one before',
+    'rounds-exhausted': 'the rounds were used up',
+    'post-copy': 'nothing was to be copied before',
+  };
+  return sentences[end];
+}
+
+/** Every setting, in words. */
+export function settingsOf(settings: MigrationSettings): string {
+  const { downtimeBudgetMs, deadlineMs, bandwidthCapBytesPerS: cap } = settings;
+  return [
+    settings.mode,
+    `downtime ${formatMs(downtimeBudgetMs)}`,
+    `deadline ${formatDuration(deadlineMs)}`,
+    `without convergence ${settings.onNoConvergence}`,
+    `auto-converge ${settings.autoConverge ? 'on' : 'off'}`,
+    `bandwidth ${cap === null ? 'without a cap' : `at most ${formatRate(cap * 8)}`}`,
+    `compression ${settings.compression}`,
+    `deltas ${settings.deltas ? 'on' : 'off'}`,
+  ].join(', ');
+}
+
+function movedOf(record: MigrationRecord): string {
+  const { pages, zeroPages, deltaPages, bytes, uncompressedBytes, memoryMib } = record;
+  const memory = memoryMib === 0 ? '' : ` of ${memoryMib} MiB`;
+  const kinds = `${zeroPages} of them zero, ${deltaPages} as deltas`;
+  const saved =
+    uncompressedBytes > bytes
+      ? `, compressed to ${((bytes / uncompressedBytes) * 100).toFixed(1)} % of ${formatMib(uncompressedBytes)}`
+      : ', nothing compressed';
+  return `${pages} pages${memory}, ${kinds}; ${formatMib(bytes)} on the wire in ${record.rounds.length} rounds${saved}`;
+}
+
+function slowedOf({ throttlePercentMax }: MigrationRecord): string {
+  return throttlePercentMax === 0
+    ? 'the vCPU was not slowed'
+    : `the vCPU by up to ${throttlePercentMax} % while pages were copied`;
+}
+
+function followedOf({ pages, demandPages, bytes, durationMs, waitMs, waitMsMax }: Postcopy): string {
+  return `${pages} pages when the guest ran at the target, ${formatMib(bytes)} in ${formatMs(durationMs)}; it waited for ${demandPages} of them, ${formatMs(waitMs)} in all, ${formatMs(waitMsMax)} at most`;
+}
+
+function downtimeOf({ downtime, downtimeMs }: MigrationRecord): string {
+  const { lastPagesMs, stateMs, verifyMs, leasePassMs, resumeMs, boundaryWaitMs } = downtime;
+  return `${formatMs(downtimeMs)} = last pages ${formatMs(lastPagesMs)} + state ${formatMs(stateMs)} + verify ${formatMs(verifyMs)} + lease ${formatMs(leasePassMs)} + resume ${formatMs(resumeMs)}; before it ${formatMs(boundaryWaitMs)} to a boundary`;
+}
+
+function hashesOf(record: MigrationRecord): string {
+  const isEqual = record.stateHashSource === record.stateHashTarget;
+  return `source ${record.stateHashSource}, target ${record.stateHashTarget} (${isEqual ? 'equal' : 'DIFFERENT'}), source again in full ${record.stateHashSourceFull ?? 'not yet'}`;
+}
+
+const momentNames: readonly (readonly [keyof MigrationMoments, string])[] = [
+  ['suspendRequestedMs', 'suspend asked for'],
+  ['suspendedMs', 'suspended'],
+  ['lastPagesSentMs', 'last pages sent'],
+  ['finalSentMs', 'state sent'],
+  ['readyMs', 'target ready'],
+  ['readyHeardMs', 'heard so'],
+  ['passedMs', 'lease passed'],
+  ['grantedMs', 'target granted'],
+  ['resumedMs', 'resumed'],
+  ['endedMs', 'ended'],
+];
+
+function momentsOf(moments: MigrationMoments): string {
+  const reached = momentNames.flatMap(([key, name]) => {
+    const atMs = moments[key];
+    return atMs === null ? [] : [`${name} +${formatMs(atMs)}`];
+  });
+  return reached.length === 0 ? 'the guest was never suspended' : reached.join(', ');
+}
+
+const nameWidth = 9;
+
+function field(name: string, text: string): string {
+  return `${name.padEnd(nameWidth)} ${text}`;
 }

@@ -17,18 +17,42 @@ export function formatTable<T>(columns: readonly Column<T>[], rows: readonly T[]
   const shown = columns.filter((column) => isWide || column.isWide !== true);
   const lines = [shown.map((column) => column.header), ...rows.map((row) => cellsOf(shown, row))];
   const widths = shown.map((_, index) => Math.max(...lines.map((line) => (line[index] ?? '').length)));
-  return lines
-    .map((line) =>
-      line
-        .map((text, index) => {
-          const width = widths[index] ?? 0;
-          return shown[index]?.alignsRight === true ? text.padStart(width) : text.padEnd(width);
-        })
-        .join('  ')
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
+  return lines.map((line) => `${formatLine(shown, line, widths)}\n`).join('');
+}
+
+/** A table whose rows come one by one: as no cell to come is known, columns have a width beforehand. */
+export class GrowingTable<T> {
+  readonly #columns: readonly Column<T>[];
+  readonly #widths: readonly number[];
+  #hasHeader = false;
+
+  constructor(columns: readonly Column<T>[], widthMin: number) {
+    this.#columns = columns;
+    this.#widths = columns.map(({ header }) => Math.max(header.length, widthMin));
+  }
+
+  /** The row's line, before the first one the header's. */
+  linesOf(row: T): readonly string[] {
+    const line = formatLine(this.#columns, cellsOf(this.#columns, row), this.#widths);
+    if (this.#hasHeader) return [line];
+    this.#hasHeader = true;
+    const headers = this.#columns.map(({ header }) => header);
+    return [formatLine(this.#columns, headers, this.#widths), line];
+  }
+}
+
+function formatLine<T>(
+  columns: readonly Column<T>[],
+  cells: readonly string[],
+  widths: readonly number[],
+): string {
+  return cells
+    .map((text, index) => {
+      const width = widths[index] ?? 0;
+      return columns[index]?.alignsRight === true ? text.padStart(width) : text.padEnd(width);
+    })
+    .join('  ')
+    .trimEnd();
 }
 
 /** Never a line break or a control character: cells may hold what a guest or a stranger wrote. */

@@ -18,6 +18,7 @@ import type { Environment } from '../env.ts';
 import type { World } from '../world.ts';
 import type { Note, StepResult } from './operation.ts';
 import { programs } from './programs.ts';
+import { ProgressLog } from './progress-log.ts';
 import { isEnded, type OperationRecord, toView } from './record.ts';
 
 export interface NewOperation {
@@ -43,7 +44,7 @@ export class Executor {
   readonly #env: Environment;
   readonly #log: Logger;
   readonly #turns = new Map<OperationId, Turn>();
-  readonly #progress = new Map<OperationId, MigrationProgress>();
+  readonly #progress = new ProgressLog();
   /** Called when a guest was powered on: its console begins anew. */
   onPoweredOn: ((vm: VmId, epoch: number) => void) | null = null;
   /** Called once for each operation, when its end is persisted. */
@@ -122,7 +123,7 @@ export class Executor {
   }
 
   view(record: OperationRecord): OperationView {
-    return { ...toView(record), progress: this.#progress.get(record.id) ?? null };
+    return { ...toView(record), progress: this.#progress.of(record.id) };
   }
 
   /** A restarted guest that runs already is nobody's business any more but a reader's of the timeline. */
@@ -133,7 +134,7 @@ export class Executor {
 
   progress(progress: MigrationProgress): void {
     if (this.#world.store.operations.activeOf(progress.vm)?.id === progress.operation)
-      this.#progress.set(progress.operation, progress);
+      this.#progress.note(progress);
   }
 
   /** Persisted before it is acknowledged: the agent repeats it until then. */
@@ -253,7 +254,7 @@ export class Executor {
 
   #forget(id: OperationId): void {
     this.#turns.delete(id);
-    this.#progress.delete(id);
+    this.#progress.forget(id);
   }
 }
 

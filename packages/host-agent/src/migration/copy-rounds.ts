@@ -3,8 +3,13 @@
  * everything ever written, each later one what got dirty since, the last one what is left of a suspended guest.
  */
 import type { MachineMemory } from '@skein/machine';
-import type { MigrationRound, MigrationSettings } from '@skein/shared';
-import { type ConvergenceDecision, decideNextRound } from '../core/convergence.ts';
+import {
+  type ConvergenceDecision,
+  decideNextRound,
+  type MigrationRound,
+  type MigrationSettings,
+} from '@skein/shared';
+
 import type { VmControlBlock } from '../vm/control-block.ts';
 import type { MigrationLog } from './migration-log.ts';
 import { addPages, countPages } from './page-bitmap.ts';

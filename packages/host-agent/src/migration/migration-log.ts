@@ -6,9 +6,9 @@ import type {
   MigrationSourceCommand,
   Postcopy,
   PrecopyEnd,
+  RoundOutcome,
   TargetTimes,
 } from '@skein/shared';
-import type { RoundOutcome } from '../core/convergence.ts';
 import { formatStateHash } from './page-hashes.ts';
 
 export interface Moments {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ErrorCodeSchema } from '../errors.ts';
 import { HostName, Name, OperationId, VmId } from '../ids.ts';
-import { MigrationProgress, MigrationRecord } from './migration.ts';
+import { MigrationProgress, MigrationRecord, MigrationRound } from './migration.ts';
 
 export const OperationKind = z.enum(['vm-start', 'vm-stop', 'vm-delete', 'vm-migrate', 'vm-restart']);
 export type OperationKind = z.infer<typeof OperationKind>;
@@ -25,6 +25,10 @@ export const OperationStep = z.strictObject({
 });
 export type OperationStep = z.infer<typeof OperationStep>;
 
+/** How far a migration is: what its source said last, and all rounds that have ended. */
+export const OperationProgress = MigrationProgress.extend({ rounds: z.array(MigrationRound) });
+export type OperationProgress = z.infer<typeof OperationProgress>;
+
 /** An operation as the API shows it. */
 export const OperationView = z.strictObject({
   id: OperationId,
@@ -39,7 +43,7 @@ export const OperationView = z.strictObject({
   createdAtMs: z.number(),
   endedAtMs: z.number().nullable(),
   timeline: z.array(OperationStep),
-  progress: MigrationProgress.nullable(),
+  progress: OperationProgress.nullable(),
   problem: ProblemSchema.nullable(),
   migration: MigrationRecord.nullable(),
 });

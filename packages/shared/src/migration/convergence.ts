@@ -3,7 +3,8 @@
  * not help slow the vCPU, step by step, until they do; when even that is of no use, the migration ends one way or the
  * other (Clark et al. 2005, section "Writable working sets"; QEMU's auto-converge).
  */
-import { type OnNoConvergence, type PrecopyEnd, pageBytes } from '@skein/shared';
+import { pageBytes } from '../frame/page.ts';
+import type { OnNoConvergence, PrecopyEnd } from '../model/migration.ts';
 
 export interface RoundOutcome {
   readonly round: number;

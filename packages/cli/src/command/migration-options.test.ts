@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { bandwidthArgument } from './migration-options.ts';
+
+describe('the bandwidth of a migration', () => {
+  it.each([
+    ['100mbit', 12_500_000],
+    ['1gbit', 125_000_000],
+    ['20MB', 20_000_000],
+    ['20MB/s', 20_000_000],
+    ['20MiB', 20_971_520],
+    ['64KiB', 65_536],
+    ['none', null],
+  ])('%s is %d bytes a second', (text, bytesPerS) => {
+    expect(bandwidthArgument(text)).toBe(bytesPerS);
+  });
+
+  it.each(['', '100', '63KiB', '200gbit', '-5MB', '5 MB', '1e3MB', '20M'])('is not %j', (text) => {
+    expect(() => bandwidthArgument(text)).toThrow(/20MiB/);
+  });
+});

@@ -1,0 +1,60 @@
+/** What every change of a VM has in common: which VM is meant, and the operation that is followed to its end. */
+import type { ChangeReply, OperationView } from '@skein/shared';
+import type { Command } from 'commander';
+import type { ApiClient } from '../client/api-client.ts';
+import { followOperation } from '../client/follow-operation.ts';
+import { selectOne } from '../client/selection.ts';
+import { formatOne } from '../output/format.ts';
+import { formatMigrationSummary } from '../output/migration-report.ts';
+import { operationPresentation, vmPresentation } from '../output/presentations.ts';
+import { formatOf } from './shared-options.ts';
+
+/** The VM's name. @throws OperationError vm.not-found, name.ambiguous */
+export async function fullVmName(client: ApiClient, text: string): Promise<string> {
+  return selectOne({ kind: 'vm', nameOf: vmPresentation.nameOf, items: await client.vms() }, text).name;
+}
+
+export function hostOf(host: string | undefined): { readonly host?: string } {
+  return host === undefined ? {} : { host };
+}
+
+/** Waits for the operation unless told not to, and prints what a person or a program wants to know then. */
+export async function finishChange(
+  client: ApiClient,
+  reply: ChangeReply,
+  options: { readonly wait: boolean },
+  command: Command,
+): Promise<void> {
+  const format = formatOf(command);
+  const isForPeople = format === 'table' || format === 'wide';
+  if (reply.operation === null) {
+    if (isForPeople) process.stdout.write(`vm/${reply.vm.name} is ${reply.vm.state}\n`);
+    else process.stdout.write(formatOne(vmPresentation, reply.vm, format));
+    return;
+  }
+  if (!options.wait) {
+    if (format === 'json') process.stdout.write(`${JSON.stringify(reply, null, 2)}\n`);
+    else process.stdout.write(`${format === 'name' ? 'operation/' : ''}${reply.operation}\n`);
+    return;
+  }
+  const operation = await followOperation(client, reply.operation, { showsRounds: isForPeople });
+  if (isForPeople) process.stdout.write(`${sentenceOf(operation)}\n`);
+  else process.stdout.write(formatOne(operationPresentation, operation, format));
+}
+
+function sentenceOf(operation: OperationView): string {
+  const vm = `vm/${operation.vmName}`;
+  switch (operation.kind) {
+    case 'vm-start':
+    case 'vm-restart':
+      return `${vm} runs on ${operation.targetHost ?? operation.host ?? 'a host'}`;
+    case 'vm-stop':
+      return `${vm} is stopped`;
+    case 'vm-delete':
+      return `${vm} is deleted`;
+    case 'vm-migrate':
+      return operation.migration === null
+        ? `${vm} runs on ${operation.targetHost ?? 'another host'}`
+        : `${vm} moved (${operation.id})\n${formatMigrationSummary(operation.migration)}`;
+  }
+}

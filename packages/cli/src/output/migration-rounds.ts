@@ -1,0 +1,47 @@
+/** The rounds of a migration as a table, whole or row by row while it runs. */
+import type { MigrationRound } from '@skein/shared';
+import { formatMib, formatMs } from './figures.ts';
+import { type Column, GrowingTable } from './table.ts';
+
+const right = { alignsRight: true } as const;
+
+export const roundColumns: readonly Column<MigrationRound>[] = [
+  { header: 'ROUND', value: ({ round }) => round, ...right },
+  { header: 'PAGES', value: ({ pages }) => pages, ...right },
+  { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right },
+  { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right },
+  { header: 'BYTES', value: ({ bytes }) => formatMib(bytes), ...right },
+  { header: 'TIME', value: ({ durationMs }) => formatMs(durationMs), ...right },
+  { header: 'BANDWIDTH', value: (round) => `${formatMib(round.bandwidthBytesPerS)}/s`, ...right },
+  { header: 'DIRTIED', value: ({ dirtyPagesPerS }) => `${Math.round(dirtyPagesPerS)}/s`, ...right },
+  { header: 'SLOWED', value: ({ throttlePercent }) => `${throttlePercent} %`, ...right },
+  { header: 'LEFT', value: ({ remainingPages }) => remainingPages, ...right },
+  { header: 'DOWNTIME IF STOPPED', value: predictionOf, ...right },
+];
+
+const columnWidthMin = 8;
+
+/** Rows that stay, each once, in whatever portions the rounds are told. */
+export class LiveRounds {
+  readonly #say: (line: string) => void;
+  readonly #table = new GrowingTable(roundColumns, columnWidthMin);
+  readonly #shown = new Set<number>();
+
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  show(rounds: readonly MigrationRound[]): void {
+    for (const round of rounds) {
+      if (this.#shown.has(round.round)) continue;
+      this.#shown.add(round.round);
+      for (const line of this.#table.linesOf(round)) this.#say(line);
+    }
+  }
+}
+
+/** None where nothing was sent yet to predict from, and none of the last round, which was sent while the guest stood. */
+function predictionOf({ predictedDowntimeMs, remainingPages }: MigrationRound): string | null {
+  if (predictedDowntimeMs >= Number.MAX_SAFE_INTEGER) return 'unknown';
+  return predictedDowntimeMs === 0 && remainingPages === 0 ? null : formatMs(predictedDowntimeMs);
+}
