@@ -7,6 +7,7 @@ const unitWorkers = availableParallelism() + 1;
 
 // unit: one package each, in parallel, under a minute together; but those that are nothing but processes (*.process.test.ts).
 // compose: the same in containers; needs Docker, and so is run by `pnpm test:compose` alone.
+// small-kernel: compiles a kernel for minutes; run by `pnpm test:small-kernel` alone.
 // cluster: real processes, kernels and sockets; one file after the other, for two cores starve a lease of 1.5 s.
 export default defineConfig({
   test: {
@@ -27,10 +28,20 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['test/**/*.test.ts', processTests],
-          exclude: ['**/node_modules/**', 'test/compose/**'],
+          exclude: ['**/node_modules/**', 'test/compose/**', 'test/small-kernel/**'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'small-kernel',
+          include: ['test/small-kernel/*.test.ts'],
+          testTimeout: 180_000,
+          // Two slow cores compile it in ten minutes.
+          hookTimeout: 1_800_000,
         },
       },
       {

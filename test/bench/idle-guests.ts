@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { GuestImageName } from '@skein/guests';
 import { AgentBed, type BedVm } from '../support/agent-bed.ts';
 import { until } from '../support/until.ts';
 
@@ -35,11 +36,13 @@ const ticksPerS = 100;
 export async function measureIdleGuests(options: {
   readonly quick: boolean;
   readonly say: (line: string) => void;
+  readonly imageName: GuestImageName;
 }): Promise<IdleCost> {
   const { guests, seconds } = options.quick ? extent.quick : extent.full;
   const bed = await AgentBed.start([host], {
     memoryMib: (guests + 2) * memoryMib,
     guestMemoryMib: memoryMib,
+    imageName: options.imageName,
   });
   try {
     const { pid } = bed.agent(host);
@@ -55,7 +58,9 @@ export async function measureIdleGuests(options: {
     for (const vm of vms)
       await until(`${vm.name} is ready`, () => bed.console(vm).includes(`ready ${vm.name}`), deadlineMs);
     const cloned = vms.filter((vm) => bed.report(host, vm)?.startedFrom === 'template').length;
-    options.say(`${guests} guests, ${cloned} of them clones; measured for ${seconds} s`);
+    options.say(
+      `${guests} guests of ${options.imageName}, ${cloned} of them clones; measured for ${seconds} s`,
+    );
     await delay(settleMs);
     const stepsBefore = totalSteps(bed, vms);
     const idle = await sample(pid, seconds);

@@ -57,7 +57,7 @@ export class PageSource {
           'migration.begin': notHere,
           'migration.resumed': notHere,
         },
-        notices: { 'pages.applied': ({ bytes }) => sender?.acknowledged(bytes) },
+        notices: { 'pages.wanted': () => {}, 'pages.applied': ({ bytes }) => sender?.acknowledged(bytes) },
       },
       onLink: (link) => {
         sender = new PageSender(core, view, link);

@@ -388,6 +388,7 @@ export class ScriptedAgent {
         usedMhz: 1,
         firstStepMs: vm.state === 'starting' || vm.state === 'incoming' ? null : 12,
         startedFrom: null,
+        missingPages: 0,
         readyMs: vm.readyMs,
         kernel: null,
       })),

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultCacheFolder, ensureGuestImage, type GuestImage } from '@skein/guests';
+import { defaultCacheFolder, ensureGuestImage, type GuestImage, type GuestImageName } from '@skein/guests';
 import {
   type AgentStatus,
   agentCoordinatorProtocol,
@@ -47,6 +47,8 @@ export interface AgentBedOptions {
   /** Of each host. */
   readonly memoryMib?: number;
   readonly guestMemoryMib?: number;
+  /** Of all guests; default: Debian's. */
+  readonly imageName?: GuestImageName;
 }
 
 const hostMemoryMib = 1024;
@@ -80,7 +82,7 @@ export class AgentBed {
 
   static async start(hosts: readonly string[], options: AgentBedOptions = {}): Promise<AgentBed> {
     const bed = new AgentBed(options);
-    bed.#image = await ensureGuestImage({});
+    bed.#image = await ensureGuestImage({ name: options.imageName ?? 'debian' });
     await bed.startStorage();
     await bed.#listen();
     await Promise.all(hosts.map((host, index) => bed.startAgent(host, index)));
@@ -241,8 +243,8 @@ export class AgentBed {
   }
 
   /** A whole migration; throws unless it committed. */
-  async migrate(vm: BedVm, to: string): Promise<MigrationRecord> {
-    const operation = await this.beginMigration(vm, to);
+  async migrate(vm: BedVm, to: string, settings: Partial<MigrationSettings> = {}): Promise<MigrationRecord> {
+    const operation = await this.beginMigration(vm, to, undefined, settings);
     const record = await this.recordOf(operation, 'source');
     await this.recordOf(operation, 'target');
     if (record.outcome !== 'committed') throw new Error(`not committed: ${record.reason}`);

@@ -30,6 +30,8 @@ const kindOfImageError: Readonly<Record<GuestImageErrorCode, ErrorKind>> = {
   'image.not-found': 'not-found',
   'image.unavailable': 'failed',
   'image.corrupt': 'failed',
+  'image.toolchain-missing': 'failed',
+  'image.build-failed': 'failed',
   'image.invalid': 'usage',
 };
 

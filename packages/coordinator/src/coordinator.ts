@@ -140,7 +140,7 @@ async function assemble(
   const startedAtMs = clock.wallMs();
   let clientPort = 0;
   const commands = new Commands(world, executor, env, images);
-  const declared = new DeclaredVms(file, world, commands, clock.nowMs);
+  const declared = new DeclaredVms({ file, world, commands, images, nowMs: clock.nowMs });
   const info = (): ClusterInfo => {
     const { declared: vms, ready, waiting } = declared.state();
     return {
@@ -241,7 +241,7 @@ async function readDeclared(config: CoordinatorConfig, images: GuestImages): Pro
   return await readClusterFile(config.clusterFile, {
     segments,
     largestHost,
-    memoryMibMinOf: (image) => images.memoryMibMin(image ?? images.newest()),
+    memoryMibMinOf: (image) => images.memoryMibMin(images.resolve(image)),
   });
 }
 

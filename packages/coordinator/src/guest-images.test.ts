@@ -20,14 +20,26 @@ function put(digest: string, manifest: string, madeAtS: number): void {
 const [older, newer] = ['a'.repeat(64), 'b'.repeat(64)];
 
 describe('guest images at the coordinator', () => {
-  it('have a newest one, the default of VMs that name none; whatever else lies there is none', () => {
+  it('have a newest one with the kernel of Debian, the default of VMs that name none; whatever else lies there is none', () => {
     const images = new GuestImages(folder);
-    expect(() => images.newest()).toThrow(`there is no guest image in ${folder}`);
+    expect(() => images.resolve()).toThrow(`there is no guest image debian in ${folder}`);
     put(newer, '{}', 2000);
     put(older, '{}', 1000);
     put('no-digest', '{}', 3000);
     mkdirSync(join(folder, 'c'.repeat(64)));
-    expect(images.newest()).toBe(newer);
+    expect(images.resolve()).toBe(newer);
+  });
+
+  it('are meant by their digest, or by a name whose newest is taken', () => {
+    const images = new GuestImages(folder);
+    put(older, '{}', 1000);
+    expect(() => images.resolve('small')).toThrow(/build one with: skein image build small/);
+    put(newer, '{"name":"small"}', 2000);
+    expect(images.resolve('small')).toBe(newer);
+    expect(images.resolve()).toBe(older);
+    expect(images.resolve('debian')).toBe(older);
+    expect(images.resolve(newer)).toBe(newer);
+    expect([older, newer].map((digest) => images.nameOf(digest))).toEqual(['debian', 'small']);
   });
 
   it('say in how little memory they boot, if their builder did', () => {
@@ -41,6 +53,7 @@ describe('guest images at the coordinator', () => {
   });
 
   it('are not known without a directory: then a VM must name one', () => {
-    expect(() => new GuestImages(null).newest()).toThrow(/name an image/);
+    expect(() => new GuestImages(null).resolve()).toThrow(/name an image/);
+    expect(new GuestImages(null).resolve(older)).toBe(older);
   });
 });

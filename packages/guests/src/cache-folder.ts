@@ -49,6 +49,24 @@ export async function writeFileAtomically(path: string, data: string | Uint8Arra
   }
 }
 
+/** Moves a finished folder to its place. One that is there already is equal or damaged; only a damaged one is replaced. */
+export async function putInPlace(
+  temporary: string,
+  folder: string,
+  isSound: () => Promise<boolean>,
+): Promise<void> {
+  try {
+    await rename(temporary, folder);
+    return;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw cause;
+  }
+  if (await isSound()) return;
+  await rm(folder, { recursive: true, force: true });
+  await rename(temporary, folder);
+}
+
 /** Unique among the processes that share the cache. */
 export function temporarySuffix(): string {
   return `${randomBytes(6).toString('hex')}.partial`;

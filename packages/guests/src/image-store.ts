@@ -2,10 +2,11 @@
  * Built guest images, each in a folder named after its digest: `kernel`, `initrd`, `disk-modules` and `manifest.json`. An image is
  * complete or absent, never changed, and compared with its digest each time it is loaded.
  */
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   absentAsUndefined,
+  putInPlace,
   reasonOf,
   removeLeftovers,
   temporarySuffix,
@@ -13,9 +14,11 @@ import {
 } from './cache-folder.ts';
 import { isSha256, sha256, sha256OfFile } from './digest.ts';
 import { GuestImageError } from './guest-image-error.ts';
+import { type GuestImageName, isGuestImageName } from './image-name.ts';
 import type { PackageIdentity } from './packages/package.ts';
 
 export interface GuestImage {
+  readonly name: GuestImageName;
   /** SHA-256 over everything below; two hosts with the same digest boot the same guest. */
   readonly digest: string;
   /** A flat RISC-V Image. */
@@ -36,6 +39,7 @@ export interface GuestImage {
 
 /** What an image consists of before it is stored. */
 export interface ImageContents {
+  readonly name: GuestImageName;
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
   readonly diskModules: Uint8Array;
@@ -58,6 +62,8 @@ interface Manifest {
   readonly memoryMibMin?: number;
   /** Images of before there were templates lack it. */
   readonly identityPort?: string;
+  /** Absent in those with Debian's kernel, the only ones at first. */
+  readonly name?: Exclude<GuestImageName, 'debian'>;
   readonly packages: readonly PackageIdentity[];
 }
 
@@ -74,6 +80,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
     defaultBootArguments: contents.defaultBootArguments,
     memoryMibMin: contents.memoryMibMin,
     ...(contents.identityPort === null ? {} : { identityPort: contents.identityPort }),
+    ...(contents.name === 'debian' ? {} : { name: contents.name }),
     packages: contents.packages.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
   };
   const digest = digestOf(manifest);
@@ -86,7 +93,7 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
     await writeFileAtomically(join(temporary, 'initrd'), contents.initrd);
     await writeFileAtomically(join(temporary, 'disk-modules'), contents.diskModules);
     await writeFileAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    await putInPlace(temporary, folder, () => loadImage(cacheFolder, digest));
+    await putInPlace(temporary, folder, () => isSound(cacheFolder, digest));
   } catch (cause) {
     if (cause instanceof GuestImageError) throw cause;
     throw new GuestImageError(
@@ -102,22 +109,11 @@ export async function storeImage(cacheFolder: string, contents: ImageContents): 
   return await loadImage(cacheFolder, digest);
 }
 
-/** A folder that is there already is equal (its name says so) or damaged; only a damaged one is replaced. */
-async function putInPlace(temporary: string, folder: string, load: () => Promise<unknown>): Promise<void> {
-  try {
-    await rename(temporary, folder);
-    return;
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw cause;
-  }
-  const isSound = await load().then(
+async function isSound(cacheFolder: string, digest: string): Promise<boolean> {
+  return await loadImage(cacheFolder, digest).then(
     () => true,
     () => false,
   );
-  if (isSound) return;
-  await rm(folder, { recursive: true, force: true });
-  await rename(temporary, folder);
 }
 
 /**
@@ -151,9 +147,11 @@ export async function loadImage(cacheFolder: string, digest: string): Promise<Gu
     defaultBootArguments,
     memoryMibMin = null,
     identityPort = null,
+    name = 'debian',
     packages,
   } = manifest;
   return {
+    name,
     digest,
     kernelPath,
     initrdPath,
@@ -190,11 +188,11 @@ function corrupt(folder: string, file: string): GuestImageError {
 /** Over named fields in a fixed order, so that the file's layout does not matter. */
 function digestOf(manifest: Manifest): string {
   const { kernelSha256, initrdSha256, kernelVersion, defaultBootArguments, packages } = manifest;
-  const { memoryMibMin, identityPort, diskModulesSha256 } = manifest;
+  const { memoryMibMin, identityPort, diskModulesSha256, name } = manifest;
   const listed = packages.map(({ name, version, sha256 }) => [name, version, sha256]);
   const files = [kernelSha256, initrdSha256, kernelVersion];
   // Images of before there was one of these fields keep their digests; their forms tell them apart.
-  const later = [memoryMibMin, identityPort, diskModulesSha256].filter((field) => field !== undefined);
+  const later = [memoryMibMin, identityPort, diskModulesSha256, name].filter((field) => field !== undefined);
   return sha256(JSON.stringify([formatVersion, ...files, defaultBootArguments, listed, ...later]));
 }
 
@@ -213,6 +211,7 @@ function parseManifest(text: string): Manifest | undefined {
     manifest.formatVersion === formatVersion &&
     strings.every((name) => typeof manifest[name] === 'string') &&
     (manifest.memoryMibMin === undefined || Number.isInteger(manifest.memoryMibMin)) &&
+    (manifest.name === undefined || isGuestImageName(String(manifest.name))) &&
     Array.isArray(manifest.packages) &&
     manifest.packages.every((item: unknown) => typeof item === 'object' && item !== null);
   return isManifest ? (value as Manifest) : undefined;

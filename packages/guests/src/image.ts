@@ -1,71 +1,34 @@
 /**
- * Makes the guest image: an unmodified Debian kernel and an initramfs of our own, from verified packages, kept by
- * content. The same packages and the same sources give the same bytes on every machine.
+ * Makes guest images: a kernel and an initramfs of our own, from verified packages, kept by content. The same packages and
+ * the same sources give the same bytes on every machine.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAsUndefined, defaultCacheFolder, makeFolder, writeFileAtomically } from './cache-folder.ts';
+import { absentAsUndefined, makeFolder, writeFileAtomically } from './cache-folder.ts';
 import { isSha256, sha256 } from './digest.ts';
 import { GuestImageError } from './guest-image-error.ts';
+import type { GuestImageName } from './image-name.ts';
+import { type GuestImageOptions, type ImageSettings, settingsOf } from './image-settings.ts';
 import { type GuestImage, loadImage, removeImage, storedDigests, storeImage } from './image-store.ts';
-import { defaultBootArguments, identityPort } from './initramfs/init.ts';
-import { buildDiskModules, buildInitramfs } from './initramfs/initramfs.ts';
-import { diskModules, guestModules, readGuestKernel } from './kernel.ts';
-import { readDebianFiles } from './packages/debian-archive.ts';
-import {
-  defaultLockFile,
-  describeChanges,
-  type PackageLock,
-  readLockFile,
-  writeLockFile,
-} from './packages/lock-file.ts';
-import { obtainPackages } from './packages/obtain.ts';
-import { busyboxPackage, isKernelPackage, type LocalPackage } from './packages/package.ts';
+import { buildInitramfs } from './initramfs/initramfs.ts';
+import { readLockFile } from './packages/lock-file.ts';
+import { debianRecipe } from './recipe/debian.ts';
+import type { Recipe } from './recipe/recipe.ts';
+import { smallRecipe } from './recipe/small.ts';
 import { buildWorkloads } from './workloads/index.ts';
 
-export interface GuestImageOptions {
-  /** Default: `$SKEIN_CACHE`, else the user's cache folder. */
-  readonly cacheFolder?: string;
-  /** A folder of .deb files to use first. Default: `$SKEIN_PACKAGE_CACHE`. */
-  readonly packageFolder?: string;
-  /** Default: packages.lock.json of this package. */
-  readonly lockFile?: string;
-  /** Take the archive's present packages instead of those in the lock file, and write them to it. */
-  readonly updateLock?: boolean;
-  /** For people: what is being done, how much of it, and of how much (0: unknown). */
-  readonly onProgress?: (phase: string, bytes: number, bytesTotal: number) => void;
-  /** For people: what is not as it should be, but was coped with. */
-  readonly onWarning?: (message: string) => void;
-}
-
-interface Settings {
-  readonly cacheFolder: string;
-  readonly packageFolder: string | undefined;
-  readonly lockFile: string;
-  readonly updateLock: boolean;
-  readonly onProgress: (phase: string, bytes: number, bytesTotal: number) => void;
-  readonly warn: (message: string) => void;
-}
+const recipes: Readonly<Record<GuestImageName, Recipe>> = { debian: debianRecipe, small: smallRecipe };
 
 /**
- * Memory with which the image boots to its shell and leaves a few MiB to workloads; with 92 the out-of-memory
- * killer comes, with less there is no sign of life. Measured with Debian's 7.2, which takes 77 MiB for itself:
- * 36 of image and 32 of a table of memory sections for every address that the architecture could have.
- */
-export const guestMemoryMibMin = 96;
-
-const busyboxPath = /^(?:usr\/)?bin\/busybox$/;
-
-/**
- * The image that this checkout's lock file, sources and package folder ask for: from the cache, verified, or built.
- * @throws GuestImageError image.unavailable, image.corrupt, image.invalid
+ * The image that this checkout's lock files, sources and package folder ask for: from the cache, verified, or built.
+ * @throws GuestImageError image.unavailable, image.corrupt, image.invalid; of the small one also
+ * image.toolchain-missing and image.build-failed, and the reason of `signal`
  */
 export async function ensureGuestImage(options: GuestImageOptions = {}): Promise<GuestImage> {
   const settings = settingsOf(options);
   if (settings.updateLock) return await buildGuestImage(options);
-  const request = requestFile(settings, await requestKey(settings));
-  const digest = (await absentAsUndefined(readFile(request, 'utf8')))?.trim();
-  if (digest !== undefined && isSha256(digest)) {
+  const digest = await requestedDigest(settings);
+  if (digest !== undefined) {
     try {
       return await loadImage(settings.cacheFolder, digest);
     } catch (cause) {
@@ -77,36 +40,26 @@ export async function ensureGuestImage(options: GuestImageOptions = {}): Promise
   return await buildGuestImage(options);
 }
 
+/**
+ * The same if the cache has it; undefined if it would have to be built.
+ * @throws GuestImageError image.corrupt, image.invalid
+ */
+export async function findGuestImage(options: GuestImageOptions = {}): Promise<GuestImage | undefined> {
+  const settings = settingsOf(options);
+  const digest = await requestedDigest(settings);
+  if (digest === undefined) return undefined;
+  return await loadImage(settings.cacheFolder, digest).catch((cause: unknown) => {
+    if (cause instanceof GuestImageError && cause.code === 'image.not-found') return undefined;
+    throw cause;
+  });
+}
+
 /** Builds the image even if the cache has one. Errors as for `ensureGuestImage`. */
 export async function buildGuestImage(options: GuestImageOptions = {}): Promise<GuestImage> {
   const settings = settingsOf(options);
   await makeFolder(settings.cacheFolder);
-  const lock = await readLock(settings);
-  const obtained = await obtainPackages({ ...settings, lock, refresh: settings.updateLock });
-  if (lock !== undefined && !settings.updateLock) {
-    for (const change of describeChanges(lock, obtained.packages)) settings.warn(change);
-  }
-  settings.onProgress('kernel and modules', 0, 0);
-  const kernel = await readGuestKernel(
-    obtained.packages.filter(({ name }) => isKernelPackage(name)).map(({ path }) => path),
-  );
-  settings.onProgress('initramfs', 0, 0);
-  const initrd = buildInitramfs({
-    busybox: await readBusybox(obtained.packages),
-    modules: kernel.modules,
-    programs: buildWorkloads(),
-  });
-  const image = await storeImage(settings.cacheFolder, {
-    kernel: kernel.image,
-    initrd,
-    diskModules: buildDiskModules(kernel.diskModules),
-    kernelVersion: kernel.version,
-    defaultBootArguments,
-    memoryMibMin: guestMemoryMibMin,
-    identityPort: kernel.hasConsolePorts ? identityPort : null,
-    packages: [...obtained.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
-  });
-  if (settings.updateLock) await writeLockFile(settings.lockFile, obtained);
+  const contents = await recipes[settings.name].make(settings);
+  const image = await storeImage(settings.cacheFolder, contents);
   await writeFileAtomically(requestFile(settings, await requestKey(settings)), `${image.digest}\n`);
   return image;
 }
@@ -144,53 +97,25 @@ export async function loadGuestImage(digest: string, options: GuestImageOptions 
   );
 }
 
-function settingsOf(options: GuestImageOptions): Settings {
-  const folder = options.packageFolder ?? process.env.SKEIN_PACKAGE_CACHE;
-  return {
-    cacheFolder: options.cacheFolder ?? defaultCacheFolder(),
-    packageFolder: folder === '' ? undefined : folder,
-    lockFile: options.lockFile ?? defaultLockFile,
-    updateLock: options.updateLock ?? false,
-    onProgress: options.onProgress ?? (() => undefined),
-    warn: options.onWarning ?? (() => undefined),
-  };
-}
-
-/** A lock file that is about to be rewritten may be damaged. */
-async function readLock(settings: Settings): Promise<PackageLock | undefined> {
-  return settings.updateLock ? undefined : await readLockFile(settings.lockFile);
-}
-
-async function readBusybox(packages: readonly LocalPackage[]): Promise<Uint8Array> {
-  const found = packages.find(({ name }) => name === busyboxPackage);
-  const files =
-    found === undefined ? undefined : await readDebianFiles(found.path, (path) => busyboxPath.test(path));
-  const busybox = files?.values().next().value;
-  if (busybox === undefined) {
-    throw new GuestImageError('image.corrupt', `the package ${busyboxPackage} holds no bin/busybox`);
-  }
-  return busybox;
+/** What was made of the same request before; it may be damaged or gone. */
+async function requestedDigest(settings: ImageSettings): Promise<string | undefined> {
+  const request = requestFile(settings, await requestKey(settings));
+  const digest = (await absentAsUndefined(readFile(request, 'utf8')))?.trim();
+  return digest !== undefined && isSha256(digest) ? digest : undefined;
 }
 
 /**
- * What decides which image is made, known before any package is read: the lock file, what the package folder
+ * What decides which image is made, known before any package is read: the lock files, what the package folder
  * seems to hold, and all that we put in ourselves.
  */
-async function requestKey(settings: Settings): Promise<string> {
+async function requestKey(settings: ImageSettings): Promise<string> {
+  const { ingredients, lockFilesOf } = recipes[settings.name];
   const ours = buildInitramfs({ busybox: new Uint8Array(0), modules: [], programs: buildWorkloads() });
-  const lock = await readLockFile(settings.lockFile);
-  return sha256(
-    ours,
-    JSON.stringify([
-      defaultBootArguments,
-      guestMemoryMibMin,
-      identityPort,
-      guestModules,
-      diskModules,
-      lock ?? null,
-      await describeFolder(settings.packageFolder),
-    ]),
+  const locks = await Promise.all(
+    lockFilesOf(settings).map(async (path) => (await readLockFile(path)) ?? null),
   );
+  const folder = await describeFolder(settings.packageFolder);
+  return sha256(ours, JSON.stringify([...ingredients, ...locks, folder]));
 }
 
 async function describeFolder(folder: string | undefined): Promise<readonly (string | number)[][]> {
@@ -206,6 +131,6 @@ async function describeFolder(folder: string | undefined): Promise<readonly (str
   );
 }
 
-function requestFile(settings: Settings, key: string): string {
+function requestFile(settings: ImageSettings, key: string): string {
   return join(settings.cacheFolder, 'image-requests', key);
 }

@@ -11,10 +11,12 @@ export { GuestImageError, type GuestImageErrorCode } from './guest-image-error.t
 export {
   buildGuestImage,
   ensureGuestImage,
-  type GuestImageOptions,
+  findGuestImage,
   listGuestImages,
   loadGuestImage,
 } from './image.ts';
+export { type GuestImageName, guestImageNames, isGuestImageName } from './image-name.ts';
+export type { GuestImageOptions } from './image-settings.ts';
 export type { GuestImage } from './image-store.ts';
 export { readyMarker } from './initramfs/init.ts';
 export type { PackageIdentity } from './packages/package.ts';

@@ -98,7 +98,7 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
       throw new GuestImageError('image.corrupt', `the kernel packages of ${version} hold no module ${name}`);
     }
   }
-  const hasConsolePorts = found.has('virtio_console') || image.includes(consolePortsClass);
+  const hasConsolePorts = found.has('virtio_console') || hasConsolePortsBuiltIn(image);
   const modules = inLoadingOrder(guestModules, found);
   const loaded = new Set(modules.map(({ name }) => name));
   return {
@@ -108,6 +108,11 @@ export async function readGuestKernel(packagePaths: readonly string[]): Promise<
     diskModules: inLoadingOrder(diskModules, found).filter(({ name }) => !loaded.has(name)),
     hasConsolePorts,
   };
+}
+
+/** Of a kernel that lists nothing of what it has. */
+export function hasConsolePortsBuiltIn(image: Uint8Array): boolean {
+  return Buffer.from(image.buffer, image.byteOffset, image.length).includes(consolePortsClass);
 }
 
 async function readKernelImage(packagePaths: readonly string[]): Promise<{ version: string; image: Buffer }> {
@@ -127,8 +132,11 @@ function isKernelPath(path: string): boolean {
   return kernelPath.test(path) && /vmlinu[xz]/.test(path);
 }
 
-/** A compressed (EFI zboot) kernel would need firmware to unpack it; the board boots flat images only. */
-function requireBootImage(path: string, image: Uint8Array): void {
+/**
+ * A compressed (EFI zboot) kernel would need firmware to unpack it; the board boots flat images only.
+ * @throws GuestImageError image.corrupt
+ */
+export function requireBootImage(path: string, image: Uint8Array): void {
   const magic = Buffer.from(image.subarray(0x38, 0x3c)).toString('latin1');
   if (magic !== 'RSC\x05') {
     throw new GuestImageError('image.corrupt', `${path} is not a flat RISC-V kernel image`);

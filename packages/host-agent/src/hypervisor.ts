@@ -183,6 +183,12 @@ export class Hypervisor {
     this.#options.onChange();
   }
 
+  /** All of its memory is here. */
+  completeMemory(vm: HostedVm): void {
+    this.#options.log.info({ vm: vm.vm, name: vm.name }, 'all memory is here');
+    this.#options.onChange();
+  }
+
   /** After the commit at the source: the lease is not ours to touch any more; the VM's memory stays for the re-hash. */
   leaveBehind(vm: HostedVm): void {
     this.#options.leases.drop(vm.vm);

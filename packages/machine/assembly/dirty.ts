@@ -16,6 +16,7 @@ import {
   RAM_PAGES,
   TOUCHED,
 } from './layout';
+import { requirePages } from './missing-pages';
 import { dropFastStores } from './tlb';
 
 /** `page` counts from the start of RAM. */
@@ -69,9 +70,14 @@ export function harvest(consumers: u32): u32 {
   return pages;
 }
 
-/** Host address of a guest physical address, 0 if `size` bytes there are not in RAM. */
+/**
+ * Host address of a guest physical address, 0 if `size` bytes there are not in RAM. All that the hart does to RAM by
+ * itself begins here, once for each fast entry: when it returns, the pages are there.
+ */
 export function ramAddress(physical: u64, size: u32): u32 {
   const offset = physical - RAM_BASE;
   const bytes = (load<u32>(RAM_PAGES) as u64) * (PAGE_BYTES as u64);
-  return offset < bytes && offset + (size as u64) <= bytes ? (offset as u32) + RAM : 0;
+  if (offset >= bytes || offset + (size as u64) > bytes) return 0;
+  requirePages(offset as u32, size);
+  return (offset as u32) + RAM;
 }

@@ -30,6 +30,7 @@ import {
   RETIRED_OFFSET,
   RUN_STEPS,
   SBI_ENABLED,
+  SCOUNTEREN,
   STEPS,
   STIMECMP,
   TIME_BASE,
@@ -41,6 +42,7 @@ import {
   XREG,
 } from './layout';
 import { fetchLoneInstruction } from './lone-instruction';
+import { requirePages } from './missing-pages';
 import {
   ACCESS_FETCH,
   faultCause,
@@ -123,7 +125,11 @@ function advance(steps: u64, remaining: u32): u32 {
  */
 function resolveFetch(): u32 {
   const pc = load<u64>(PC);
-  if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) return codeBase(load<u64>(FETCH_PHYSICAL) as u32);
+  if (load<u64>(FETCH_VIRTUAL) === (pc & PAGE_MASK)) {
+    const known = load<u64>(FETCH_PHYSICAL) as u32;
+    requirePages(known << 12, 4096);
+    return codeBase(known);
+  }
   const physical = translate(pc, ACCESS_FETCH);
   if (physical === NO_ADDRESS) {
     enterTrap(faultCause as u64, pc);
@@ -189,6 +195,8 @@ export function enterSupervisor(entry: u64, deviceTree: u64): void {
   store<u64>(MEDELEG, 0xb1ff);
   store<u64>(MIDELEG, 0x222);
   store<u64>(MCOUNTEREN, 0xffffffff);
+  // As OpenSBI leaves it (lib/sbi/sbi_hart.c): a kernel without a PMU driver does not set it, and clock_gettime reads the time in U mode.
+  store<u64>(SCOUNTEREN, 7);
   store<u64>(MENVCFG, 0x8000000000000001);
   store<u64>(MSTATUS, 0);
   store<u64>(FETCH_VIRTUAL, NONE);

@@ -18,4 +18,5 @@ export {
   run,
 } from './hart';
 export * from './layout';
+export { requirePages } from './missing-pages';
 export { pageHash, pageIsZero } from './page-kernel/page-hash';

@@ -95,6 +95,10 @@ export const DEVICE_FAULT: u32 = 0x300c;
 export const RAM_PAGES: u32 = 0x3010;
 /** Guest time at which a device wants to be processed, all ones for never: derived from the devices' state. */
 export const DEVICE_ALARM: u32 = 0x3018;
+/** Pages of RAM that are not there yet (u32): while it is 0, PRESENT is not looked at. */
+export const PAGES_MISSING: u32 = 0x3020;
+/** Counts pages that arrived (i32): who waits for one waits for it to change. */
+export const PAGE_ARRIVALS: u32 = 0x3024;
 /** An instruction that crosses a page is decoded here, each time: three entries. */
 export const SCRATCH: u32 = 0x3100;
 

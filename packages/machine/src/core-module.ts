@@ -20,11 +20,16 @@ export interface CoreModules {
   readonly digest: string;
 }
 
-/** What the core calls: see assembly/bus.ts. */
-export interface BusImports {
+/** What the core calls: see assembly/bus.ts and assembly/missing-pages.ts. */
+export interface CoreImports {
   deviceRead(address: number, size: number): number;
   deviceWrite(address: number, size: number, value: number): number;
+  /** Returns when the page of RAM is there. */
+  awaitPage(page: number): void;
 }
+
+/** For an instance that runs nothing. */
+export const noImports: CoreImports = { deviceRead: () => 0, deviceWrite: () => 0, awaitPage: () => {} };
 
 /** The functions that assembly/index.ts exports. u64 crosses as bigint. */
 export interface CoreExports {
@@ -46,6 +51,8 @@ export interface CoreExports {
   setInterruptLine(source: number, asserted: number): void;
   dmaPrepare(offset: number, length: number): void;
   harvest(consumers: number): number;
+  /** Of so many bytes at an offset in RAM: returns when the pages are there. */
+  requirePages(offset: number, length: number): void;
   pageHash(pointer: number, page: number): bigint;
   pageIsZero(pointer: number): number;
 }
@@ -81,8 +88,7 @@ async function read(url: URL): Promise<Uint8Array<ArrayBuffer>> {
 
 function readLayout(core: WebAssembly.Module): CoreLayout {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const none = (): number => 0;
-  const instance = instantiateCore(core, memory, { deviceRead: none, deviceWrite: none });
+  const instance = instantiateCore(core, memory, noImports);
   const layout: Record<string, number> = {};
   for (const [name, value] of Object.entries(instance.exports)) {
     if (!(value instanceof WebAssembly.Global)) continue;
@@ -95,9 +101,13 @@ function readLayout(core: WebAssembly.Module): CoreLayout {
 export function instantiateCore(
   core: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  bus: BusImports,
+  { deviceRead, deviceWrite, awaitPage }: CoreImports,
 ): WebAssembly.Instance {
-  return new WebAssembly.Instance(core, { env: { memory }, bus: { ...bus } });
+  return new WebAssembly.Instance(core, {
+    env: { memory },
+    bus: { deviceRead, deviceWrite },
+    'missing-pages': { awaitPage },
+  });
 }
 
 /** A name of the layout. A missing one is a programmer's mistake: core and TypeScript are built together. */

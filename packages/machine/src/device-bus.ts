@@ -113,7 +113,9 @@ export class DeviceMemory implements GuestMemory {
     if (!this.contains(address, lengthBytes)) {
       throw new RangeError(`${lengthBytes} bytes at 0x${address.toString(16)} are not in guest RAM`);
     }
-    return address - this.base;
+    const offset = address - this.base;
+    this.#core.requirePages(offset, lengthBytes);
+    return offset;
   }
 }
 
@@ -151,7 +153,7 @@ export class DeviceBus {
     this.#powerOn = this.#perVm.map(encodeDevice);
   }
 
-  /** The first of the devices of a VM's own that its guest has changed since power-on. */
+  /** The first of the devices of a VM's own that its guest uses, or has changed since power-on. */
   changedPerVmDevice(): Device | undefined {
     return this.#perVm.find((device, index) => {
       const before = this.#powerOn[index];
@@ -212,6 +214,7 @@ export class DeviceBus {
   }
 }
 
+/** What a fresh device of a clone has to be equal to. */
 function encodeDevice(device: Device): Uint8Array {
-  return encodeSections(new Map([[device.name, device.save()]]));
+  return encodeSections(new Map([[device.name, device.stateForNextDriver?.() ?? device.save()]]));
 }

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type CoreModules, loadCore } from './core-module.ts';
 import { InputRecorder, replay } from './input-log.ts';
 import type { Machine } from './machine.ts';
-import { dirtyConsumers, pageBytes } from './machine-memory.ts';
+import { dirtyConsumers, pageBytes, pagesOf } from './machine-memory.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot.ts';
 import { createHoppingGuest, hopSteps } from './test-support/hopping-guest.ts';
 import { createRestlessGuest, seededRandom } from './test-support/restless-guest.ts';
@@ -114,6 +114,63 @@ describe('a machine is a function of its steps and inputs', () => {
     replay(second, recorder.log, recorded.steps);
     expect(recorded.stateHash()).not.toBe(hashesOfPlainRun(seed).at(-1));
     expect(second.stateHash()).toBe(recorded.stateHash());
+  });
+});
+
+describe('pages that arrive when they are touched', () => {
+  it.each(seeds)('change nothing: the run is the same step by step (seed %i)', (seed) => {
+    const first = createRestlessGuest(core, seed);
+    first.run(1 + seededRandom(seed + 700)(steps));
+    const state = first.saveState();
+    const frozen = first.memory.ram.slice(0, 0x4_0000);
+    const touched = first.memory.touchedBitmap();
+    const asked: number[] = [];
+    const bring = (page: number): void => {
+      asked.push(page);
+      const range = [page * pageBytes, (page + 1) * pageBytes] as const;
+      second.memory.ram.set(frozen.subarray(...range), page * pageBytes);
+      second.memory.arrived(page);
+    };
+    const second = createRestlessGuest(core, seed + 1, bring);
+    second.run(1000);
+    second.clearMemory();
+    second.restoreState(state);
+    // What stands there before must never be seen.
+    for (const page of pagesOf(touched)) second.memory.page(page).fill(0xa5);
+    second.memory.setMissing(touched);
+    const missing = second.memory.missingPages;
+    second.run(steps - Number(second.steps));
+    expect(new Set(asked).size).toBe(asked.length);
+    expect(second.memory.missingPages).toBe(missing - asked.length);
+    for (const page of pagesOf(touched)) if (second.memory.isMissing(page)) bring(page);
+    expect(second.memory.missingPages).toBe(0);
+    expect(second.stateHash()).toBe(hashesOfPlainRun(seed).at(-1));
+  });
+});
+
+describe('a page that is missing', () => {
+  it('is waited for by devices too, before they read or write a byte of it', () => {
+    const asked: number[] = [];
+    const machine = createRestlessGuest(core, 1, (page) => {
+      asked.push(page);
+      machine.memory.page(page).fill(0x5a);
+      machine.memory.arrived(page);
+    });
+    const { base } = machine.guestMemory;
+    machine.memory.setMissing(Uint32Array.of(0b1111_1100));
+    const crossing = machine.guestMemory.readable(base + 3 * pageBytes - 2, 4);
+    expect([...crossing]).toEqual([0x5a, 0x5a, 0x5a, 0x5a]);
+    machine.guestMemory.write32(base + 5 * pageBytes, 1);
+    expect(machine.guestMemory.read32(base + 5 * pageBytes + 4)).toBe(0x5a5a5a5a);
+    machine.guestMemory.clear(base + 6 * pageBytes, pageBytes);
+    expect(asked).toEqual([2, 3, 5, 6]);
+    expect(machine.memory.missingPages).toBe(2);
+  });
+
+  it('ends the machine that touches it where nobody brings it', () => {
+    const machine = createRestlessGuest(core, 1);
+    machine.memory.setMissing(Uint32Array.of(1));
+    expect(() => machine.run(10)).toThrow('page 0 of RAM is missing');
   });
 });
 

@@ -2,7 +2,7 @@
  * Hashes of pages where they stand, in a machine's shared memory, for a thread that fills or checks the RAM of a
  * machine that does not run: what was applied is what is hashed. An instance of the core that executes nothing.
  */
-import { type CoreExports, type CoreModules, instantiateCore } from './core-module.ts';
+import { type CoreExports, type CoreModules, instantiateCore, noImports } from './core-module.ts';
 import { type MachineMemory, pageBytes } from './machine-memory.ts';
 
 export class LivePages {
@@ -10,8 +10,7 @@ export class LivePages {
   readonly #ramAddress: number;
 
   constructor(modules: CoreModules, memory: MachineMemory) {
-    const none = (): number => 0;
-    const instance = instantiateCore(modules.core, memory.wasm, { deviceRead: none, deviceWrite: none });
+    const instance = instantiateCore(modules.core, memory.wasm, noImports);
     this.#core = instance.exports as unknown as CoreExports;
     this.#ramAddress = memory.ramAddress;
   }

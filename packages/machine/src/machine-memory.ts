@@ -21,6 +21,10 @@ export class MachineMemory {
   /** Poked by others, polled by the core every 16,384 steps, waited on by an idle vCPU. */
   readonly attention: Int32Array<SharedArrayBuffer>;
   readonly #touched: Uint32Array<SharedArrayBuffer>;
+  readonly #present: Uint32Array<SharedArrayBuffer>;
+  /** How many pages are missing. */
+  readonly #missing: Uint32Array<SharedArrayBuffer>;
+  readonly #arrivals: Int32Array<SharedArrayBuffer>;
   readonly #dirty: ReadonlyMap<DirtyConsumer, Uint32Array<SharedArrayBuffer>>;
 
   constructor(modules: CoreModules, memory: WebAssembly.Memory, memoryMib: number) {
@@ -33,6 +37,9 @@ export class MachineMemory {
     this.ram = new Uint8Array(buffer, this.ramAddress, memoryMib * 1024 * 1024);
     this.attention = new Int32Array(buffer, layoutOf(modules, 'ATTENTION'), 1);
     this.#touched = new Uint32Array(buffer, layoutOf(modules, 'TOUCHED'), words);
+    this.#present = new Uint32Array(buffer, layoutOf(modules, 'PRESENT'), words);
+    this.#missing = new Uint32Array(buffer, layoutOf(modules, 'PAGES_MISSING'), 1);
+    this.#arrivals = new Int32Array(buffer, layoutOf(modules, 'PAGE_ARRIVALS'), 1);
     const dirty = layoutOf(modules, 'DIRTY');
     this.#dirty = new Map(
       Object.entries(dirtyConsumers).map(([name, bit]) => [
@@ -60,6 +67,52 @@ export class MachineMemory {
   /** Marks a page written, for whoever fills the RAM of a machine that does not run yet. */
   markTouched(page: number): void {
     Atomics.or(this.#touched, page >>> 5, 1 << (page & 31));
+  }
+
+  /**
+   * Of a machine that does not run yet: these pages, a bit each, arrive later (`arrived`), and whoever touches one of them
+   * waits. They count as written from now on, so that nobody has to mark them beside the running vCPU.
+   */
+  setMissing(bitmap: Uint32Array): void {
+    let count = 0;
+    for (let index = 0; index < this.#present.length; index++) {
+      const bits = bitmap[index] ?? 0;
+      Atomics.store(this.#present, index, ~bits);
+      if (bits !== 0) Atomics.or(this.#touched, index, bits);
+    }
+    for (const _ of pagesOf(bitmap)) count += 1;
+    Atomics.store(this.#missing, 0, count);
+  }
+
+  get missingPages(): number {
+    return Atomics.load(this.#missing, 0);
+  }
+
+  /** True while nobody may touch the page but who brings it. */
+  isMissing(page: number): boolean {
+    if (this.missingPages === 0) return false;
+    return ((Atomics.load(this.#present, page >>> 5) >>> (page & 31)) & 1) === 0;
+  }
+
+  /** A missing page stands in RAM as it shall be; from now on it is the guest's. */
+  arrived(page: number): void {
+    const bit = 1 << (page & 31);
+    if ((Atomics.or(this.#present, page >>> 5, bit) & bit) !== 0) return;
+    Atomics.sub(this.#missing, 0, 1);
+    Atomics.add(this.#arrivals, 0, 1);
+    Atomics.notify(this.#arrivals, 0);
+  }
+
+  /** On the vCPU's thread: waits until the page is there, at most so long. True if it is. */
+  waitForPage(page: number, waitMsMax: number): boolean {
+    const endsAt = performance.now() + waitMsMax;
+    for (;;) {
+      const arrivals = Atomics.load(this.#arrivals, 0);
+      if (!this.isMissing(page)) return true;
+      const leftMs = endsAt - performance.now();
+      if (leftMs <= 0) return false;
+      Atomics.wait(this.#arrivals, 0, arrivals, leftMs);
+    }
   }
 
   /** Takes and clears what harvests left for a consumer, one bit a page. Word by word atomic. */

@@ -147,6 +147,20 @@ describe('Machine', () => {
     expect(outputs).toEqual([{ type: 'console', bytes: Uint8Array.of(0x48) }]);
   });
 
+  it('starts a kernel whose programs may read the time, though it gives them no leave itself', () => {
+    const { machine } = machineWith([]);
+    const [sepc, stvec, time, sret] = [0x141, 0x105, 0xc01, 0x1020_0073];
+    const programAddress = [addi(5, 0, 1), slli(5, 5, 19), addi(5, 5, 2), slli(5, 5, 12)];
+    const kernel = [...programAddress, csr(1, 0, sepc, 5), csr(1, 0, stvec, 5), sret];
+    const program = [csr(2, 6, time, 0), addi(7, 0, 1), jal(0, 0)];
+    machine.guestMemory.write(ramBase + 0x1000, new Uint8Array(Uint32Array.from(kernel).buffer));
+    machine.guestMemory.write(ramBase + 0x2000, new Uint8Array(Uint32Array.from(program).buffer));
+    machine.startSupervisor(BigInt(ramBase + 0x1000), 0n);
+    machine.run(20);
+    expect([machine.stateWord('PRIVILEGE'), machine.stateWord('SCAUSE')]).toEqual([0n, 0n]);
+    expect(machine.register(7)).toBe(1n);
+  });
+
   it('loads a state from before PMP was enforced: a kernel on the built-in SBI may do what it could', () => {
     const { machine } = machineWith([]);
     const put = [addi(10, 10, 1), jal(0, -4)];

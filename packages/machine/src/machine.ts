@@ -22,6 +22,11 @@ export interface MachineOptions {
   readonly devices: DeviceFactory;
   /** Views of guest memory in an output are valid only during the call. */
   readonly emit: (output: MachineOutput) => void;
+  /**
+   * Called on this thread, in the middle of an instruction, when a page is touched that is missing (MachineMemory.
+   * setMissing): returns when it is there. May throw where the machine is to end.
+   */
+  readonly awaitPage?: (page: number) => void;
 }
 
 /**
@@ -75,6 +80,11 @@ export class Machine {
     const instance = instantiateCore(modules.core, memory, {
       deviceRead: (address, size) => this.#bus.read(address, size),
       deviceWrite: (address, size, value) => this.#bus.write(address, size, value),
+      awaitPage:
+        options.awaitPage ??
+        ((page) => {
+          throw new Error(`page ${page} of RAM is missing, and nobody brings it`);
+        }),
     });
     this.#core = instance.exports as unknown as CoreExports;
     this.#cpu = new CpuState(modules, memory, this.memory.pages);

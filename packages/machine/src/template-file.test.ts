@@ -108,9 +108,10 @@ describe('a template in a file', () => {
     expect(bare.memoryHash()).toBe(machine.memoryHash());
   });
 
-  it('is not taken from a guest whose driver has looked for its random generator', () => {
+  it('is not taken from a guest that has a driver for its random generator', () => {
     const machine = createMachine([], memoryMib, new Uint8Array(32));
-    machine.board.devices.find(({ name }) => name === 'virtio-slot-6')?.write(REGISTER.status, 4, 1);
+    const slot = machine.board.devices.find(({ name }) => name === 'virtio-slot-6');
+    slot?.write(REGISTER.status, 4, STATUS.acknowledge | STATUS.driver);
     expect(() => save(machine)).toThrow(/the guest uses virtio-slot-6, which is its own/);
   });
 
@@ -168,12 +169,32 @@ describe('a template in a file', () => {
     );
   });
 
-  it('is not taken from a guest whose driver has looked for its vNIC', () => {
+  it('is not taken from a guest that has a driver for its vNIC', () => {
     const machine = createMachine(['52:54:00:00:00:01']);
     const [slot] = machine.board.perVm ?? [];
     slot?.read(REGISTER.deviceId, 4);
-    expect(save(machine)).toEqual({ pages: 0 });
     slot?.write(REGISTER.status, 4, STATUS.acknowledge);
+    expect(save(machine)).toEqual({ pages: 0 });
+    slot?.write(REGISTER.status, 4, STATUS.acknowledge | STATUS.driver);
+    expect(() => save(machine)).toThrow(expect.objectContaining({ code: 'template.not-possible' }));
+  });
+
+  it('is taken from a guest whose driver has let go of its vNIC, as Linux leaves it', () => {
+    const machine = createMachine(['52:54:00:00:00:01']);
+    const [slot] = machine.board.perVm ?? [];
+    const write = (register: number, value: number): boolean | undefined => slot?.write(register, 4, value);
+    write(REGISTER.status, STATUS.acknowledge | STATUS.driver);
+    write(REGISTER.driverFeatures, 1);
+    write(REGISTER.status, 0);
+    for (const selector of [
+      REGISTER.queueSelect,
+      REGISTER.deviceFeaturesSelect,
+      REGISTER.driverFeaturesSelect,
+    ])
+      write(selector, 1);
+    write(REGISTER.status, STATUS.acknowledge);
+    expect(save(machine)).toEqual({ pages: 0 });
+    write(REGISTER.driverFeatures, 1);
     expect(() => save(machine)).toThrow(expect.objectContaining({ code: 'template.not-possible' }));
   });
 

@@ -68,13 +68,16 @@ export const errorKinds = {
   'migration.page-mismatch': 'failed',
   'migration.aborted': 'failed',
   'migration.not-converging': 'failed',
+  'migration.memory-lost': 'failed',
   'migration.outcome-unknown': 'failed',
   // where a cluster runs
   'bed.unavailable': 'failed',
   'bed.unsupported': 'refused',
   // guests and machines
+  'image.build-failed': 'failed',
   'image.corrupt': 'failed',
   'image.invalid': 'usage',
+  'image.toolchain-missing': 'failed',
   'image.unavailable': 'failed',
   'machine.failed': 'failed',
   'process.died': 'failed',

@@ -1,20 +1,33 @@
 /** Before hosts start: a guest image that was damaged since an earlier run is made anew, or its VMs could not restart. */
-import { ensureGuestImage, listGuestImages } from '@skein/guests';
-import { imageProgress } from '../output/image-progress.ts';
+import {
+  ensureGuestImage,
+  findGuestImage,
+  GuestImageError,
+  type GuestImageName,
+  listGuestImages,
+} from '@skein/guests';
+import { makeImage } from '../command/guest-image.ts';
 
 /** Without any image yet it does nothing: the first `vm create` makes one. */
 export async function mendDamagedImages(): Promise<void> {
-  let isDamaged = false;
+  let areSound = true;
   await listGuestImages({
     onWarning: () => {
-      isDamaged = true;
+      areSound = false;
     },
   });
-  if (!isDamaged) return;
-  const progress = imageProgress();
+  if (areSound) return;
+  await makeImage(ensureGuestImage, {});
+  // Nobody waits for a compilation who has never asked for one.
+  if (await isDamaged('small')) await makeImage(ensureGuestImage, { name: 'small' });
+}
+
+async function isDamaged(name: GuestImageName): Promise<boolean> {
   try {
-    await ensureGuestImage(progress.options);
-  } finally {
-    progress.close();
+    await findGuestImage({ name });
+    return false;
+  } catch (cause) {
+    if (cause instanceof GuestImageError && cause.code === 'image.corrupt') return true;
+    throw cause;
   }
 }

@@ -6,19 +6,23 @@ import {
   diskSizeMibDefault,
   ensureGuestImage,
   type GuestImage,
+  type GuestImageName,
+  guestImageNames,
   listGuestImages,
   type RootDisk,
 } from '@skein/guests';
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { formatList, formatOne, type Presentation } from '../output/format.ts';
 import { imageProgress } from '../output/image-progress.ts';
 import { countArgument } from './argument.ts';
+import { makeImage } from './guest-image.ts';
 import { formatOf } from './shared-options.ts';
 
 const imagePresentation: Presentation<GuestImage> = {
   kind: 'image',
   nameOf: (image) => image.digest,
   columns: [
+    { header: 'NAME', value: (image) => image.name },
     { header: 'DIGEST', value: (image) => image.digest },
     { header: 'KERNEL', value: (image) => image.kernelVersion },
     { header: 'MIB', value: (image) => image.memoryMibMin },
@@ -59,7 +63,11 @@ export function addImageCommand(program: Command): void {
     .description("guest images: Debian's kernel and busybox, kept by content");
   image
     .command('build')
-    .description('make the guest image of this checkout, unless the cache has it sound')
+    .description(
+      "make a guest image of this checkout, unless the cache has it sound: debian has Debian's own kernel; small has one " +
+        'that is compiled here from its source for what a guest needs, which takes minutes',
+    )
+    .addArgument(new Argument('[NAME]', 'which one').choices(guestImageNames).default('debian'))
     .option('--update-lock', "take the archive's present packages and write them to the lock file")
     .option('--force', 'make it even if the cache has it')
     .action(build);
@@ -75,17 +83,11 @@ export function addImageCommand(program: Command): void {
   image.command('list').description('the sound images in the cache').action(list);
 }
 
-async function build(options: BuildOptions, command: Command): Promise<void> {
+async function build(name: GuestImageName, options: BuildOptions, command: Command): Promise<void> {
   const format = formatOf(command);
-  const progress = imageProgress();
-  try {
-    const make = options.force === true ? buildGuestImage : ensureGuestImage;
-    const image = await make({ ...progress.options, updateLock: options.updateLock === true });
-    progress.close();
-    process.stdout.write(formatOne(imagePresentation, image, format));
-  } finally {
-    progress.close();
-  }
+  const make = options.force === true ? buildGuestImage : ensureGuestImage;
+  const image = await makeImage(make, { name, updateLock: options.updateLock === true });
+  process.stdout.write(formatOne(imagePresentation, image, format));
 }
 
 async function disk(path: string, options: DiskOptions, command: Command): Promise<void> {

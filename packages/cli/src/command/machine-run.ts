@@ -1,7 +1,7 @@
 /** `skein machine run`: one machine without any cluster, its console on this terminal, its exit code ours. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ensureGuestImage, loadGuestImage, readyMarker } from '@skein/guests';
+import { readyMarker } from '@skein/guests';
 import { loadCore } from '@skein/machine';
 import { memoryMibMax } from '@skein/shared';
 import type { Command } from 'commander';
@@ -12,10 +12,10 @@ import { LoneNetwork } from '../machine/lone-network.ts';
 import { RawDisk } from '../machine/raw-disk.ts';
 import { type BoardPaths, Recording } from '../machine/recording.ts';
 import { StateFile } from '../machine/state-file.ts';
-import { imageProgress } from '../output/image-progress.ts';
 import { ConsoleTerminal, remark } from '../terminal/console-terminal.ts';
 import { HeldInput } from '../terminal/held-input.ts';
 import { countArgument, type DiskArgument, diskArgument, memoryArgument, nicArgument } from './argument.ts';
+import { findImage, imageArgument } from './guest-image.ts';
 import { addMachineDiffCommand } from './machine-diff.ts';
 import { addMachineReplayCommand } from './machine-replay.ts';
 import { finishWith } from './outcome.ts';
@@ -56,7 +56,10 @@ export function addMachineCommand(program: Command): void {
     )
     .option('--initrd <FILE>', 'an initial RAM disk, with --kernel')
     .option('--append <ARGUMENTS>', "added to the kernel's command line")
-    .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option(
+      `--image ${imageArgument}`,
+      'a guest image; by a name the present one, made if need be (default: debian)',
+    )
     .option('--record <FILE>', 'write all that enters the machine to a new file, for machine replay and diff')
     .option(
       '--snapshot <FILE>',
@@ -264,16 +267,6 @@ async function readKernel(options: MachineRunOptions): Promise<Guest> {
 /** Then the image's init needs what it has for disks. */
 function hasRootDisk(bootArguments: string): boolean {
   return /(?:^|\s)root=/.test(bootArguments);
-}
-
-async function findImage(digest: string | undefined): ReturnType<typeof ensureGuestImage> {
-  if (digest !== undefined) return await loadGuestImage(digest);
-  const progress = imageProgress();
-  try {
-    return await ensureGuestImage(progress.options);
-  } finally {
-    progress.close();
-  }
 }
 
 async function readGiven(path: string): Promise<Uint8Array> {

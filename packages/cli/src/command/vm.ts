@@ -1,12 +1,11 @@
 /** `skein vm create|start|stop|delete|migrate|console`: what changes a VM. Each change is an operation to follow. */
-import { ensureGuestImage, loadGuestImage } from '@skein/guests';
 import { type ChangeReply, Name } from '@skein/shared';
 import type { Command } from 'commander';
 import { ApiClient, type CreateVm } from '../client/api-client.ts';
 import { withoutKind } from '../client/selection.ts';
 import { usageError } from '../failure.ts';
-import { imageProgress } from '../output/image-progress.ts';
 import { addressArgument, countArgument, memoryArgument, nameArgument } from './argument.ts';
+import { findImage, imageArgument } from './guest-image.ts';
 import { accessOf, clientOf } from './shared-options.ts';
 import { finishChange, fullVmName, hostOf } from './vm-change.ts';
 import { addConsoleCommand } from './vm-console.ts';
@@ -53,7 +52,10 @@ function addCreate(vm: Command): void {
   vm.command('create <name>')
     .description('make a VM, and power it on')
     .option('--memory <MIB>', 'RAM in MiB', memoryArgument, 128)
-    .option('--image <DIGEST>', 'a built guest image (default: the present one, made if need be)')
+    .option(
+      `--image ${imageArgument}`,
+      'a guest image; by a name the present one, made if need be (default: debian)',
+    )
     .option('--segment <NAME>', 'the segment of its vNIC', nameArgument, 'lan')
     .option('--address <ADDRESS/LENGTH>', "the guest's own address, such as 10.77.0.11/24", addressArgument)
     .option('--no-nic', 'without any network')
@@ -87,7 +89,7 @@ async function create(name: string, options: CreateOptions, command: Command): P
     throw usageError('--address is for a vNIC, and --no-nic leaves it out: give one of them');
   const access = await accessOf(command);
   const client = new ApiClient(access);
-  const image = access.usesOwnImages ? await imageDigest(options.image) : options.image;
+  const image = access.usesOwnImages ? (await findImage(options.image)).digest : options.image;
   const request: CreateVm = {
     name: vmName,
     ...(image === undefined ? {} : { image }),
@@ -111,15 +113,4 @@ function checkedName(text: string): string {
   const parsed = Name.safeParse(text);
   if (parsed.success) return parsed.data;
   throw usageError(`${text} cannot be a name: ${parsed.error.issues[0]?.message ?? 'it is no DNS label'}`);
-}
-
-/** The one given, if this machine has it sound; else the image of this checkout. */
-async function imageDigest(given: string | undefined): Promise<string> {
-  if (given !== undefined) return (await loadGuestImage(given)).digest;
-  const progress = imageProgress();
-  try {
-    return (await ensureGuestImage(progress.options)).digest;
-  } finally {
-    progress.close();
-  }
 }

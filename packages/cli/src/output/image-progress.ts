@@ -11,15 +11,20 @@ export function imageProgress(): {
   const line = new StatusLine();
   return {
     options: {
-      onProgress: (phase, bytes, bytesTotal) =>
-        line.show(`guest image: ${phase}`, figures(bytes, bytesTotal)),
+      onProgress: (phase, done, total, unit) =>
+        line.show(`guest image: ${phase}`, unit === 'files' ? fileFigures(done) : byteFigures(done, total)),
       onWarning: (message) => line.say(`skein: ${message}`),
     },
     close: () => line.clear(),
   };
 }
 
-function figures(bytes: number, bytesTotal: number): string {
+/** How many there will be depends on the configuration; that the number grows is what people want to see. */
+function fileFigures(files: number): string {
+  return files === 0 ? '' : `${files} files`;
+}
+
+function byteFigures(bytes: number, bytesTotal: number): string {
   if (bytesTotal === 0) return '';
   const mib = (count: number): string => (count / bytesPerMib).toFixed(0);
   return `${mib(bytes)} of ${mib(bytesTotal)} MiB (${Math.floor((bytes / bytesTotal) * 100)} %)`;

@@ -36,7 +36,7 @@ const comparisonColumns: readonly Column<Comparison>[] = [
   { header: 'MODEL', value: ({ replayed }) => replayed, alignsRight: true },
 ];
 
-function comparison({ rounds, end }: Ledger, replay: Replay): readonly Comparison[] {
+function comparison({ rounds, postcopy, end }: Ledger, replay: Replay): readonly Comparison[] {
   const row = (what: string, measured: string, replayed: string): Comparison => ({
     what,
     measured,
@@ -46,11 +46,13 @@ function comparison({ rounds, end }: Ledger, replay: Replay): readonly Compariso
     row('total', formatMs(end['total-time']), formatMs(replay.totalMs)),
     row('downtime', maybeMs(end.downtime || null), maybeMs(replay.downtimeMs)),
     row('bytes', formatMib(end.ram.transferred), formatMib(replay.bytes)),
+    row('followed', followedOf(postcopy?.pages), followedOf(replay.postcopy?.pages)),
     row('rounds', String(rounds.length), String(replay.rounds.length)),
     row('slowed', `${end['cpu-throttle-percentage']} %`, `${replay.throttlePercentMax} %`),
   ];
 }
 
+const followedOf = (pages = 0): string => `${pages} pages`;
 const maybeMs = (ms: number | null): string => (ms === null ? '-' : formatMs(ms));
 
 const right = { alignsRight: true } as const;

@@ -4,6 +4,7 @@ import type {
   MigrationRecord,
   MigrationSettings,
   OperationProgress,
+  Postcopy,
   PrecopyEnd,
 } from '@skein/shared';
 import { formatRate } from '../bed/rate.ts';
@@ -47,6 +48,7 @@ function summaryLines(record: MigrationRecord): readonly string[] {
     field('moved', movedOf(record)),
     ...(record.precopyEnd === null ? [] : [field('stopped', whyPrecopyEnded(record.precopyEnd))]),
     field('slowed', slowedOf(record)),
+    ...(record.postcopy === null ? [] : [field('followed', followedOf(record.postcopy))]),
     field('downtime', downtimeOf(record)),
     field('hashes', hashesOf(record)),
     field(
@@ -62,6 +64,7 @@ export function whyPrecopyEnded(end: PrecopyEnd): string {
     'fits-budget': 'what was left fitted the downtime budget',
     'rounds-stopped-helping': 'rounds stopped helping: each left about as much as the one before',
     'rounds-exhausted': 'the rounds were used up',
+    'post-copy': 'nothing was to be copied before',
   };
   return sentences[end];
 }
@@ -96,6 +99,11 @@ function slowedOf({ throttlePercentMax }: MigrationRecord): string {
   return throttlePercentMax === 0
     ? 'the vCPU was not slowed'
     : `the vCPU by up to ${throttlePercentMax} % while pages were copied`;
+}
+
+/** What came when the guest ran at the target, and how long it waited for that. */
+export function followedOf({ pages, demandPages, bytes, durationMs, waitMs, waitMsMax }: Postcopy): string {
+  return `${pages} pages when the guest ran at the target, ${formatMib(bytes)} in ${formatMs(durationMs)}; it waited for ${demandPages} of them, ${formatMs(waitMs)} in all, ${formatMs(waitMsMax)} at most`;
 }
 
 function downtimeOf({ downtime, downtimeMs }: MigrationRecord): string {

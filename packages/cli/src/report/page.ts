@@ -4,7 +4,7 @@
  */
 import type { DowntimeClocks, MigrationRecord } from '@skein/shared';
 import { formatMib, formatMs } from '../output/figures.ts';
-import { settingsOf, whyPrecopyEnded } from '../output/migration-report.ts';
+import { followedOf, settingsOf, whyPrecopyEnded } from '../output/migration-report.ts';
 import { roundColumns } from '../output/migration-rounds.ts';
 import { cellsOf } from '../output/table.ts';
 import { clocksChart, downtimeChart } from './downtime-chart.ts';
@@ -134,6 +134,7 @@ function detailSection(record: MigrationRecord): string {
   const isEqual = record.stateHashSource === record.stateHashTarget;
   const rows: readonly (readonly [string, string])[] = [
     ['asked for', record.settings === null ? 'not recorded' : settingsOf(record.settings)],
+    ...(record.postcopy === null ? [] : [['followed', followedOf(record.postcopy)] as const]),
     ['pages', `${record.pages}, ${record.zeroPages} of them zero, ${record.deltaPages} as deltas`],
     ['before compression', formatMib(record.uncompressedBytes)],
     [

@@ -66,6 +66,7 @@ export const exampleMigration: MigrationRecord = {
   settings: migrationSettingsDefaults,
   rounds: [...exampleRounds],
   precopyEnd: 'fits-budget',
+  postcopy: null,
   moments: {
     suspendRequestedMs: 408,
     suspendedMs: 408.4,

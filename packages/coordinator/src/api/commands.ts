@@ -53,7 +53,7 @@ export class Commands {
       throw new OperationError({ code: 'request.invalid', message });
     }
     this.#refuseTakenAddresses(request);
-    const image = request.image ?? this.#images.newest();
+    const image = this.#images.resolve(request.image);
     this.#refuseTooSmall(request, image);
     const macs = this.#freshMacs(request.nics.length);
     const nics = request.nics.map((nic, index) => ({ mac: macs[index] ?? '', ...nic }));

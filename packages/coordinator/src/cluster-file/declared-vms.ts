@@ -2,8 +2,16 @@
  * Makes what the cluster file declares, once hosts are there to take it: idempotent, VM by VM, again at each start. A VM
  * that exists is left as it is; where it differs from the file an event says so.
  */
-import { type ClusterFile, type DeclaredVm, toProblem, type VmSpec } from '@skein/shared';
+import {
+  type ClusterFile,
+  type ContentDigest,
+  type DeclaredVm,
+  type ImageReference,
+  toProblem,
+  type VmSpec,
+} from '@skein/shared';
 import type { Commands } from '../api/commands.ts';
+import type { GuestImages } from '../guest-images.ts';
 import { liveCopy } from '../operations/operation.ts';
 import type { World } from '../world.ts';
 
@@ -19,10 +27,19 @@ export interface DeclaredState {
   readonly waiting: readonly string[];
 }
 
+export interface DeclaredVmsOptions {
+  readonly file: ClusterFile;
+  readonly world: World;
+  readonly commands: Commands;
+  readonly images: GuestImages;
+  readonly nowMs: () => number;
+}
+
 export class DeclaredVms {
   readonly #file: ClusterFile;
   readonly #world: World;
   readonly #commands: Commands;
+  readonly #images: GuestImages;
   readonly #nowMs: () => number;
   /** Not made yet, with the reason of the last attempt. */
   readonly #missing = new Map<string, { readonly vm: DeclaredVm; reason: string }>();
@@ -30,10 +47,11 @@ export class DeclaredVms {
   #hosts = 0;
   #hostCameAtMs = 0;
 
-  constructor(file: ClusterFile, world: World, commands: Commands, nowMs: () => number) {
+  constructor({ file, world, commands, images, nowMs }: DeclaredVmsOptions) {
     this.#file = file;
     this.#world = world;
     this.#commands = commands;
+    this.#images = images;
     this.#nowMs = nowMs;
     for (const vm of file.vms) {
       const spec = world.store.vms.byName(vm.name);
@@ -81,11 +99,17 @@ export class DeclaredVms {
     return { declared: this.#file.vms.length, ready: this.#file.vms.length - waiting.length, waiting };
   }
 
+  /** A VM keeps the image that was the newest of its name when it was made. */
+  #isMeant(declared: ImageReference, digest: ContentDigest): boolean {
+    return declared === digest || declared === this.#images.nameOf(digest);
+  }
+
   #tellDifferences(declared: DeclaredVm, { name, machine }: VmSpec): void {
     const differences: string[] = [];
     if (declared.memoryMib !== machine.memoryMib)
       differences.push(`memoryMib is ${machine.memoryMib}, not ${declared.memoryMib}`);
-    if (declared.image !== undefined && declared.image !== machine.image) differences.push('image');
+    if (declared.image !== undefined && !this.#isMeant(declared.image, machine.image))
+      differences.push('image');
     const nicsOf = (nics: readonly { segment: string; address?: string | undefined }[]): string =>
       nics.map(({ segment, address = '-' }) => `${segment} ${address}`).join(', ');
     if (nicsOf(declared.nics) !== nicsOf(machine.nics))

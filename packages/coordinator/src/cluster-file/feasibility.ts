@@ -1,5 +1,5 @@
 /** What of a cluster file can never come true in this cluster, however long one waits. Pure. */
-import type { ClusterFile, ContentDigest, CoordinatorConfig, DeclaredVm, Segment } from '@skein/shared';
+import type { ClusterFile, CoordinatorConfig, DeclaredVm, ImageReference, Segment } from '@skein/shared';
 
 export interface Limits {
   /** Those of the coordinator's own configuration. */
@@ -7,7 +7,7 @@ export interface Limits {
   /** Undefined: not known, hosts may be of any size. */
   readonly largestHost: CoordinatorConfig['largestHost'] | undefined;
   /** In how little memory an image boots, of the default one where none is named; null: not known. */
-  readonly memoryMibMinOf: (image: ContentDigest | undefined) => number | null;
+  readonly memoryMibMinOf: (image: ImageReference | undefined) => number | null;
 }
 
 export interface Obstacle {

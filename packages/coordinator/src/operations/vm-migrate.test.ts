@@ -115,6 +115,35 @@ describe('a migration', () => {
     expect(cluster.agent('h2').commands('vm.start')).toHaveLength(1);
   });
 
+  it('waits for the memory that follows, and for the record of that', async () => {
+    const id = await begin();
+    commit();
+    cluster.agent('h2').set(vm, { missingPages: 5000 });
+    await cluster.eventually(
+      'it is known to run there',
+      async () => (await cluster.vm('web1')).host === 'h2',
+    );
+    cluster.agent('h2').set(vm, { missingPages: 0 });
+    await cluster.agent('h2').migrationEnded('target', record(id, 'committed'));
+    await cluster.agent('h1').migrationEnded('source', record(id, 'committed'));
+    expect(await cluster.ended(id)).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('whose guest lost its memory with the source fails with that, and the guest is started anew', async () => {
+    const id = await begin();
+    commit();
+    cluster.agent('h2').set(vm, { missingPages: 5000 });
+    cluster.agent('h1').kill();
+    const lost = '5000 pages of its memory were lost with h1: the link ended';
+    await cluster.agent('h2').migrationEnded('target', record(id, 'committed', lost));
+    cluster.agent('h2').end(vm, lost);
+    const ended = await cluster.ended(id);
+    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'migration.memory-lost' } });
+    expect(ended.problem?.message).toBe(`${lost}; it is started anew`);
+    expect(await cluster.running('web1', 'h2')).toMatchObject({ epoch: 3 });
+    expect(cluster.agent('h2').commands('vm.start')).toHaveLength(1);
+  });
+
   it('goes on over a restart of the coordinator; what ended meanwhile is told again', async () => {
     const id = await begin();
     await cluster.stopCoordinator();

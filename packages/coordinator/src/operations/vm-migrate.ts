@@ -141,9 +141,14 @@ function watchRecord(context: StepContext): StepResult {
   const records = [source, target].filter((side): side is MigrationRecord => side?.outcome === 'committed');
   const full = records.find(({ stateHashSourceFull }) => stateHashSourceFull !== null);
   const isSourceGone = isFailed(inventory, from);
+  const copy = liveCopy(context);
+  if (copy?.host === record.targetHost && copy.report.missingPages > 0 && records.length === 0)
+    return { kind: 'wait', reason: `${copy.report.missingPages} pages are still at ${from}` };
   if (full === undefined && !isSourceGone && inStepMs < fullRecordWaitMs)
     return { kind: 'wait', reason: null };
   const best = full ?? records[0] ?? null;
+  const lost = records.find(({ reason }) => reason !== null);
+  if (lost !== undefined) return memoryLost(lost);
   return {
     kind: 'done',
     record: { migration: best },
@@ -201,6 +206,14 @@ function aborted(migration: MigrationRecord, cause: Problem | null): StepResult 
 
 const givenUp = (to: string, from: string): string =>
   `the migration to ${to} was given up, it runs on at ${from}`;
+
+/** It was committed, and then the guest could not go on: HA's case from here on. */
+function memoryLost(migration: MigrationRecord): StepResult {
+  const { vm, reason } = migration;
+  const message = `${reason ?? vm}; it is started anew`;
+  const problem = toProblem(new OperationError({ code: 'migration.memory-lost', message }));
+  return { kind: 'failed', problem, record: { migration } };
+}
 
 function notPassed({ record }: StepContext, what: string): StepResult {
   const { cancelProblem, ended } = record;

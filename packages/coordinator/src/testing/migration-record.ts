@@ -15,6 +15,7 @@ export function migrationRecord(given: Given & Partial<MigrationRecord>): Migrat
     settings: migrationSettingsDefaults,
     rounds: [],
     precopyEnd: 'fits-budget',
+    postcopy: null,
     moments: null,
     memoryMib: 128,
     pages: 0,

@@ -119,6 +119,7 @@ export class ScriptedAgent {
       readyMs: state === 'running' ? 10 : null,
       startedFrom: 'kernel',
       kernel: '6.0-test',
+      missingPages: 0,
     });
     this.sendStatus();
   }

@@ -17,6 +17,9 @@
 export const defaultBootArguments =
   'console=ttyS0 earlycon cryptomgr.notests unaligned_scalar_speed=fast damon_stat.enabled=N';
 
+/** The same of the small kernel, which has nothing of what the others of those leave out. */
+export const smallBootArguments = 'console=ttyS0 earlycon';
+
 /** First words of the line on the console that says that a guest is up; its host name follows. */
 export const readyMarker = 'skein-guest: ready';
 
@@ -43,8 +46,9 @@ mount -t devpts -o mode=0620 devpts /dev/pts
 ip link set lo up
 
 # What else would wake an idle guest: looks for pages to compact, twice a second, and sums of statistics, once (these every ten).
-echo 0 >/proc/sys/vm/compaction_proactiveness
-echo 10 >/proc/sys/vm/stat_interval
+# A kernel need not have either.
+[ -e /proc/sys/vm/compaction_proactiveness ] && echo 0 >/proc/sys/vm/compaction_proactiveness
+[ -e /proc/sys/vm/stat_interval ] && echo 10 >/proc/sys/vm/stat_interval
 
 hostname=guest address= mac= run= entropy= time=
 settle() {
@@ -64,6 +68,11 @@ while read -r module; do
   insmod /lib/modules/$module.ko || echo "skein-guest: cannot load $module"
   [ $module = virtio_mmio ] && echo 1 >/sys/bus/platform/drivers_autoprobe
 done </lib/modules/order
+
+# A kernel with its drivers built in has looked at all slots long ago: it lets go of them, and is where one with modules is.
+for slot in /sys/bus/platform/drivers/virtio-mmio/*.virtio_mmio; do
+  [ -e "$slot" ] && echo "\${slot##*/}" >/sys/bus/platform/drivers/virtio-mmio/unbind
+done
 
 look_at() {
   echo "\${1##*/}" >/sys/bus/platform/drivers_probe

@@ -1,5 +1,5 @@
 /**
- * The machine's apt-get with a state of its own: it sees one suite of Debian for riscv64, needs no root and leaves
+ * The machine's apt-get with a state of its own: it sees one suite of Debian for one architecture, needs no root and leaves
  * the machine's own package lists alone. Proxies and the like come from the machine's configuration; whether
  * signatures are verified does not.
  * Source: apt.conf(5) "DIRECTORIES", apt-get(8), apt-cache(8).
@@ -20,6 +20,9 @@ export interface AvailablePackage extends PackageIdentity {
   /** Names only, of "Depends". */
   readonly dependsOn: readonly string[];
 }
+
+/** The guests' own; amd64 for what is the same for all, in suites that have no other index. */
+export type ArchiveArchitecture = 'riscv64' | 'amd64';
 
 const updateDeadlineMs = 300_000;
 const downloadDeadlineMs = 1_800_000;
@@ -75,7 +78,11 @@ export class SuiteArchive {
    * Fetches and verifies the suite's index.
    * @throws GuestImageError image.unavailable with apt's own reason when that fails
    */
-  static async open(source: DebianSource, suite: string): Promise<SuiteArchive> {
+  static async open(
+    source: DebianSource,
+    suite: string,
+    architecture: ArchiveArchitecture = 'riscv64',
+  ): Promise<SuiteArchive> {
     const keyring = await findKeyring(source);
     const folder = await mkdtemp(join(tmpdir(), 'skein-apt-'));
     const archive = new SuiteArchive(suite, folder);
@@ -86,9 +93,9 @@ export class SuiteArchive {
       await writeFile(join(folder, 'status'), '');
       await writeFile(
         join(folder, 'sources', 'guest.sources'),
-        `Types: deb\nURIs: ${source.uri}\nSuites: ${suite}\nComponents: main\nArchitectures: riscv64\nSigned-By: ${keyring}\n`,
+        `Types: deb\nURIs: ${source.uri}\nSuites: ${suite}\nComponents: main\nArchitectures: ${architecture}\nSigned-By: ${keyring}\n`,
       );
-      await writeFile(join(folder, 'apt.conf'), aptConfiguration(folder));
+      await writeFile(join(folder, 'apt.conf'), aptConfiguration(folder, architecture));
       const result = await archive.#apt('apt-get', ['update'], updateDeadlineMs);
       if (result.exitCode !== 0) throw refusal(`suite ${suite}`, result);
       return archive;
@@ -181,7 +188,7 @@ export class SuiteArchive {
 }
 
 /** Read after the machine's own configuration, whose hooks and exceptions from verification it takes back. */
-function aptConfiguration(folder: string): string {
+function aptConfiguration(folder: string, architecture: ArchiveArchitecture): string {
   return `
 Dir::State "${folder}";
 Dir::State::Lists "${folder}/lists";
@@ -192,8 +199,8 @@ Dir::Etc::sourceparts "${folder}/sources";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "${folder}/empty";
 #clear APT::Architectures;
-APT::Architecture "riscv64";
-APT::Architectures { "riscv64"; };
+APT::Architecture "${architecture}";
+APT::Architectures { "${architecture}"; };
 APT::Sandbox::User "${userInfo().username}";
 #clear APT::Default-Release;
 #clear APT::Update::Pre-Invoke;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { removeLeftovers, temporarySuffix } from '../cache-folder.ts';
 import { sha256OfFile } from '../digest.ts';
 import { GuestImageError } from '../guest-image-error.ts';
-import { type AvailablePackage, machineSources, SuiteArchive } from './apt.ts';
+import { type ArchiveArchitecture, type AvailablePackage, machineSources, SuiteArchive } from './apt.ts';
 import type { DebianSource } from './apt-sources.ts';
 import type { PackageLock } from './lock-file.ts';
 import {
@@ -27,6 +27,8 @@ export interface PackageSelection {
   readonly what: string;
   /** Their suite, where the lock file names none: tried in this order. */
   readonly suites: readonly string[];
+  /** Whose index is read; default: riscv64. */
+  readonly architecture?: ArchiveArchitecture;
   /** Those among a person's files, or undefined if they are not complete. */
   readonly fromFolder: (folder: ReadonlyMap<string, LocalPackage>) => readonly LocalPackage[] | undefined;
   /** @throws GuestImageError image.unavailable naming what the archive lacks */
@@ -139,9 +141,10 @@ async function obtainFromSuite(
   near: Near,
 ): Promise<readonly LocalPackage[]> {
   options.onProgress(`index of Debian ${suite}`, 0, 0);
-  const archive = await SuiteArchive.open(source, suite);
+  const selection = options.selection ?? guestImagePackages;
+  const archive = await SuiteArchive.open(source, suite, selection.architecture);
   try {
-    const wanted = await (options.selection ?? guestImagePackages).find(archive);
+    const wanted = await selection.find(archive);
     const present: LocalPackage[] = [];
     const absent: AvailablePackage[] = [];
     for (const item of wanted) {

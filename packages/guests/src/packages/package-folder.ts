@@ -8,7 +8,7 @@ import { reasonOf } from '../cache-folder.ts';
 import { sha256OfFile } from '../digest.ts';
 import { GuestImageError } from '../guest-image-error.ts';
 import { readDebianControl } from './debian-archive.ts';
-import { busyboxPackage, isKernelPackage, type LocalPackage } from './package.ts';
+import { busyboxPackage, isKernelPackage, kernelSourcePackage, type LocalPackage } from './package.ts';
 
 /** A folder with more candidates than this is a mirror, which apt should read. */
 const candidatesMax = 32;
@@ -23,8 +23,9 @@ export async function readPackageFolder(folder: string): Promise<ReadonlyMap<str
   for (const file of candidates) {
     const path = join(folder, file);
     const control = await readDebianControl(path);
-    const isOurs = control.name === busyboxPackage || isKernelPackage(control.name);
-    if (!isOurs || control.architecture !== 'riscv64') continue;
+    const isForGuests = control.name === busyboxPackage || isKernelPackage(control.name);
+    const architecture = isForGuests ? 'riscv64' : control.name === kernelSourcePackage ? 'all' : undefined;
+    if (control.architecture !== architecture) continue;
     const other = packages.get(control.name);
     if (other !== undefined && other.version.localeCompare(control.version, 'en', { numeric: true }) > 0)
       continue;
@@ -51,7 +52,8 @@ async function listCandidates(folder: string): Promise<readonly string[]> {
   }
   const candidates = files
     .filter(
-      (file) => file.endsWith('.deb') && /^(?:busybox-static|linux-(?:image|binary|modules)-)/.test(file),
+      (file) =>
+        file.endsWith('.deb') && /^(?:busybox-static|linux-(?:image|binary|modules|source)-)/.test(file),
     )
     .sort();
   if (candidates.length > candidatesMax) {

@@ -17,6 +17,9 @@ export const busyboxPackage = 'busybox-static';
 /** Debian's meta package: depends on the suite's present kernel. */
 export const kernelMetaPackage = 'linux-image-riscv64';
 
+/** Linux as Debian 12 has it, for whoever compiles it. */
+export const kernelSourcePackage = 'linux-source-6.1';
+
 export function isKernelPackage(name: string): boolean {
   return /^linux-(?:image|binary|modules)-\d/.test(name);
 }

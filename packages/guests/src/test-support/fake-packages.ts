@@ -9,6 +9,8 @@ export interface FakePackage {
   readonly name: string;
   readonly version: string;
   readonly files: Readonly<Record<string, Uint8Array | string>>;
+  /** Default: riscv64. */
+  readonly architecture?: 'riscv64' | 'all';
   readonly depends?: string;
   readonly compression?: 'gzip' | 'xz' | 'zstd' | 'none';
 }
@@ -19,13 +21,14 @@ export function temporaryFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Writes `<folder>/<name>_<version without epoch>_riscv64.deb`, as archives name them; returns its path. */
+/** Writes `<folder>/<name>_<version without epoch>_<architecture>.deb`, as archives name them; returns its path. */
 export function writePackage(folder: string, fake: FakePackage): string {
   const root = mkdtempSync(join(tmpdir(), 'skein-deb-'));
-  const path = join(folder, `${fake.name}_${fake.version.replace(/^\d+:/, '')}_riscv64.deb`);
+  const { architecture = 'riscv64' } = fake;
+  const path = join(folder, `${fake.name}_${fake.version.replace(/^\d+:/, '')}_${architecture}.deb`);
   try {
     const control =
-      `Package: ${fake.name}\nVersion: ${fake.version}\nArchitecture: riscv64\n` +
+      `Package: ${fake.name}\nVersion: ${fake.version}\nArchitecture: ${architecture}\n` +
       `Maintainer: nobody <nobody@example.invalid>\nDescription: for a test\n` +
       (fake.depends === undefined ? '' : `Depends: ${fake.depends}\n`);
     for (const [name, content] of Object.entries({ 'DEBIAN/control': control, ...fake.files })) {

@@ -42,7 +42,7 @@ export class ImageStore {
     const text = await readFile(path, 'utf8').catch((cause: unknown) => {
       throw new OperationError({
         code: 'image.not-found',
-        message: `this host has no image ${digest} in ${this.#directory}; build it with: skein image build`,
+        message: `this host has no image ${digest} in ${this.#directory}; build it with: skein image build (the small one: skein image build small)`,
         cause,
       });
     });
@@ -98,6 +98,6 @@ function parseJson(text: string): unknown {
 function corrupt(path: string, reason: string): OperationError {
   return new OperationError({
     code: 'image.corrupt',
-    message: `the guest image is damaged: ${path}: ${reason}; build it again with: skein image build`,
+    message: `the guest image is damaged: ${path}: ${reason}; build it again with: skein image build (the small one: skein image build small)`,
   });
 }

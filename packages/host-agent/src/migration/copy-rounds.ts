@@ -33,6 +33,8 @@ export interface PrecopyOutcome {
 }
 
 const roundsMax = 30;
+/** In hybrid mode what is left after so many rounds follows. */
+const hybridRoundsMax = 2;
 /** Downtime that is not last pages: verification, state, lease pass. From records on two cores. */
 const fixedDowntimeMs = 4;
 
@@ -41,6 +43,8 @@ export class CopyRounds {
   #round = 0;
   /** Harvested when the last round ended, and not sent yet. */
   #pending: Uint32Array | null = null;
+  /** What is left when the guest is suspended follows. */
+  #isRestToFollow = false;
 
   constructor(options: CopyRoundsOptions) {
     this.#options = options;
@@ -48,7 +52,8 @@ export class CopyRounds {
 
   /** Beside the running guest. Answers what comes next, by the predicted downtime. */
   async precopy(): Promise<PrecopyOutcome> {
-    const { sender, log } = this.#options;
+    const { sender, log, settings } = this.#options;
+    if (settings.mode === 'post-copy') return await this.#leaveAll();
     this.#round += 1;
     const startedMs = log.elapsedMs;
     const pages = this.#round === 1 ? await this.#allPages() : await this.#dirtyPages();
@@ -65,29 +70,58 @@ export class CopyRounds {
     return { next: decision.kind, remainingPages };
   }
 
+  /** No round at all: everything follows. */
+  async #leaveAll(): Promise<PrecopyOutcome> {
+    this.#pending = await this.#allPages();
+    this.#isRestToFollow = true;
+    this.#options.log.precopyEnd = 'post-copy';
+    return { next: 'stop-and-copy', remainingPages: countPages(this.#pending) };
+  }
+
   /** The vCPU is slowed from now on if that is what comes of it. */
   #decide(): ConvergenceDecision {
     const { log, control, settings } = this.#options;
-    const { downtimeBudgetMs, autoConverge, onNoConvergence } = settings;
-    const policy = { downtimeBudgetMs, fixedDowntimeMs, roundsMax, autoConverge, onNoConvergence };
-    const decision = decideNextRound(log.outcomes, policy);
+    const { mode, downtimeBudgetMs, autoConverge, onNoConvergence } = settings;
+    const isHybrid = mode === 'hybrid';
+    const decision = decideNextRound(log.outcomes, {
+      downtimeBudgetMs,
+      fixedDowntimeMs,
+      roundsMax: isHybrid ? hybridRoundsMax : roundsMax,
+      autoConverge: autoConverge && !isHybrid,
+      onNoConvergence: isHybrid ? 'post-copy' : onNoConvergence,
+    });
     if (decision.kind === 'another-round') control.throttlePercent = decision.throttlePercent;
     else log.precopyEnd = decision.reason;
+    this.#isRestToFollow =
+      decision.kind === 'stop-and-copy' &&
+      decision.reason !== 'fits-budget' &&
+      (isHybrid || onNoConvergence === 'post-copy');
     return decision;
   }
 
-  /** Of a suspended guest: what is left goes. */
-  async last(): Promise<void> {
+  /** Of a suspended guest: what is left goes, or is returned to follow later, a bit a page. */
+  async last(): Promise<Uint32Array | null> {
     const { memory, sender, log } = this.#options;
     const pages = memory.takeDirty('migration');
     if (this.#pending !== null) addPages(pages, this.#pending);
     this.#pending = null;
     this.#round += 1;
+    if (this.#isRestToFollow) {
+      sender.withhold(pages);
+      log.mark('lastPagesSentNs');
+      return pages;
+    }
     const startedMs = log.elapsedMs;
     const startedNs = process.hrtime.bigint();
     const sent = await sender.send(pages, this.#round);
     log.mark('lastPagesSentNs');
     this.#note(sent, { startedMs, durationMs: millisecondsSince(startedNs), remainingPages: 0 });
+    return null;
+  }
+
+  /** Of what follows. */
+  get round(): number {
+    return this.#round;
   }
 
   #note(

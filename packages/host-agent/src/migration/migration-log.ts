@@ -4,6 +4,7 @@ import type {
   MigrationRecord,
   MigrationRound,
   MigrationSourceCommand,
+  Postcopy,
   PrecopyEnd,
   RoundOutcome,
   TargetTimes,
@@ -26,7 +27,10 @@ export class MigrationLog {
   readonly moments: Moments = { startedNs: process.hrtime.bigint() };
   outcome: MigrationRecord['outcome'] = 'aborted';
   reason: string | null = null;
+  /** Why pages could not follow: the guest at the target cannot go on. */
+  memoryLost: string | null = null;
   precopyEnd: PrecopyEnd | null = null;
+  postcopy: Postcopy | null = null;
   epochAfter: number;
   stateHashSource = 0n;
   stateHashSourceFull: bigint | null = null;
@@ -80,13 +84,14 @@ export class MigrationLog {
       settings: this.#command.settings,
       rounds,
       precopyEnd: this.precopyEnd,
+      postcopy: this.postcopy === null ? null : { ...this.postcopy, ...waitsOf(target) },
       moments: this.#moments(),
       memoryMib: this.#memoryMib,
-      pages: sum((round) => round.pages),
+      pages: sum((round) => round.pages) + (this.postcopy?.pages ?? 0),
       zeroPages: sum((round) => round.zeroPages),
       deltaPages: sum((round) => round.deltaPages),
-      bytes: sum((round) => round.bytes),
-      uncompressedBytes: sum((round) => round.uncompressedBytes),
+      bytes: sum((round) => round.bytes) + (this.postcopy?.bytes ?? 0),
+      uncompressedBytes: sum((round) => round.uncompressedBytes) + (this.postcopy?.bytes ?? 0),
       throttlePercentMax: Math.max(0, ...rounds.map((round) => round.throttlePercent)),
       totalMs: milliseconds(moments.startedNs, endedNs),
       downtimeMs: this.#downtimeMs(),
@@ -138,6 +143,10 @@ export class MigrationLog {
       resumeMs: milliseconds(moments.passedNs, this.#onOurClock(this.target?.resumedAtNs)),
     };
   }
+}
+
+function waitsOf(target: TargetTimes | null): Pick<Postcopy, 'waitMs' | 'waitMsMax'> {
+  return { waitMs: target?.waits.waitMs ?? 0, waitMsMax: target?.waits.waitMsMax ?? 0 };
 }
 
 /** 0 where one of the moments never came. Never negative: the clocks' offset has an error. */

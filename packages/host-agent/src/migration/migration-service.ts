@@ -138,6 +138,12 @@ export class MigrationService {
     if (vm.isMigrating) {
       throw new OperationError({ code: 'vm.busy', message: `${vm.name} is being migrated already` });
     }
+    if (vm.missingPages > 0) {
+      throw new OperationError({
+        code: 'vm.busy',
+        message: `${vm.missingPages} pages of ${vm.name} are still at the host it came from`,
+      });
+    }
     if (vm.state !== 'running') {
       throw new OperationError({
         code: 'vm.wrong-state',
@@ -238,6 +244,10 @@ export class MigrationService {
     }
     if (side === 'source' && isCommitted) vm.stop('migrated away');
     if (side === 'target' && !isCommitted) vm.stop(`migration aborted: ${record.reason ?? 'no reason'}`);
+    if (side === 'target' && isCommitted) {
+      if (mustStop) vm.stop(record.reason ?? 'its memory was lost in a migration');
+      else if (record.postcopy !== null) this.#options.hypervisor.completeMemory(vm);
+    }
     if (side === 'source' && !isCommitted && (mustStop || vm.lostLeaseReason !== null)) {
       this.#options.hypervisor.fence(vm, vm.lostLeaseReason ?? record.reason ?? 'the lease is another’s');
     }

@@ -12,3 +12,18 @@ export function countPages(bitmap: Uint32Array): number {
 export function addPages(into: Uint32Array, more: Uint32Array): void {
   for (const [index, word] of more.entries()) into[index] = (into[index] ?? 0) | word;
 }
+
+/** As it travels: words of 32 bits, little endian. */
+export function bitmapBytes(bitmap: Uint32Array): Uint8Array {
+  const bytes = new Uint8Array(bitmap.length * 4);
+  const view = new DataView(bytes.buffer);
+  for (const [index, word] of bitmap.entries()) view.setUint32(index * 4, word, true);
+  return bytes;
+}
+
+/** Null unless it is the bitmap of a guest of so many pages. */
+export function bitmapOf(bytes: Uint8Array, pages: number): Uint32Array | null {
+  if (bytes.length * 8 !== pages) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Uint32Array.from({ length: pages / 32 }, (_, index) => view.getUint32(index * 4, true));
+}

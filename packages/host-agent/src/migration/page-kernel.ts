@@ -13,6 +13,8 @@ import {
 interface PageKernelExports {
   pageIsZero(pointer: number): number;
   pageHash(pointer: number, page: number): bigint;
+  encodeDelta(before: number, after: number, out: number, most: number): number;
+  applyDelta(delta: number, bytes: number, page: number): number;
 }
 
 const wasmPageBytes = 65_536;
@@ -53,5 +55,15 @@ export class PageKernel {
   /** Position-keyed; a zero page's hash is 0. */
   hash(pointer: number, page: number): bigint {
     return BigInt.asUintN(64, this.#exports.pageHash(pointer, page));
+  }
+
+  /** Writes what changed between two pages to `out`; returns its bytes, -1 if they would be more than `most`. */
+  encodeDelta(before: number, after: number, out: number, most: number): number {
+    return this.#exports.encodeDelta(before, after, out, most);
+  }
+
+  /** Changes the page at `page` accordingly; false if the bytes are no delta. */
+  applyDelta(delta: number, bytes: number, page: number): boolean {
+    return this.#exports.applyDelta(delta, bytes, page) !== 0;
   }
 }

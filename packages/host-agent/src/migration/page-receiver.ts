@@ -2,8 +2,9 @@
  * Applies page batches to the RAM of a machine that does not run. Each raw page is hashed where it was written and
  * compared with what the source hashed: a byte that changed on its way is refused here, at once.
  */
-import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine';
-import { batchBytesMax, readPageBatch } from '@skein/shared';
+import { zstdDecompressSync } from 'node:zlib';
+import { type CoreModules, LivePages, type MachineMemory, pagesOf } from '@skein/machine';
+import { batchDataBytesMax, type PageBatch, type PageEntry, pageBytes, readPageBatch } from '@skein/shared';
 import { ReceiveCredits } from '@skein/transport';
 import { PageHashes } from './page-hashes.ts';
 import { PageKernel } from './page-kernel.ts';
@@ -11,6 +12,9 @@ import { windowBytes } from './page-sender.ts';
 
 /** Pages go from the socket's buffer straight to RAM, while a core's cache still has them. */
 const socketBufferBytes = 256 << 10;
+/** Behind the socket's buffer: data that had to be moved or decompressed, and a page that is being changed. */
+const dataArea = PageKernel.start + socketBufferBytes;
+const changedPage = dataArea + batchDataBytesMax;
 
 export type Applied =
   | { readonly kind: 'applied'; readonly acknowledgeBytes: number }
@@ -27,7 +31,7 @@ export class PageReceiver {
   constructor(modules: CoreModules, memory: MachineMemory) {
     this.#memory = memory;
     this.#live = new LivePages(modules, memory);
-    this.#kernel = new PageKernel(modules, memory, socketBufferBytes + batchBytesMax);
+    this.#kernel = new PageKernel(modules, memory, changedPage + pageBytes - PageKernel.start);
     this.hashes = new PageHashes(memory.pages);
   }
 
@@ -40,22 +44,27 @@ export class PageReceiver {
     return this.#kernel.bytes.subarray(PageKernel.start, PageKernel.start + socketBufferBytes);
   }
 
+  /** These come later: what stands in their place counts for nothing. */
+  withhold(bitmap: Uint32Array): void {
+    for (const page of pagesOf(bitmap)) this.hashes.set(page, 0n);
+    this.#memory.setMissing(bitmap);
+  }
+
   apply(frame: Uint8Array): Applied {
     const batch = readPageBatch(frame, this.#memory.pages);
     if (typeof batch === 'string') return { kind: 'refused', reason: batch };
     if (batch.sequence !== this.#batches) {
       return { kind: 'refused', reason: `page batch ${batch.sequence} came where ${this.#batches} was due` };
     }
-    const start = this.#addressOf(frame);
-    for (const { page, dataOffset, hash } of batch.entries) {
-      if (dataOffset === null) this.#clear(page);
-      else {
-        this.#kernel.copyToLive(page, start + dataOffset);
-        this.#memory.markTouched(page);
-      }
-      const applied = dataOffset === null ? 0n : this.#live.hash(page);
-      if (applied !== hash) return { kind: 'refused', reason: `page ${page} is not what the source sent` };
-      this.hashes.set(page, applied);
+    const start = this.#dataAddress(frame, batch);
+    if (start === null) return { kind: 'refused', reason: 'compressed pages that cannot be decompressed' };
+    const isFollowing = this.#memory.missingPages > 0;
+    for (const entry of batch.entries) {
+      if (isFollowing && !this.#memory.isMissing(entry.page))
+        return { kind: 'refused', reason: `page ${entry.page} is the guest's already` };
+      const reason = this.#applyPage(entry, start);
+      if (reason !== null) return { kind: 'refused', reason };
+      if (isFollowing) this.#memory.arrived(entry.page);
     }
     this.#batches += 1;
     return { kind: 'applied', acknowledgeBytes: this.#credits.applied(frame.length) };
@@ -66,16 +75,50 @@ export class PageReceiver {
     return this.#credits.flush();
   }
 
-  /** Where the kernel finds a frame; one that came by itself is put behind the socket's buffer first. */
-  #addressOf(frame: Uint8Array): number {
-    if (frame.buffer === this.#kernel.bytes.buffer) return frame.byteOffset;
-    const address = PageKernel.start + socketBufferBytes;
-    this.#kernel.bytes.set(frame, address);
-    return address;
+  /** Null, or what is wrong with it. */
+  #applyPage({ page, kind, dataOffset, dataBytes, hash }: PageEntry, start: number): string | null {
+    if (kind === 'zero') this.#clear(page);
+    else {
+      const source = kind === 'raw' ? start + dataOffset : this.#changed(page, start + dataOffset, dataBytes);
+      if (source === null) return `page ${page} came as no change of a page`;
+      this.#kernel.copyToLive(page, source);
+      this.#memory.markTouched(page);
+    }
+    const applied = kind === 'zero' ? 0n : this.#live.hash(page);
+    if (applied !== hash) return `page ${page} is not what the source sent`;
+    this.hashes.set(page, applied);
+    return null;
+  }
+
+  /** Where the changed page stands; null if the bytes are no change. What stands in RAM is untouched so far. */
+  #changed(page: number, delta: number, bytes: number): number | null {
+    this.#kernel.copyFromLive(page, changedPage);
+    return this.#kernel.applyDelta(delta, bytes, changedPage) ? changedPage : null;
+  }
+
+  /** Where the kernel finds a batch's data; those of a frame that came by itself, or compressed, are put there first. */
+  #dataAddress(frame: Uint8Array, { dataOffset, dataBytes, isCompressed }: PageBatch): number | null {
+    if (!isCompressed && frame.buffer === this.#kernel.bytes.buffer) return frame.byteOffset + dataOffset;
+    const data = isCompressed
+      ? decompress(frame.subarray(dataOffset), dataBytes)
+      : frame.subarray(dataOffset);
+    if (data === null) return null;
+    this.#kernel.bytes.set(data, dataArea);
+    return dataArea;
   }
 
   /** A zero page is not written where nothing stands: untouched memory stays unallocated. */
   #clear(page: number): void {
     if (this.#memory.isTouched(page)) this.#memory.page(page).fill(0);
+  }
+}
+
+/** Null unless it comes to exactly so many bytes. */
+function decompress(compressed: Uint8Array, bytes: number): Uint8Array | null {
+  try {
+    const data = zstdDecompressSync(compressed, { maxOutputLength: bytes });
+    return data.length === bytes ? data : null;
+  } catch {
+    return null;
   }
 }

@@ -1,12 +1,23 @@
 /**
- * Sends pages of a machine's RAM: copies each once into a batch, drops those that are zero, hashes the rest, and
- * sends batches as credits allow. The vCPU may run meanwhile; what it dirties after the copy is a later round's.
+ * Sends pages of a machine's RAM in batches, as credits and the bandwidth cap allow. The vCPU may run meanwhile; what it
+ * dirties after a page's copy is a later round's.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type CoreModules, type MachineMemory, pagesOf } from '@skein/machine';
-import { batchBytesMax, type migrationProtocol, OperationError, PageBatchWriter } from '@skein/shared';
+import {
+  batchDataBytesMax,
+  type MigrationSettings,
+  type migrationProtocol,
+  migrationSettingsDefaults,
+  OperationError,
+  PageBatchWriter,
+} from '@skein/shared';
 import { type Link, SendCredits } from '@skein/transport';
-import { PageHashes } from './page-hashes.ts';
-import { PageKernel } from './page-kernel.ts';
+import type { CompressionState } from '../core/compression.ts';
+import { SendPace } from '../core/send-pace.ts';
+import { BatchCompressor } from './batch-compressor.ts';
+import { PageEncoder } from './page-encoder.ts';
+import type { PageHashes } from './page-hashes.ts';
 
 /** On their way and not yet applied. Measured: full rate from 1 MiB on, and a window that fits a core's cache is faster. */
 export const windowBytes = 2 << 20;
@@ -14,7 +25,7 @@ export const windowBytes = 2 << 20;
  * A batch's memory is reused only after it was acknowledged. One window of full batches, and those being filled;
  * batches of zero pages are small, so for them they run out before credits do, and the sender waits.
  */
-export const batchesOnTheWayMax = Math.ceil(windowBytes / batchBytesMax) + 4;
+export const batchesOnTheWayMax = Math.ceil(windowBytes / batchDataBytesMax) + 4;
 /** So much is sent before the event loop gets a turn, for acknowledgements and cancellation. */
 const batchesPerTurn = 8;
 
@@ -28,10 +39,13 @@ export interface SentPages {
   readonly uncompressedBytes: number;
 }
 
+export type SenderSettings = Pick<MigrationSettings, 'bandwidthCapBytesPerS' | 'compression' | 'deltas'>;
+
 export class PageSender {
-  readonly hashes: PageHashes;
+  readonly #encoder: PageEncoder;
+  readonly #compressor: BatchCompressor;
+  readonly #pace: SendPace | null;
   readonly #link: Link<typeof migrationProtocol, 'listener'>;
-  readonly #kernel: PageKernel;
   readonly #credits = new SendCredits(windowBytes);
   readonly #writers: readonly PageBatchWriter[];
   #wake: (() => void) | null = null;
@@ -41,17 +55,34 @@ export class PageSender {
   #acknowledgedBytes = 0;
   #failure: Error | null = null;
 
-  constructor(modules: CoreModules, memory: MachineMemory, link: Link<typeof migrationProtocol, 'listener'>) {
+  constructor(
+    modules: CoreModules,
+    memory: MachineMemory,
+    link: Link<typeof migrationProtocol, 'listener'>,
+    settings: SenderSettings = migrationSettingsDefaults,
+  ) {
+    const { bandwidthCapBytesPerS: cap, compression, deltas } = settings;
     this.#link = link;
-    this.hashes = new PageHashes(memory.pages);
-    this.#kernel = new PageKernel(modules, memory, batchesOnTheWayMax * batchBytesMax);
-    this.#writers = Array.from({ length: batchesOnTheWayMax }, (_, slot) => {
-      const start = PageKernel.start + slot * batchBytesMax;
-      return new PageBatchWriter(this.#kernel.bytes.subarray(start, start + batchBytesMax));
-    });
+    const encoder = new PageEncoder({ modules, memory, batches: batchesOnTheWayMax, hasDeltas: deltas });
+    this.#encoder = encoder;
+    this.#compressor = new BatchCompressor(compression);
+    this.#pace = cap === null ? null : new SendPace(cap, performance.now());
+    this.#writers = Array.from(
+      { length: batchesOnTheWayMax },
+      (_, slot) => new PageBatchWriter(encoder.batchMemory(slot)),
+    );
     void link.closed.then((reason) =>
       this.fail(new OperationError({ code: 'link.closed', message: reason.message })),
     );
+  }
+
+  /** Of the pages as they were sent last. */
+  get hashes(): PageHashes {
+    return this.#encoder.hashes;
+  }
+
+  get compression(): CompressionState {
+    return this.#compressor.state;
   }
 
   /** Batches sent so far. */
@@ -89,41 +120,54 @@ export class PageSender {
 
   /** Resolves when all pages of the bitmap are sent, not yet applied. @throws OperationError link.closed */
   async send(bitmap: Uint32Array, round: number): Promise<SentPages> {
-    let pages = 0;
-    let zeroPages = 0;
-    let bytes = 0;
+    const sent = { pages: 0, zeroPages: 0, deltaPages: 0, bytes: 0, uncompressedBytes: 0 };
+    const isHot = round > 1;
+    this.#compressor.begin();
     let writer = await this.#nextWriter();
     for (const page of pagesOf(bitmap)) {
-      if (this.#fill(writer, page)) zeroPages += 1;
-      pages += 1;
+      const kind = this.#encoder.add(writer, page, isHot);
+      if (kind === 'zero') sent.zeroPages += 1;
+      if (kind === 'delta') sent.deltaPages += 1;
+      sent.pages += 1;
       if (!writer.isFull) continue;
-      bytes += await this.#sendBatch(writer, round);
+      await this.#sendBatch(writer, round, sent);
       writer = await this.#nextWriter();
     }
-    if (!writer.isEmpty) bytes += await this.#sendBatch(writer, round);
-    return { pages, zeroPages, deltaPages: 0, bytes, uncompressedBytes: bytes };
+    if (!writer.isEmpty) await this.#sendBatch(writer, round, sent);
+    return sent;
+  }
+
+  /** These pages are not sent now: the target's sum must not count what it may have of them. */
+  withhold(bitmap: Uint32Array): void {
+    for (const page of pagesOf(bitmap)) this.hashes.set(page, 0n);
+  }
+
+  /** One batch of single pages, however much is on its way already. Returns its bytes on the wire. */
+  async sendNow(pages: readonly number[], round: number): Promise<number> {
+    const sent = { bytes: 0, uncompressedBytes: 0 };
+    const writer = await this.#nextWriter();
+    for (const page of pages) this.#encoder.add(writer, page, false);
+    await this.#sendBatch(writer, round, sent);
+    return sent.bytes;
+  }
+
+  /** Resolves when no more than so much is on its way, or when someone nudges. */
+  async hasRoom(onTheWayBytesMax: number): Promise<boolean> {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#credits.onTheWayBytes <= onTheWayBytesMax) return true;
+    await this.#acknowledgement();
+    return this.#credits.onTheWayBytes <= onTheWayBytesMax;
+  }
+
+  /** Ends a wait early: there is something else to look at. */
+  nudge(): void {
+    this.#wake?.();
   }
 
   /** Resolves when everything sent was applied. */
   async drained(): Promise<void> {
     while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();
     if (this.#failure !== null) throw this.#failure;
-  }
-
-  /** One copy; everything else uses it. Returns true for a zero page. */
-  #fill(writer: PageBatchWriter, page: number): boolean {
-    const offset = writer.nextPageOffset;
-    const pointer = writer.bytes.byteOffset + offset;
-    this.#kernel.copyFromLive(page, pointer);
-    if (this.#kernel.isZero(pointer)) {
-      writer.addZero(page);
-      this.hashes.set(page, 0n);
-      return true;
-    }
-    const hash = this.#kernel.hash(pointer, page);
-    writer.addRaw(page, hash);
-    this.hashes.set(page, hash);
-    return false;
   }
 
   async #nextWriter(): Promise<PageBatchWriter> {
@@ -133,16 +177,26 @@ export class PageSender {
     return writer;
   }
 
-  async #sendBatch(writer: PageBatchWriter, round: number): Promise<number> {
-    const frame = writer.finish(round, this.#batches);
+  async #sendBatch(
+    writer: PageBatchWriter,
+    round: number,
+    sent: { bytes: number; uncompressedBytes: number },
+  ): Promise<void> {
+    const frame = this.#compressor.finish(writer, round, this.#batches);
+    const plainBytes = writer.frameBytes;
+    const waitMs = this.#pace?.take(frame.length, performance.now()) ?? 0;
+    // A timer is no finer than a millisecond: what is less adds up.
+    if (waitMs >= 1) await delay(waitMs);
     while (!this.#credits.maySend(frame.length)) await this.#acknowledgement();
     if (this.#failure !== null) throw this.#failure;
     this.#credits.sent(frame.length);
     this.#onTheWay.push(frame.length);
     this.#link.sendBulk(frame);
+    this.#compressor.sent(plainBytes, frame.length);
     this.#batches += 1;
+    sent.bytes += frame.length;
+    sent.uncompressedBytes += plainBytes;
     if (this.#batches % batchesPerTurn === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-    return frame.length;
   }
 
   #acknowledgement(): Promise<void> {

@@ -1,7 +1,8 @@
 /** Pages over a real link between two machine memories, as the two transfer workers of a migration do it. */
 import { randomBytes } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
 import { type CoreModules, createMachineMemory, loadCore, MachineMemory } from '@skein/machine';
-import { migrationProtocol } from '@skein/shared';
+import { batchBytesMax, migrationProtocol, PageBatchWriter } from '@skein/shared';
 import { type Authentication, dial, type Link, type Listener, listen } from '@skein/transport';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PageReceiver } from './page-receiver.ts';
@@ -17,6 +18,7 @@ let source: MachineMemory;
 let target: MachineMemory;
 let listener: Listener<typeof migrationProtocol>;
 let dialed: Link<typeof migrationProtocol, 'dialer'>;
+let accepted: Link<typeof migrationProtocol, 'listener'>;
 let sender: PageSender;
 let receiver: PageReceiver;
 let refused: string | null;
@@ -30,7 +32,7 @@ beforeEach(async () => {
   target = new MachineMemory(core, createMachineMemory(core, memoryMib), memoryMib);
   receiver = new PageReceiver(core, target);
   refused = null;
-  const accepted = Promise.withResolvers<Link<typeof migrationProtocol, 'listener'>>();
+  const link = Promise.withResolvers<Link<typeof migrationProtocol, 'listener'>>();
   listener = await listen({
     host: '127.0.0.1',
     port: 0,
@@ -44,9 +46,9 @@ beforeEach(async () => {
         'migration.begin': never,
         'migration.resumed': never,
       },
-      notices: { 'pages.applied': ({ bytes }) => sender.acknowledged(bytes) },
+      notices: { 'pages.wanted': () => {}, 'pages.applied': ({ bytes }) => sender.acknowledged(bytes) },
     },
-    onLink: (link) => accepted.resolve(link),
+    onLink: link.resolve,
   });
   dialed = await dial({
     host: '127.0.0.1',
@@ -61,7 +63,8 @@ beforeEach(async () => {
     },
   });
   dialed.onBulk = apply;
-  sender = new PageSender(core, source, await accepted.promise);
+  accepted = await link.promise;
+  sender = new PageSender(core, source, accepted);
 });
 
 afterEach(async () => {
@@ -126,6 +129,55 @@ describe('pages between two hosts', () => {
     expect(receiver.hashes.sum).toBe(sender.hashes.sum);
   });
 
+  it('that changed a little travel as what changed in them, once they were sent twice', async () => {
+    const change = (round: number): void => {
+      for (let page = 0; page < 1000; page++)
+        write(page, (bytes) => bytes.set([round, page & 255], 8 * (page % 500)));
+    };
+    for (let page = 0; page < 1000; page++) write(page, (bytes) => bytes.set(randomBytes(4096)));
+    const bitmap = source.touchedBitmap();
+    for (const round of [1, 2]) {
+      change(round);
+      expect(await sender.send(bitmap, round)).toMatchObject({ pages: 1000, deltaPages: 0 });
+    }
+    change(3);
+    const sent = await sender.send(bitmap, 3);
+    expect(sent.deltaPages).toBe(1000);
+    expect(sent.bytes).toBeLessThan(1000 * 32);
+    // Written again with what stood there, and made zero: no change, and no copy to tell one against.
+    write(5, (bytes) => bytes.fill(0));
+    await sender.send(bitmap, 4);
+    write(5, (bytes) => bytes.fill(1));
+    expect(await sender.send(bitmap, 5)).toMatchObject({ deltaPages: 999 });
+    await sender.drained();
+    expect(refused).toBeNull();
+    expect(Buffer.compare(Buffer.from(target.ram), Buffer.from(source.ram))).toBe(0);
+    expect(receiver.hashes.sum).toBe(sender.hashes.sum);
+  });
+
+  it('arrive compressed as they are, and are shorter on the wire', async () => {
+    sender = new PageSender(core, source, accepted, {
+      bandwidthCapBytesPerS: null,
+      compression: 'always',
+      deltas: true,
+    });
+    for (let page = 0; page < 1000; page++)
+      write(page, (bytes) => bytes.set(Buffer.from(`page ${page} `.repeat(400)).subarray(0, 4096)));
+    const sent = await sender.send(source.touchedBitmap(), 1);
+    await sender.drained();
+    expect(sent.bytes).toBeLessThan(sent.uncompressedBytes / 4);
+    expect(Buffer.compare(Buffer.from(target.ram), Buffer.from(source.ram))).toBe(0);
+    expect(refused).toBeNull();
+    // What does not come to the length that the frame says is refused before any of it is applied.
+    const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
+    writer.addRaw(1, 1n);
+    const frame = writer.finishCompressed(1, receiver.batches, zstdCompressSync(new Uint8Array(4095)));
+    expect(receiver.apply(frame)).toMatchObject({
+      kind: 'refused',
+      reason: expect.stringContaining('decompressed'),
+    });
+  });
+
   it('are refused when a byte changed on the way, and the sender hears of it', async () => {
     write(5, (bytes) => bytes.fill(9));
     tamper = (frame) => {
@@ -161,9 +213,7 @@ describe('pages between two hosts', () => {
 
   it('are refused out of order', () => {
     const other = new PageReceiver(core, target);
-    const frame = new Uint8Array(
-      Buffer.from('02010100010000000100000000000000000000000000000000000000', 'hex'),
-    );
+    const frame = new Uint8Array(Buffer.from(`020201000100000001000000${'00'.repeat(28)}`, 'hex'));
     expect(other.apply(frame)).toMatchObject({ kind: 'refused' });
   });
 });

@@ -3,7 +3,7 @@
  * thread beside the running vCPU. It serves the migration socket (the target dials, so that bulk is unmasked), and
  * it passes the lease, which is the commit.
  */
-import { addHashes, LivePages, MachineMemory } from '@skein/machine';
+import { addHashes, MachineMemory } from '@skein/machine';
 import {
   type Epoch,
   type GuestHistory,
@@ -27,8 +27,10 @@ import { VmControlBlock } from '../vm/control-block.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
+import { FrozenMemory } from './frozen-memory.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
+import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
 import {
@@ -65,6 +67,9 @@ export class SourceTransfer {
   #link: Link<typeof migrationProtocol, 'listener'> | null = null;
   #sender: PageSender | null = null;
   #rounds: CopyRounds | null = null;
+  /** Pages that follow after the commit. */
+  #missing: Uint32Array | null = null;
+  readonly #frozen: FrozenMemory;
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
@@ -77,6 +82,7 @@ export class SourceTransfer {
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
     this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
     this.#control = new VmControlBlock(assignment.control);
+    this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
     this.#leases = openTransferLeases(assignment);
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
@@ -199,6 +205,7 @@ export class SourceTransfer {
           },
         },
         notices: {
+          'pages.wanted': ({ pages }) => this.#frozen.want(pages),
           'pages.applied': ({ bytes }) => {
             this.#sender?.acknowledged(bytes);
             this.#traffic.add('sentBytes', bytes);
@@ -212,7 +219,8 @@ export class SourceTransfer {
     if (this.#link !== null)
       throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one target' });
     this.#link = link;
-    this.#sender = new PageSender(this.#assignment.core, this.#memory, link);
+    const { core, command } = this.#assignment;
+    this.#sender = new PageSender(core, this.#memory, link, command.settings);
     this.#rounds = new CopyRounds({
       memory: this.#memory,
       vm: this.#vm,
@@ -258,7 +266,7 @@ export class SourceTransfer {
     const { rounds, sender } = this.#requireTarget();
     if (suspended === null || link === null)
       throw new OperationError({ code: 'internal', message: 'not suspended' });
-    await rounds.last();
+    this.#missing = await rounds.last();
     this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
     const answer = link.request(
       'migration.final',
@@ -268,6 +276,7 @@ export class SourceTransfer {
         guestTicks: suspended.guestTicks,
         suspendedAtNs: suspended.suspendedAtNs,
         batches: sender.batches,
+        missing: this.#missing === null ? null : bitmapBytes(this.#missing),
       },
       { deadlineMs: finalDeadlineMs },
     );
@@ -315,22 +324,24 @@ export class SourceTransfer {
     this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter, history });
   }
 
-  /** The full re-hash of the frozen RAM, off the downtime path: after the guest runs at the target. */
+  /** Off the downtime path: the target gets what it misses, then the frozen RAM is hashed in full and compared. */
   async #rehash(): Promise<void> {
+    const stateHash = this.#suspended?.stateHash ?? 0n;
+    if (this.#missing !== null) {
+      const { sender, rounds } = this.#requireTarget();
+      await this.#frozen.send(sender, this.#missing, rounds.round);
+      this.#log.stateHashSource = addHashes(sender.hashes.sum, stateHash);
+    }
     this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
     this.#log.target = await this.#resumed.promise;
-    const live = new LivePages(this.#assignment.core, this.#memory);
-    let sum = 0n;
-    for (let page = 0; page < this.#memory.pages; page++)
-      if (this.#memory.isTouched(page)) sum += live.hash(page);
-    this.#log.stateHashSourceFull = addHashes(sum, this.#suspended?.stateHash ?? 0n);
+    this.#log.stateHashSourceFull = addHashes(this.#frozen.hash(), stateHash);
     this.#log.mark('endedNs');
     this.#closedRecord.resolve(this.#log.record());
     this.#feed({ type: 'memory-rehashed' });
   }
 
   #report(): void {
-    this.#log.reason = this.#state.reason;
+    this.#log.reason = this.#log.memoryLost ?? this.#state.reason;
     this.#log.mark('endedNs');
     this.#deadlines.clear();
     const isCommitted = this.#log.outcome === 'committed';

@@ -28,6 +28,8 @@ import {
 } from '../core/migration-target.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { Deadlines } from './deadlines.ts';
+import { MemoryArrival } from './memory-arrival.ts';
+import { bitmapOf } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
 import {
@@ -64,13 +66,20 @@ export class TargetTransfer {
   #readyAtNs = 0n;
   #grantedAtNs = 0n;
   readonly #traffic: TransferTraffic;
+  readonly #memory: MachineMemory;
+  readonly #arrival: MemoryArrival;
+  #preparedHash = 0n;
 
   constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
     this.#assignment = assignment;
     this.#tell = tell;
-    const memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
-    this.#vm = new VmLink(assignment.vmPort, memory);
-    this.#receiver = new PageReceiver(assignment.core, memory);
+    this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
+    this.#vm = new VmLink(assignment.vmPort, this.#memory);
+    this.#arrival = new MemoryArrival(this.#memory);
+    this.#vm.onCall((call) =>
+      this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] })),
+    );
+    this.#receiver = new PageReceiver(assignment.core, this.#memory);
     this.#traffic = transferTraffic(assignment.traffic);
     this.#leases = openTransferLeases(assignment);
   }
@@ -161,12 +170,13 @@ export class TargetTransfer {
       },
     });
     this.#link = link;
-    void link.closed.then(({ message }) =>
+    void link.closed.then(({ message }) => {
+      this.#arrival.ended(message);
       this.#feed({
         type: 'link-lost',
         reason: `the link to the source on the migration network ended: ${message}`,
-      }),
-    );
+      });
+    });
     link.onBulk = (frame) => this.#apply(frame);
     const { operation, vm, epoch } = command;
     const hello = await link.request(
@@ -185,7 +195,9 @@ export class TargetTransfer {
   }
 
   #apply(frame: Uint8Array): void {
-    if (this.#state.phase !== 'receiving') return;
+    const isExpected =
+      this.#state.phase === 'receiving' || (this.#arrival.isFollowing && this.#state.phase !== 'aborted');
+    if (!isExpected) return;
     const applied = this.#receiver.apply(frame);
     if (applied.kind === 'refused') {
       this.#feed({ type: 'cancelled', reason: `migration.page-mismatch: ${applied.reason}` });
@@ -193,6 +205,7 @@ export class TargetTransfer {
       return;
     }
     this.#traffic.add('receivedBytes', frame.length);
+    this.#arrival.applied();
     // Also when nothing more is on its way: the source waits for the end of a round.
     const bytes = applied.acknowledgeBytes;
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
@@ -228,7 +241,14 @@ export class TargetTransfer {
     if (final.batches !== this.#receiver.batches) {
       return `${this.#receiver.batches} page batches were applied, ${final.batches} were sent`;
     }
+    const missing = final.missing === null ? null : bitmapOf(final.missing, this.#memory.pages);
+    if (final.missing !== null && missing === null) return 'the bitmap of missing pages is of another guest';
+    if (missing !== null) {
+      this.#receiver.withhold(missing);
+      this.#arrival.begin();
+    }
     const prepared = await this.#vm.ask({ type: 'prepare', state: final.state }, 'prepared');
+    this.#preparedHash = prepared.stateHash;
     this.#stateHash = addHashes(this.#receiver.hashes.sum, prepared.stateHash);
     const hash = formatStateHash(this.#stateHash);
     return hash === final.stateHash
@@ -254,6 +274,12 @@ export class TargetTransfer {
     this.#tell({ type: 'committed', epoch, history: this.#history });
     const { atNs } = await activated;
     this.#deadlines.clear();
+    const lost = await this.#arrival.whole();
+    if (lost !== null) {
+      this.#lostMemory(lost);
+      return;
+    }
+    this.#stateHash = addHashes(this.#receiver.hashes.sum, this.#preparedHash);
     const record = await this.#closedRecord({
       readyAtNs: this.#readyAtNs,
       grantedAtNs: this.#grantedAtNs === 0n ? atNs : this.#grantedAtNs,
@@ -261,9 +287,18 @@ export class TargetTransfer {
       clockOffsetNs: this.#offset.offsetNs,
       clockOffsetErrorNs: this.#offset.errorNs,
       stateHashTarget: formatStateHash(this.#stateHash),
+      waits: this.#arrival.waits,
     });
     this.#feed({ type: 'vm-resumed' });
     this.#end(true, record);
+  }
+
+  /** After the commit: the guest cannot go on here, nor anywhere else; it is started anew like that of a lost host. */
+  #lostMemory(reason: string): void {
+    const message = `${this.#memory.missingPages} pages of its memory were lost with ${this.#assignment.command.sourceHost}: ${reason}`;
+    const epochAfter = this.#assignment.command.epoch + 1;
+    this.#feed({ type: 'vm-resumed' });
+    this.#end(true, { ...this.#abortedRecord(), outcome: 'committed', reason: message, epochAfter }, true);
   }
 
   /** The source's record with everything in it; ours, with less, if the source is gone. */
@@ -297,9 +332,9 @@ export class TargetTransfer {
     this.#feed({ type: 'lease-read', reading });
   }
 
-  #end(isCommitted: boolean, record: MigrationRecord): void {
+  #end(isCommitted: boolean, record: MigrationRecord, isMemoryLost = false): void {
     this.#deadlines.clear();
-    this.#tell({ type: 'ended', isCommitted, mustStop: !isCommitted, record });
+    this.#tell({ type: 'ended', isCommitted, mustStop: !isCommitted || isMemoryLost, record });
     this.#leases.close();
     setTimeout(() => this.#link?.close('the migration ended'), 200);
   }
@@ -312,7 +347,7 @@ export class TargetTransfer {
       vm: command.vm,
       from: command.sourceHost,
       to: host,
-      mode: 'pre-copy',
+      mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
       outcome: 'aborted',
       reason: this.#state.reason,
       epochBefore: command.epoch,
@@ -321,6 +356,7 @@ export class TargetTransfer {
       settings: null,
       rounds: [],
       precopyEnd: null,
+      postcopy: null,
       moments: null,
       memoryMib: this.#assignment.memoryMib,
       pages: 0,

@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { MachineMemory } from '@skein/machine';
 import { OperationError } from '@skein/shared';
-import type { TransferCommand, TransferReply } from '../vm/vm-channel.ts';
+import type { TransferCall, TransferCommand, TransferReply } from '../vm/vm-channel.ts';
 
 type ReplyTo<T extends TransferReply['type']> = Extract<TransferReply, { type: T }>;
 
@@ -19,6 +19,13 @@ export class VmLink {
   constructor(port: MessagePort, memory: MachineMemory) {
     this.#port = port;
     this.#memory = memory;
+  }
+
+  /** What the VM worker says unasked. */
+  onCall(hear: (call: TransferCall) => void): void {
+    this.#port.on('message', (message: TransferReply | TransferCall) => {
+      if (message.type === 'page-wanted' || message.type === 'page-awaited') hear(message);
+    });
   }
 
   /** @throws OperationError process.died, machine.failed */

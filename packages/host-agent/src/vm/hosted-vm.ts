@@ -150,7 +150,13 @@ export class HostedVm {
       readyMs: panic === null ? this.readyMs : null,
       startedFrom: this.startedFrom,
       kernel: this.console.kernel,
+      missingPages: this.missingPages,
     };
+  }
+
+  /** Of its memory, still at the host it came from. */
+  get missingPages(): number {
+    return this.runner?.missingPages ?? 0;
   }
 
   /** Steps since the last call, as MHz; called by the agent once a period. */

@@ -83,6 +83,12 @@ export type TransferReply =
   | { readonly type: 'activated'; readonly atNs: bigint }
   | { readonly type: 'failed'; readonly message: string };
 
+/** What a VM worker says to the transfer worker unasked. */
+export type TransferCall =
+  /** The guest waits for this page. */
+  | { readonly type: 'page-wanted'; readonly page: number }
+  | { readonly type: 'page-awaited'; readonly waitMs: number };
+
 /** What a VM worker tells the main thread. */
 export type VmEvent =
   | { readonly type: 'first-step'; readonly atNs: bigint }

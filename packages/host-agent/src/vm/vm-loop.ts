@@ -15,7 +15,7 @@ import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts'
 import type { VmControlBlock } from './control-block.ts';
 import type { Introduction } from './introduction.ts';
 import { chargedSteps, StepBudget } from './step-budget.ts';
-import type { TransferCommand, TransferReply, VmCommand, VmEvent } from './vm-channel.ts';
+import type { TransferCall, TransferCommand, TransferReply, VmCommand, VmEvent } from './vm-channel.ts';
 import type { VmOutputs } from './vm-outputs.ts';
 
 /** Slices last at most half a millisecond (architecture: Steps). */
@@ -68,6 +68,8 @@ export class VmLoop {
   #hasRun = false;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
+  /** In this slice, for pages. */
+  #pageWaitNs = 0n;
 
   constructor(options: VmLoopOptions) {
     this.#machine = options.machine;
@@ -119,6 +121,7 @@ export class VmLoop {
     });
     const isTimeUp = (): boolean => process.hrtime.bigint() - nowNs > deviceNsMax;
     const cpuBefore = process.threadCpuUsage();
+    this.#pageWaitNs = 0n;
     const result = this.#machine.run(Math.min(wanted, allowed), isTimeUp);
     this.#wasIdle = result.reason === 'idle';
     const endedNs = process.hrtime.bigint();
@@ -138,6 +141,23 @@ export class VmLoop {
     return Math.min(budgetStepsPerMs, this.#stepsPerNs * 1e6 * (1 - throttlePercent / 100));
   }
 
+  /** In the middle of an instruction: asks for the page and returns when it is there and the guest may go on. */
+  awaitPage(page: number): void {
+    const startedNs = process.hrtime.bigint();
+    this.#call({ type: 'page-wanted', page });
+    while (!this.#memory.waitForPage(page, idleWaitMsMax)) {
+      // Who ends a VM whose pages come no more ends this thread.
+    }
+    while (!this.#control.isAllowed(process.hrtime.bigint())) this.#memory.waitForAttention(frozenPollMs);
+    const waitNs = process.hrtime.bigint() - startedNs;
+    this.#pageWaitNs += waitNs;
+    this.#call({ type: 'page-awaited', waitMs: Number(waitNs) / 1e6 });
+  }
+
+  #call(call: TransferCall): void {
+    this.#transferPort?.postMessage(call);
+  }
+
   /** The guest waits for us, not we for it. */
   #isAskedWho(): boolean {
     return this.#introduction !== null && !this.#introduction.isOver && this.#machine.isIdentityAwaited;
@@ -155,7 +175,7 @@ export class VmLoop {
     endedNs: bigint,
     cpuBefore: NodeJS.CpuUsage,
   ): void {
-    const elapsedNs = Number(endedNs - startedNs);
+    const elapsedNs = Number(endedNs - startedNs - this.#pageWaitNs);
     if (steps >= sliceStepsMin && elapsedNs > 0) {
       this.#stepsPerNs += (Math.min(10, steps / elapsedNs) - this.#stepsPerNs) * 0.1;
     }

@@ -59,6 +59,10 @@ export class VmRunner {
     this.#worker.postMessage(assignment, [channel.port2]);
   }
 
+  get missingPages(): number {
+    return this.#machineMemory.missingPages;
+  }
+
   input(input: MachineInput): void {
     this.#command({ type: 'input', input });
   }

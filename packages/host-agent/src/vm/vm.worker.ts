@@ -24,6 +24,7 @@ const rehearsals = 30;
 function main(assignment: VmAssignment): void {
   const { port, nics, origin } = assignment;
   const tell = (event: VmEvent): void => port.postMessage(event);
+  let loop: VmLoop | null = null;
   try {
     const outputs = new VmOutputs({ port, nics });
     const machine = new Machine({
@@ -34,9 +35,10 @@ function main(assignment: VmAssignment): void {
         vmDevices({ nics, rngSeed: randomBytes(32), rtcEpochSeconds: Math.floor(Date.now() / 1000) }),
       ),
       emit: outputs.emit,
+      awaitPage: (page) => loop?.awaitPage(page),
     });
     if (prepare(machine, origin, tell)) {
-      const loop = new VmLoop({
+      loop = new VmLoop({
         machine,
         memory: new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib),
         control: new VmControlBlock(assignment.control),

@@ -68,6 +68,8 @@ export interface Device {
   reset(): void;
   /** Named, versioned, JSON-able state; restoring it gives a device that no guest can tell from this one. */
   save(): DeviceState;
+  /** As far as a driver can tell that starts with it; without this method, all of it. */
+  stateForNextDriver?(): DeviceState;
   /** Validates every field like a stranger's; throws MachineError('snapshot.invalid') and changes nothing if one is wrong. */
   restore(state: DeviceState): void;
 }

@@ -44,14 +44,22 @@ export function seededRandom(seed: number): (below: number) => number {
   };
 }
 
-/** A machine at the guest's first instruction. Guest time stands still until an input moves it. */
-export function createRestlessGuest(core: CoreModules, seed: number): Machine {
+/**
+ * A machine at the guest's first instruction. Guest time stands still until an input moves it.
+ * @param awaitPage brings pages that are missing
+ */
+export function createRestlessGuest(
+  core: CoreModules,
+  seed: number,
+  awaitPage?: (page: number) => void,
+): Machine {
   const machine = new Machine({
     core,
     memory: createMachineMemory(core, guestMemoryMib),
     memoryMib: guestMemoryMib,
     devices: createDevices({ nics: [] }),
     emit: () => {},
+    ...(awaitPage === undefined ? {} : { awaitPage }),
   });
   write(machine, 0, setUp(seed));
   write(machine, handlerOffset, handler());

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   batchBytesMax,
+  batchDataBytesMax,
   batchEntriesMax,
-  batchRawPagesMax,
+  deltaBytesMax,
   type PageBatch,
   PageBatchWriter,
   pageBytes,
@@ -11,70 +12,112 @@ import {
 } from './page.ts';
 
 const pages = 1000;
+const headerBytes = 24;
+const rawPagesMax = batchDataBytesMax / pageBytes;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-const entry = fc.record({
-  page: fc.integer({ min: 0, max: pages - 1 }),
-  fill: fc.option(fc.integer({ min: 1, max: 255 }), { nil: null }),
-  hash: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
-});
+type Given =
+  | { readonly kind: 'zero'; readonly page: number }
+  | { readonly kind: 'raw'; readonly page: number; readonly fill: number; readonly hash: bigint }
+  | { readonly kind: 'delta'; readonly page: number; readonly bytes: Uint8Array; readonly hash: bigint };
 
-function compose(list: readonly { page: number; fill: number | null; hash: bigint }[]) {
+const page = fc.integer({ min: 0, max: pages - 1 });
+const hash = fc.bigInt({ min: 1n, max: 2n ** 64n - 1n });
+const given: fc.Arbitrary<Given> = fc.oneof(
+  fc.record({ kind: fc.constant('zero' as const), page }),
+  fc.record({ kind: fc.constant('raw' as const), page, fill: fc.integer({ min: 1, max: 255 }), hash }),
+  fc.record({ kind: fc.constant('delta' as const), page, bytes: fc.uint8Array({ maxLength: 200 }), hash }),
+);
+
+function write(list: readonly Given[]): PageBatchWriter {
   const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
-  for (const { page, fill, hash } of list) {
-    if (fill === null) writer.addZero(page);
-    else {
-      writer.bytes.fill(fill, writer.nextPageOffset, writer.nextPageOffset + pageBytes);
-      writer.addRaw(page, hash);
+  for (const one of list) {
+    const at = writer.nextDataOffset;
+    if (one.kind === 'zero') writer.addZero(one.page);
+    else if (one.kind === 'raw') {
+      writer.bytes.fill(one.fill, at, at + pageBytes);
+      writer.addRaw(one.page, one.hash);
+    } else {
+      writer.bytes.set(one.bytes, at);
+      writer.addDelta(one.page, one.hash, one.bytes.length);
     }
   }
-  return writer.finish(3, 9);
+  return writer;
+}
+
+const compose = (list: readonly Given[]): Uint8Array => write(list).finish(3, 9);
+
+function requireBatch(frame: Uint8Array): PageBatch {
+  const batch = readPageBatch(frame, pages);
+  if (typeof batch === 'string') throw new Error(batch);
+  return batch;
 }
 
 describe('page batches', () => {
   it('are read back as they were written', () => {
     fc.assert(
-      fc.property(fc.array(entry, { minLength: 1, maxLength: batchRawPagesMax }), (list) => {
+      fc.property(fc.array(given, { minLength: 1, maxLength: rawPagesMax }), (list) => {
         const frame = compose(list);
-        const batch = readPageBatch(frame, pages);
-        if (typeof batch === 'string') throw new Error(batch);
-        expect(batch).toMatchObject({ round: 3, sequence: 9 });
-        expect(
-          batch.entries.map(({ page, dataOffset, hash }) => ({
-            page,
-            fill: dataOffset === null ? null : frame[dataOffset + pageBytes - 1],
-            hash,
-          })),
-        ).toEqual(list.map(({ page, fill, hash }) => ({ page, fill, hash: fill === null ? 0n : hash })));
+        const batch = requireBatch(frame);
+        expect(batch).toMatchObject({ round: 3, sequence: 9, isCompressed: false });
+        for (const [index, one] of list.entries()) {
+          const entry = batch.entries[index];
+          expect(entry).toMatchObject({
+            page: one.page,
+            kind: one.kind,
+            hash: one.kind === 'zero' ? 0n : one.hash,
+          });
+          const start = batch.dataOffset + (entry?.dataOffset ?? 0);
+          const data = frame.subarray(start, start + (entry?.dataBytes ?? 0));
+          if (one.kind === 'raw')
+            expect([data.length, data[0], data.at(-1)]).toEqual([pageBytes, one.fill, one.fill]);
+          if (one.kind === 'delta') expect(hex(data)).toBe(hex(one.bytes));
+        }
       }),
     );
+  });
+
+  it('carry compressed data in the place of their own, and say how much they stand for', () => {
+    const writer = write([{ kind: 'raw', page: 1, fill: 7, hash: 5n }]);
+    const plain = requireBatch(writer.finish(0, 0));
+    const frame = writer.finishCompressed(0, 0, new Uint8Array([1, 2, 3]));
+    const batch = requireBatch(frame);
+    expect(batch).toMatchObject({ isCompressed: true, dataBytes: pageBytes });
+    expect(hex(frame.subarray(batch.dataOffset))).toBe('010203');
+    expect(batch.entries).toEqual(plain.entries);
   });
 
   it('have this layout', () => {
     const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
     writer.addZero(0x01020304);
-    const zeroOnly = '02010100030000000900000000000000' + '04030201000000000000000000000000';
-    expect(hex(writer.finish(3, 9))).toBe(zeroOnly);
+    expect(hex(writer.finish(3, 9))).toBe(
+      '020201000300000009000000' + '000000000000000000000000' + '04030201000000000000000000000000',
+    );
 
     writer.clear();
     for (let index = 0; index < pageBytes; index++)
-      writer.bytes[writer.nextPageOffset + index] = index & 0xff;
+      writer.bytes[writer.nextDataOffset + index] = index & 0xff;
     writer.addRaw(5, 0x1122334455667788n);
     writer.addZero(6);
+    writer.bytes.set([0xaa, 0xbb], writer.nextDataOffset);
+    writer.addDelta(7, 9n, 2);
     const frame = writer.finish(0x0a0b0c0d, 0x01000000);
-    expect(hex(frame.subarray(0, 48))).toBe(
-      '020102000d0c0b0a0000000101000000' +
-        '05000000010000008877665544332211' +
-        '06000000000000000000000000000000',
+    expect(hex(frame.subarray(0, headerBytes + 48))).toBe(
+      '020203000d0c0b0a00000001' +
+        '021000000000000000000000' +
+        '05000000010000108877665544332211' +
+        '06000000000000000000000000000000' +
+        '07000000020002000900000000000000',
     );
-    expect(hex(frame.subarray(48, 52))).toBe('00010203');
-    expect(frame.length).toBe(48 + pageBytes);
+    expect(hex(frame.subarray(headerBytes + 48, headerBytes + 52))).toBe('00010203');
+    expect(hex(frame.subarray(-2))).toBe('aabb');
+    expect(frame.length).toBe(writer.frameBytes);
   });
 
   it('are composed where the pages were copied to: the frame is a view, and nothing is moved', () => {
     const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
-    const offset = writer.nextPageOffset;
+    const offset = writer.nextDataOffset;
     writer.bytes.fill(0xaa, offset, offset + pageBytes);
     writer.addRaw(1, 1n);
     const frame = writer.finish(0, 0);
@@ -94,17 +137,17 @@ describe('page batches', () => {
     expect(typeof batch === 'string' ? batch : batch.entries.length).toBe(batchEntriesMax);
 
     writer.clear();
-    for (let page = 0; page < batchRawPagesMax; page++) writer.addRaw(page, 1n);
+    for (let page = 0; page < rawPagesMax; page++) writer.addRaw(page, 1n);
     expect(writer.isFull).toBe(true);
     expect(() => writer.addRaw(0, 1n)).toThrow('full page batch');
   });
 
   it('are refused with a reason when cut anywhere, or made longer', () => {
     const whole = compose([
-      { page: 1, fill: 7, hash: 5n },
-      { page: 2, fill: null, hash: 1n },
+      { kind: 'raw', page: 1, fill: 7, hash: 5n },
+      { kind: 'zero', page: 2 },
     ]);
-    for (const length of [0, 5, 15, 16, 40, 4096, whole.length - 1]) {
+    for (const length of [0, 5, 23, 24, 40, 4096, whole.length - 1]) {
       expect(typeof readPageBatch(whole.subarray(0, length), pages), `${length} bytes`).toBe('string');
     }
     const longer = new Uint8Array(whole.length + 1);
@@ -113,33 +156,40 @@ describe('page batches', () => {
   });
 
   it('are refused when header and entries contradict each other', () => {
-    const zero = compose([{ page: 1, fill: null, hash: 0n }]);
-    const raw = compose([{ page: 1, fill: 1, hash: 1n }]);
-    const changed = (frame: Uint8Array, at: number, byte: number): PageBatch | string => {
+    const zero = compose([{ kind: 'zero', page: 1 }]);
+    const raw = compose([{ kind: 'raw', page: 1, fill: 1, hash: 1n }]);
+    const delta = compose([{ kind: 'delta', page: 1, bytes: new Uint8Array(12), hash: 1n }]);
+    const changed = (frame: Uint8Array, at: number, ...bytes: number[]): PageBatch | string => {
       const copy = Uint8Array.from(frame);
-      copy[at] = byte;
+      copy.set(bytes, at);
       return readPageBatch(copy, pages);
     };
-    expect(changed(zero, 20, 1)).toBe('more raw pages than the batch has data for');
-    expect(changed(zero, 24, 1)).toBe('a zero page with a hash');
-    expect(changed(raw, 20, 2)).toBe('a page of kind 2');
-    expect(changed(raw, 20, 0)).toBe('a zero page with a hash');
-    expect(changed(raw, 12, 17)).toBe('a page batch of 17 raw pages');
+    const kindAt = headerBytes + 4;
+    expect(changed(zero, kindAt, 1)).toBe('a raw page of 0 bytes');
+    expect(changed(zero, headerBytes + 8, 1)).toBe('a zero page with a hash');
+    expect(changed(raw, kindAt, 3)).toBe('a page of kind 3');
+    expect(changed(raw, kindAt, 0)).toBe('a zero page with a hash');
+    expect(changed(raw, kindAt, 2)).toBe(`a delta page of ${pageBytes} bytes`);
+    expect(changed(delta, kindAt + 2, 8)).toBe('more or less page data than the entries say');
+    expect(changed(delta, kindAt + 3, (deltaBytesMax >> 8) + 1)).toMatch(/^a delta page of \d+ bytes/);
+    expect(changed(raw, 12, 1, 0, 1, 0)).toBe('a page batch of 65537 bytes of data');
+    expect(changed(zero, 16, 1)).toBe('compressed data that are longer than what they stand for');
+    expect(changed(raw, 16, 1)).toMatch(/^a page batch of \d+ bytes instead of/);
     expect(changed(raw, 2, 0)).toBe('a page batch of 0 entries');
     expect(changed(raw, 3, 1)).toBe('a page batch of 257 entries');
-    expect(changed(raw, 1, 2)).toBe('a page batch of another layout');
+    expect(changed(raw, 1, 1)).toBe('a page batch of another layout');
   });
 
   it('never name a page that the guest does not have, and never throw, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, isLikely) => {
         const frame = new Uint8Array(bytes);
-        if (isLikely) frame.set([2, 1, bytes[2] ?? 0, 0].slice(0, frame.length));
+        if (isLikely) frame.set([2, 2, bytes[2] ?? 0, 0].slice(0, frame.length));
         const batch = readPageBatch(frame, pages);
         if (typeof batch !== 'string') for (const { page } of batch.entries) expect(page).toBeLessThan(pages);
       }),
     );
-    expect(readPageBatch(compose([{ page: 999, fill: 1, hash: 1n }]), 999)).toBe(
+    expect(readPageBatch(compose([{ kind: 'raw', page: 999, fill: 1, hash: 1n }]), 999)).toBe(
       'page 999 of a guest that has 999',
     );
   });

@@ -3,34 +3,38 @@
  * once, straight to where it is sent from) and checked before anything is written. Little endian, our own layout.
  *
  *   0  u8   kind of the WebSocket message: bulk (2)
- *   1  u8   layout version (1)
+ *   1  u8   layout version (2)
  *   2  u16  entries
  *   4  u32  round
  *   8  u32  sequence of the batch, from 0
- *  12  u32  raw pages among the entries
- *  16  entries of 16 bytes: u32 page number, u32 kind (0 zero, 1 raw), u64 position-keyed page hash
- *  ..  page data: 4,096 bytes for each raw entry, in order, to the end
+ *  12  u32  bytes of page data
+ *  16  u32  bytes of compressed page data (zstd, one frame) that follow instead; 0: the data stand as they are
+ *  20  u32  0
+ *  24  entries of 16 bytes: u32 page number, u16 kind, u16 bytes of data, u64 position-keyed page hash
+ *  ..  page data in the order of the entries, to the end
  *
- * Omitted: delta pages (kind 2 is free for them) and compression; a page that got dirty again is sent whole.
+ * Kinds: 0 zero page, no data; 1 raw page, 4,096 bytes; 2 delta: what changed since the page was sent last, as the page
+ * kernel encodes it (packages/machine, page-kernel). The hash is that of the whole page in each case, 0 for zero pages.
  */
 
 import { invariant } from '../invariant.ts';
 
 export const pageBytes = 4096;
-export const batchEntriesMax = 255;
-/** Raw pages in one batch: 64 KiB of data, where WebSocket framing stops to cost (design: Moving memory). */
-export const batchRawPagesMax = 16;
+export const batchEntriesMax = 254;
+/** Page data in one batch: 64 KiB, where WebSocket framing stops to cost (design: Moving memory). */
+export const batchDataBytesMax = 16 * pageBytes;
+/** A delta that is not much shorter than its page is no use. */
+export const deltaBytesMax = pageBytes / 2;
 
+const headerBytes = 24;
+const entryBytes = 16;
 /** Where page data stands in a batch's memory: the header and all entries fit in front of it. */
-const pageDataOffset = 4096;
-export const batchBytesMax = pageDataOffset + batchRawPagesMax * pageBytes;
+const pageDataOffset = pageBytes;
+export const batchBytesMax = pageDataOffset + batchDataBytesMax;
 
 const bulkKind = 2;
-const layoutVersion = 1;
-const headerBytes = 16;
-const entryBytes = 16;
-const zeroKind = 0;
-const rawKind = 1;
+const layoutVersion = 2;
+const kinds = { zero: 0, raw: 1, delta: 2 } as const;
 
 /** Composes one batch in `bytes`, which the caller keeps unchanged until it was acknowledged. */
 export class PageBatchWriter {
@@ -40,7 +44,7 @@ export class PageBatchWriter {
   readonly #entryBytes = new Uint8Array(batchEntriesMax * entryBytes);
   readonly #entryView = new DataView(this.#entryBytes.buffer);
   #entries = 0;
-  #rawPages = 0;
+  #dataBytes = 0;
 
   /** `bytes` are `batchBytesMax` long. */
   constructor(bytes: Uint8Array) {
@@ -53,57 +57,97 @@ export class PageBatchWriter {
     return this.#entries === 0;
   }
 
+  /** True when a raw page has no room any more. */
   get isFull(): boolean {
-    return this.#entries === batchEntriesMax || this.#rawPages === batchRawPagesMax;
+    return this.#entries === batchEntriesMax || this.#dataBytes + pageBytes > batchDataBytesMax;
   }
 
-  /** Where the next raw page's bytes belong, relative to `bytes`; copy them there before `addRaw`. */
-  get nextPageOffset(): number {
-    return pageDataOffset + this.#rawPages * pageBytes;
+  /** Where the next page's data belong, relative to `bytes`; copy them there before `addRaw` or `addDelta`. */
+  get nextDataOffset(): number {
+    return pageDataOffset + this.#dataBytes;
+  }
+
+  /** What a compressor may shorten. */
+  get data(): Uint8Array {
+    return this.bytes.subarray(pageDataOffset, this.nextDataOffset);
+  }
+
+  /** Of the frame as it is without compression. */
+  get frameBytes(): number {
+    return headerBytes + this.#entries * entryBytes + this.#dataBytes;
   }
 
   clear(): void {
     this.#entries = 0;
-    this.#rawPages = 0;
+    this.#dataBytes = 0;
   }
 
   addZero(page: number): void {
-    this.#add(page, zeroKind, 0n);
+    this.#add(page, kinds.zero, 0, 0n);
   }
 
-  /** The page's bytes stand at `nextPageOffset` already. */
+  /** The page's bytes stand at `nextDataOffset` already. */
   addRaw(page: number, hash: bigint): void {
-    this.#add(page, rawKind, hash);
-    this.#rawPages += 1;
+    this.#add(page, kinds.raw, pageBytes, hash);
+  }
+
+  /** The encoded change stands at `nextDataOffset` already; none at all is possible. */
+  addDelta(page: number, hash: bigint, bytes: number): void {
+    invariant(bytes <= deltaBytesMax, 'a long delta is no use');
+    this.#add(page, kinds.delta, bytes, hash);
   }
 
   /** The frame to send: a view of `bytes`, without gaps. */
   finish(round: number, sequence: number): Uint8Array {
+    return this.bytes.subarray(this.#writeHead(round, sequence, 0), this.nextDataOffset);
+  }
+
+  /** The same with `data` compressed: memory of its own. */
+  finishCompressed(round: number, sequence: number, compressed: Uint8Array): Uint8Array {
+    const start = this.#writeHead(round, sequence, compressed.length);
+    const head = this.bytes.subarray(start, pageDataOffset);
+    const frame = new Uint8Array(head.length + compressed.length);
+    frame.set(head);
+    frame.set(compressed, head.length);
+    return frame;
+  }
+
+  /** Returns where the header begins: right in front of the data. */
+  #writeHead(round: number, sequence: number, compressedBytes: number): number {
     const start = pageDataOffset - headerBytes - this.#entries * entryBytes;
     this.#view.setUint8(start, bulkKind);
     this.#view.setUint8(start + 1, layoutVersion);
     this.#view.setUint16(start + 2, this.#entries, true);
     this.#view.setUint32(start + 4, round, true);
     this.#view.setUint32(start + 8, sequence, true);
-    this.#view.setUint32(start + 12, this.#rawPages, true);
+    this.#view.setUint32(start + 12, this.#dataBytes, true);
+    this.#view.setUint32(start + 16, compressedBytes, true);
+    this.#view.setUint32(start + 20, 0, true);
     this.bytes.set(this.#entryBytes.subarray(0, this.#entries * entryBytes), start + headerBytes);
-    return this.bytes.subarray(start, this.nextPageOffset);
+    return start;
   }
 
-  #add(page: number, kind: number, hash: bigint): void {
-    invariant(!this.isFull, 'a full page batch is sent before more is added');
+  #add(page: number, kind: number, bytes: number, hash: bigint): void {
+    invariant(
+      this.#entries < batchEntriesMax && this.#dataBytes + bytes <= batchDataBytesMax,
+      'a full page batch is sent before more is added',
+    );
     const at = this.#entries * entryBytes;
     this.#entryView.setUint32(at, page, true);
-    this.#entryView.setUint32(at + 4, kind, true);
+    this.#entryView.setUint16(at + 4, kind, true);
+    this.#entryView.setUint16(at + 6, bytes, true);
     this.#entryView.setBigUint64(at + 8, hash, true);
     this.#entries += 1;
+    this.#dataBytes += bytes;
   }
 }
 
 export interface PageEntry {
   readonly page: number;
-  /** Where the page's 4,096 bytes begin in the frame; null for a zero page. */
-  readonly dataOffset: number | null;
+  readonly kind: keyof typeof kinds;
+  /** Where the page's data begin, from the start of the batch's data, and how many they are. */
+  readonly dataOffset: number;
+  readonly dataBytes: number;
   readonly hash: bigint;
 }
 
@@ -111,6 +155,11 @@ export interface PageBatch {
   readonly round: number;
   readonly sequence: number;
   readonly entries: readonly PageEntry[];
+  /** Where the data begin in the frame. */
+  readonly dataOffset: number;
+  /** How many they are, once they are not compressed any more. */
+  readonly dataBytes: number;
+  readonly isCompressed: boolean;
 }
 
 /**
@@ -124,30 +173,55 @@ export function readPageBatch(frame: Uint8Array, pages: number): PageBatch | str
     return 'a page batch of another layout';
   const count = view.getUint16(2, true);
   if (count === 0 || count > batchEntriesMax) return `a page batch of ${count} entries`;
-  const rawPages = view.getUint32(12, true);
-  if (rawPages > batchRawPagesMax) return `a page batch of ${rawPages} raw pages`;
+  const dataBytes = view.getUint32(12, true);
+  if (dataBytes > batchDataBytesMax) return `a page batch of ${dataBytes} bytes of data`;
+  const compressedBytes = view.getUint32(16, true);
+  if (compressedBytes > dataBytes) return 'compressed data that are longer than what they stand for';
   const dataOffset = headerBytes + count * entryBytes;
-  const bytes = dataOffset + rawPages * pageBytes;
+  const bytes = dataOffset + (compressedBytes === 0 ? dataBytes : compressedBytes);
   if (frame.length !== bytes) return `a page batch of ${frame.length} bytes instead of ${bytes}`;
+  const entries = readEntries(view, count, pages);
+  if (typeof entries === 'string') return entries;
+  const last = entries.at(-1);
+  if (last !== undefined && last.dataOffset + last.dataBytes !== dataBytes)
+    return 'more or less page data than the entries say';
+  return {
+    round: view.getUint32(4, true),
+    sequence: view.getUint32(8, true),
+    entries,
+    dataOffset,
+    dataBytes,
+    isCompressed: compressedBytes !== 0,
+  };
+}
+
+function readEntries(view: DataView, count: number, pages: number): PageEntry[] | string {
   const entries: PageEntry[] = [];
-  let offset = dataOffset;
+  let dataOffset = 0;
   for (let index = 0; index < count; index++) {
     const at = headerBytes + index * entryBytes;
     const page = view.getUint32(at, true);
-    const kind = view.getUint32(at + 4, true);
+    const number = view.getUint16(at + 4, true);
+    const dataBytes = view.getUint16(at + 6, true);
     const hash = view.getBigUint64(at + 8, true);
     if (page >= pages) return `page ${page} of a guest that has ${pages}`;
-    if (kind === zeroKind) {
-      if (hash !== 0n) return 'a zero page with a hash';
-      entries.push({ page, dataOffset: null, hash });
-    } else if (kind === rawKind) {
-      if (offset === bytes) return 'more raw pages than the batch has data for';
-      entries.push({ page, dataOffset: offset, hash });
-      offset += pageBytes;
-    } else {
-      return `a page of kind ${kind}`;
-    }
+    const kind = kindOf(number);
+    if (kind === null) return `a page of kind ${number}`;
+    if (kind === 'zero' && hash !== 0n) return 'a zero page with a hash';
+    if (!isRightLength(kind, dataBytes)) return `a ${kind} page of ${dataBytes} bytes`;
+    entries.push({ page, kind, dataOffset, dataBytes, hash });
+    dataOffset += dataBytes;
   }
-  if (offset !== bytes) return 'more page data than raw pages';
-  return { round: view.getUint32(4, true), sequence: view.getUint32(8, true), entries };
+  return entries;
+}
+
+function kindOf(number: number): PageEntry['kind'] | null {
+  if (number === kinds.zero) return 'zero';
+  if (number === kinds.raw) return 'raw';
+  return number === kinds.delta ? 'delta' : null;
+}
+
+function isRightLength(kind: PageEntry['kind'], bytes: number): boolean {
+  if (kind === 'delta') return bytes <= deltaBytesMax;
+  return bytes === (kind === 'raw' ? pageBytes : 0);
 }

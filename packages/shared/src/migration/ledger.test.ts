@@ -57,6 +57,20 @@ describe('the ledger of a migration', () => {
     expect(rounds[2]?.['expected-downtime']).toBeNull();
   });
 
+  it('holds no prediction against a downtime in which nothing was sent, for the rest followed', () => {
+    const postcopy = { pages: 5, demandPages: 2, bytes: 9, durationMs: 3, waitMs: 2, waitMsMax: 1.5 };
+    const { rounds, lines } = readLedger(textOf({ ...aRecord(), postcopy }));
+    expect(rounds.map(({ outcome }) => outcome)).toEqual([null, null, null]);
+    expect(lines.find(({ event }) => event === 'post-copy')).toEqual({
+      event: 'post-copy',
+      pages: 5,
+      'duration-ms': 3,
+      ram: { 'postcopy-requests': 2, 'postcopy-bytes': 9 },
+      'postcopy-blocktime': 2,
+      'postcopy-blocktime-max': 1.5,
+    });
+  });
+
   it('tells the bound of the error with what the target measured, and with that alone', () => {
     const { lines } = readLedger(textOf(aRecord()));
     const moments = lines.filter((line) => line.event === 'moment');
@@ -120,6 +134,7 @@ function aRecord(): MigrationRecord {
   return {
     ...(given as MigrationRecord),
     outcome: 'committed',
+    postcopy: null,
     rounds: [round(1, 0, 50), round(2, 6, 7), round(3, 12, 0)],
     moments: {
       ...none,

@@ -40,7 +40,7 @@ export const LedgerBegin = z.strictObject({
   ram: z.strictObject({ total: sizeBytes, 'page-size': z.int().min(1) }),
 });
 
-/** What the prediction behind a round came to: there only where the guest was stopped right after it. */
+/** What the prediction behind a round came to: there only where the rest was sent while the guest stood, right after it. */
 export const PredictionOutcome = z.strictObject({
   downtime: durationMs,
   /** Positive where it took longer than was expected. */
@@ -116,6 +116,17 @@ export const LedgerDowntime = z.strictObject({
   clocks: DowntimeClocks,
 });
 
+/** What followed when the guest ran at the target: there only where something did. */
+export const LedgerPostcopy = z.strictObject({
+  event: z.literal('post-copy'),
+  pages: count,
+  'duration-ms': durationMs,
+  ram: z.strictObject({ 'postcopy-requests': count, 'postcopy-bytes': sizeBytes }),
+  /** Of the guest for pages, in all and the longest. */
+  'postcopy-blocktime': durationMs,
+  'postcopy-blocktime-max': durationMs,
+});
+
 export const LedgerEnd = z.strictObject({
   event: z.literal('end'),
   outcome: MigrationOutcome,
@@ -148,6 +159,7 @@ export const LedgerLine = z.discriminatedUnion('event', [
   LedgerMoment,
   LedgerPhase,
   LedgerDowntime,
+  LedgerPostcopy,
   LedgerEnd,
 ]);
 export type LedgerLine = z.infer<typeof LedgerLine>;

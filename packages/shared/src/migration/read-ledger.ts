@@ -7,6 +7,7 @@ import {
   type LedgerEnd,
   LedgerLine,
   type LedgerPhase,
+  type LedgerPostcopy,
   type LedgerRound,
 } from './ledger.ts';
 
@@ -17,6 +18,8 @@ export interface Ledger {
   readonly phases: readonly z.infer<typeof LedgerPhase>[];
   /** Null where the guest never stood. */
   readonly downtime: z.infer<typeof LedgerDowntime> | null;
+  /** Null where nothing followed. */
+  readonly postcopy: z.infer<typeof LedgerPostcopy> | null;
   readonly end: z.infer<typeof LedgerEnd>;
 }
 
@@ -44,6 +47,7 @@ export function readLedger(text: string): Ledger {
     rounds: of('round'),
     phases: of('phase'),
     downtime: of('downtime')[0] ?? null,
+    postcopy: of('post-copy')[0] ?? null,
     end,
   };
 }

@@ -18,6 +18,7 @@ export function ledgerLines(record: MigrationRecord): readonly LedgerLine[] {
     ...momentLines(record),
     ...phaseLines(record),
     ...downtimeLines(record),
+    ...postcopyLines(record),
     end(record),
   ];
 }
@@ -55,7 +56,8 @@ function begin(record: MigrationRecord): LedgerLine {
 function roundLine(record: MigrationRecord, round: MigrationRound, index: number): LedgerRound {
   const stopped = firstStoppedRound(record);
   const isStopped = index >= stopped;
-  const isDecisive = index === stopped - 1 && record.outcome === 'committed';
+  const isLast = index === stopped - 1;
+  const isTested = isLast && record.outcome === 'committed' && record.postcopy === null;
   return {
     event: 'round',
     phase: isStopped ? 'stop-and-copy' : 'pre-copy',
@@ -74,7 +76,7 @@ function roundLine(record: MigrationRecord, round: MigrationRound, index: number
     'uncompressed-bytes': round.uncompressedBytes,
     'cpu-throttle-percentage': round.throttlePercent,
     'expected-downtime': isStopped ? null : round.predictedDowntimeMs,
-    outcome: isDecisive
+    outcome: isTested
       ? {
           downtime: record.downtimeMs,
           'expected-downtime-error': record.downtimeMs - round.predictedDowntimeMs,
@@ -135,6 +137,20 @@ function downtimeLines(record: MigrationRecord): readonly LedgerLine[] {
       'error-ms': record.clockOffsetErrorMs,
       parts: record.downtime,
       clocks: { hypervisor: record.downtimeMs, guest: null, network: null },
+    },
+  ];
+}
+
+function postcopyLines({ postcopy }: MigrationRecord): readonly LedgerLine[] {
+  if (postcopy === null) return [];
+  return [
+    {
+      event: 'post-copy',
+      pages: postcopy.pages,
+      'duration-ms': postcopy.durationMs,
+      ram: { 'postcopy-requests': postcopy.demandPages, 'postcopy-bytes': postcopy.bytes },
+      'postcopy-blocktime': postcopy.waitMs,
+      'postcopy-blocktime-max': postcopy.waitMsMax,
     },
   ];
 }

@@ -2,11 +2,14 @@
 import { z } from 'zod';
 import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
 
-export const MigrationMode = z.enum(['pre-copy']);
+export const MigrationMode = z.enum(['pre-copy', 'post-copy', 'hybrid']);
 export type MigrationMode = z.infer<typeof MigrationMode>;
 
-/** When rounds stop helping, slowed or not: the migration fails, or the guest is stopped however long the rest takes. */
-export const OnNoConvergence = z.enum(['fail', 'force']);
+/**
+ * When rounds stop helping, slowed or not: the migration fails, the guest is stopped however long the rest takes, or the
+ * rest follows when the guest runs at the target.
+ */
+export const OnNoConvergence = z.enum(['fail', 'force', 'post-copy']);
 export type OnNoConvergence = z.infer<typeof OnNoConvergence>;
 
 /** When pages are compressed: where the link is slow enough for that to pay, always, never. */
@@ -94,8 +97,27 @@ export const MigrationMoments = z.strictObject({
 export type MigrationMoments = z.infer<typeof MigrationMoments>;
 
 /** Why pre-copy ended. */
-export const PrecopyEnd = z.enum(['fits-budget', 'rounds-stopped-helping', 'rounds-exhausted']);
+export const PrecopyEnd = z.enum([
+  'fits-budget',
+  'rounds-stopped-helping',
+  'rounds-exhausted',
+  /** The rest follows, as the mode says. */
+  'post-copy',
+]);
 export type PrecopyEnd = z.infer<typeof PrecopyEnd>;
+
+/** What followed when the guest ran at the target. */
+export const Postcopy = z.strictObject({
+  pages: z.int().min(0),
+  /** Of them those that the guest waited for. */
+  demandPages: z.int().min(0),
+  bytes: z.int().min(0),
+  durationMs: z.number().min(0),
+  /** Of the guest for pages, in all and the longest. */
+  waitMs: z.number().min(0),
+  waitMsMax: z.number().min(0),
+});
+export type Postcopy = z.infer<typeof Postcopy>;
 
 export const MigrationOutcome = z.enum(['committed', 'aborted', 'unknown']);
 
@@ -119,6 +141,8 @@ export const MigrationRecord = z.strictObject({
   settings: MigrationSettings.nullable().default(null),
   rounds: z.array(MigrationRound),
   precopyEnd: PrecopyEnd.nullable().default(null),
+  /** Null where nothing was left to follow. */
+  postcopy: Postcopy.nullable().default(null),
   moments: MigrationMoments.nullable().default(null),
   /** Of the guest's RAM. */
   memoryMib: z.int().min(0).default(0),

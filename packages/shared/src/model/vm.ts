@@ -101,6 +101,8 @@ export const VmReport = z.strictObject({
   startedFrom: VmStartKind.nullable(),
   /** The version in the kernel's banner, or in its template's; null before it was seen. */
   kernel: z.string().max(200).nullable(),
+  /** Pages of its memory that are still at the host it came from. */
+  missingPages: z.int().min(0).default(0),
 });
 export type VmReport = z.infer<typeof VmReport>;
 

@@ -1,6 +1,7 @@
 /** The REST API's requests; its objects are the views in model/. `/v1`, JSON, bearer token. */
 import { z } from 'zod';
-import { ContentDigest, HostName, Name, OperationId } from '../ids.ts';
+import { HostName, Name, OperationId } from '../ids.ts';
+import { ImageReference } from '../model/guest-image.ts';
 import { MigrationSettings } from '../model/migration.ts';
 import { IpV4Interface } from '../model/network.ts';
 import { MemoryMib, VmView } from '../model/vm.ts';
@@ -9,8 +10,8 @@ import { MemoryMib, VmView } from '../model/vm.ts';
 export const CreateVmRequest = z.strictObject({
   name: Name,
   memoryMib: MemoryMib.default(128),
-  /** The coordinator's own default where none is given. */
-  image: ContentDigest.optional(),
+  /** By a name the newest of that kind that the coordinator has; where none is given, of Debian's. */
+  image: ImageReference.optional(),
   /** One vNIC on each named segment; addresses are the guest's own business and may be left out. */
   nics: z
     .array(z.strictObject({ segment: Name, address: IpV4Interface.optional() }))

@@ -12,6 +12,11 @@ import type { ProtocolDefinition } from './definition.ts';
 const Empty = z.strictObject({});
 const MonotonicNs = z.bigint().min(0n);
 
+/** A bit for each page of the largest guest, 3 GiB. */
+export const pageBitmapBytesMax = 96 << 10;
+/** Pages that are asked for in one message. */
+export const wantedPagesMax = 64;
+
 /** CPU and device state: 64 KiB of TLB and some KiB of devices; more is not a machine of ours. */
 export const machineStateBytesMax = 4 << 20;
 export const consoleBacklogBytesMax = 64 << 10;
@@ -36,6 +41,8 @@ export const MigrationFinal = z.strictObject({
   suspendedAtNs: MonotonicNs,
   /** Page batches sent before this message: all must have been applied. */
   batches: z.int().min(0),
+  /** Pages that follow when the guest runs at the target, a bit each, words of 32 bits little endian; null: none. */
+  missing: bytesUpTo(pageBitmapBytesMax).nullable(),
 });
 export type MigrationFinal = z.infer<typeof MigrationFinal>;
 
@@ -46,7 +53,10 @@ export const TargetTimes = z.strictObject({
   resumedAtNs: MonotonicNs,
   clockOffsetNs: z.bigint(),
   clockOffsetErrorNs: z.bigint(),
+  /** Of everything, once all pages are there. */
   stateHashTarget: StateHash,
+  /** How long the guest waited for pages: how often, in all, and the longest. */
+  waits: z.strictObject({ pages: z.int().min(0), waitMs: z.number().min(0), waitMsMax: z.number().min(0) }),
 });
 export type TargetTimes = z.infer<typeof TargetTimes>;
 
@@ -72,6 +82,8 @@ export const migrationProtocol = {
     notices: {
       /** Credits: bytes of bulk applied to RAM since the last notice. */
       'pages.applied': z.strictObject({ bytes: z.int().min(1) }),
+      /** The guest waits for them. */
+      'pages.wanted': z.strictObject({ pages: z.array(z.int().min(0)).min(1).max(wantedPagesMax) }),
     },
   },
   fromListener: {

@@ -98,6 +98,7 @@ export function sighting(hostName: string, name: string, more: Partial<VmReport>
       firstStepMs: 1,
       readyMs: null,
       startedFrom: null,
+      missingPages: 0,
       kernel: null,
       ...more,
     },

@@ -24,6 +24,8 @@ export interface VirtioDevice {
   /** Back to power-on state, but what belongs to the wire (link, MAC) stays. */
   reset(): void;
   save(): { readonly [name: string]: DeviceField };
+  /** As far as a driver can tell that starts with it; without this method, all of it. */
+  stateForNextDriver?(): { readonly [name: string]: DeviceField };
   /** Validates everything, throwing MachineError, before it returns; `apply` assigns. */
   readState(reader: StateReader): { apply(): void };
 }

@@ -173,6 +173,19 @@ export class VirtioMmio implements Device, VirtioTransport {
     };
   }
 
+  /**
+   * A driver that lets go leaves the selectors as they were, and the next one writes them before it reads what they select.
+   * Of the status Linux leaves ACKNOWLEDGE (drivers/virtio/virtio.c, virtio_dev_remove): it knows of the device and has
+   * no driver for it.
+   */
+  stateForNextDriver(): DeviceState {
+    const state = this.save();
+    if ((this.#status & ~STATUS.acknowledge) !== 0) return state;
+    const leftBehind = { status: 0, deviceFeaturesSelect: 0, driverFeaturesSelect: 0, queueSelect: 0 };
+    const own = this.#device.stateForNextDriver?.() ?? this.#device.save();
+    return { ...state, fields: { ...state.fields, ...leftBehind, [this.#device.kind]: own } };
+  }
+
   restore(state: DeviceState): void {
     requireSlotContent(this.name, state, this.#device.deviceId);
     const reader = StateReader.open(this.name, state, STATE_VERSION);

@@ -59,6 +59,11 @@ export class VirtioRng implements VirtioDevice {
     return { key: this.#generator.key };
   }
 
+  /** Where in its numbers a device stands is all the same to who has had none of them. */
+  stateForNextDriver() {
+    return {};
+  }
+
   readState(reader: StateReader): { apply(): void } {
     const key = reader.bytes('key', SEED_BYTES, SEED_BYTES);
     reader.finish();

@@ -16,12 +16,20 @@ export interface ReplayedRound {
   readonly predictedDowntimeMs: number | null;
 }
 
+export interface ReplayedPostcopy {
+  readonly pages: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
 export interface Replay {
   readonly settings: MigrationSettings;
   readonly outcome: 'committed' | 'given-up' | 'deadline';
   readonly precopyEnd: PrecopyEnd | null;
   readonly rounds: readonly ReplayedRound[];
   readonly totalMs: number;
+  /** Pages that would have followed when the guest ran at the target; null: none. */
+  readonly postcopy: ReplayedPostcopy | null;
   /** Null where the guest would never have been stopped. */
   readonly downtimeMs: number | null;
   readonly pages: number;

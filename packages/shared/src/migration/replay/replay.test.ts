@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { OperationError } from '../../errors.ts';
 import { pageBytes } from '../../frame/page.ts';
 import {
+  MigrationMode,
   type MigrationRecord,
   type MigrationRound,
   type MigrationSettings,
   migrationSettingsDefaults,
+  OnNoConvergence,
 } from '../../model/migration.ts';
 import { precopyRoundsMax } from '../convergence.ts';
 import { type Ledger, readLedger } from '../read-ledger.ts';
@@ -54,6 +56,8 @@ function ledgerOf({ pages, workingSetPages, dirtyPagesPerS, settings }: Guest): 
   const record: MigrationRecord = {
     ...(base as MigrationRecord),
     outcome: 'aborted',
+    mode: 'pre-copy',
+    postcopy: null,
     settings: { ...migrationSettingsDefaults, ...settings },
     rounds,
     moments: null,
@@ -69,6 +73,10 @@ const guestOf: fc.Arbitrary<Guest> = fc.record({
   dirtyPagesPerS: fc.integer({ min: 0, max: 50_000 }),
 });
 const capOf = fc.integer({ min: 65_536, max: 200e6 });
+const wayOf = fc.record({
+  mode: fc.constantFrom(...MigrationMode.options),
+  onNoConvergence: fc.constantFrom(...OnNoConvergence.options),
+});
 const shape = ({ rounds }: Replay): readonly unknown[] =>
   rounds.filter(({ phase }) => phase === 'pre-copy').map(({ pages, bytes }) => [pages, bytes]);
 
@@ -121,15 +129,16 @@ describe('the replay of a pre-copy', () => {
 
   it('always ends, keeps its books, and predicts a downtime within the budget where it says that it fits', () => {
     fc.assert(
-      fc.property(guestOf, capOf, fc.boolean(), fc.boolean(), (guest, cap, autoConverge, fails) => {
+      fc.property(guestOf, capOf, fc.boolean(), wayOf, (guest, cap, autoConverge, way) => {
         const replay = replayMigration(ledgerOf(guest), {
           bandwidthCapBytesPerS: cap,
           autoConverge,
-          onNoConvergence: fails ? 'fail' : 'force',
+          ...way,
         });
         const precopy = replay.rounds.filter(({ phase }) => phase === 'pre-copy');
         expect(precopy.length).toBeLessThanOrEqual(precopyRoundsMax);
-        expect(replay.bytes).toBe(replay.rounds.reduce((sum, { bytes }) => sum + bytes, 0));
+        const followed = replay.postcopy?.bytes ?? 0;
+        expect(replay.bytes).toBe(replay.rounds.reduce((sum, { bytes }) => sum + bytes, followed));
         expect(replay.downtimeMs === null).toBe(replay.outcome !== 'committed');
         if (replay.precopyEnd === 'fits-budget')
           expect(precopy.at(-1)?.predictedDowntimeMs).toBeLessThanOrEqual(10);
@@ -149,6 +158,21 @@ describe('the replay of a pre-copy', () => {
     const slowed = replayMigration(ledger, {});
     expect(slowed).toMatchObject({ outcome: 'committed', precopyEnd: 'fits-budget' });
     expect(slowed.throttlePercentMax).toBeGreaterThan(20);
+  });
+
+  it('lets follow what is left, in the modes that do, so that the downtime has no pages in it', () => {
+    const ledger = ledgerOf({ pages: 50_000, workingSetPages: 20_000, dirtyPagesPerS: 50_000 });
+    const all = replayMigration(ledger, { mode: 'post-copy' });
+    expect(all).toMatchObject({ precopyEnd: 'post-copy', rounds: [], postcopy: { pages: 50_000 } });
+    const hybrid = replayMigration(ledger, { mode: 'hybrid' });
+    expect(hybrid.rounds.map(({ phase }) => phase)).toEqual(['pre-copy', 'pre-copy']);
+    expect(hybrid.postcopy?.pages).toBe(hybrid.rounds.at(-1)?.remainingPages);
+    const resort = replayMigration(ledger, { autoConverge: false, onNoConvergence: 'post-copy' });
+    expect(resort).toMatchObject({ precopyEnd: 'rounds-stopped-helping', postcopy: { pages: 20_000 } });
+    for (const { downtimeMs, assumptions } of [all, hybrid, resort]) {
+      expect(downtimeMs).toBeCloseTo(3, 6);
+      expect(assumptions.join('\n')).toMatch(/waits for pages that follow is not in a trace/);
+    }
   });
 
   it('ends at the deadline where the cap is too low to commit before', () => {

@@ -35,6 +35,7 @@ export interface Trace {
   readonly laterBandwidthBytesPerS: number;
   /** Of the downtime, beside the last pages: as it was predicted, and as it came out. */
   readonly fixedDowntimeMs: { readonly predicted: number; readonly measured: number };
+  /** Beside pages that followed. */
   readonly afterCommitMs: number;
 }
 
@@ -49,11 +50,12 @@ const saturatedRatio = 0.9;
 const usualFixedDowntimeMs = 4;
 
 /** Null where no round ended: there is nothing to go by. */
-export function traceOf({ begin, rounds, phases, downtime, end }: Ledger): Trace | null {
+export function traceOf({ begin, rounds, phases, downtime, postcopy, end }: Ledger): Trace | null {
   const copied = rounds.filter(({ phase }) => phase === 'pre-copy');
   const [first, ...later] = copied;
   if (first === undefined) return null;
   const predicted = predictedFixedMs(copied) ?? usualFixedDowntimeMs;
+  const afterMs = phases.find(({ phase }) => phase === 'post-copy')?.['duration-ms'] ?? 0;
   return {
     settings: begin.settings ?? { ...migrationSettingsDefaults, mode: begin.mode },
     setupMs: end['setup-time'],
@@ -66,7 +68,7 @@ export function traceOf({ begin, rounds, phases, downtime, end }: Ledger): Trace
       predicted,
       measured: downtime === null ? predicted : Math.max(0, downtime.downtime - downtime.parts.lastPagesMs),
     },
-    afterCommitMs: phases.find(({ phase }) => phase === 'post-copy')?.['duration-ms'] ?? 0,
+    afterCommitMs: Math.max(0, afterMs - (postcopy?.['duration-ms'] ?? 0)),
   };
 }
 

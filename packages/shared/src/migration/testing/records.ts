@@ -1,6 +1,7 @@
 /** Records of migrations as fast-check draws them: any figures that the schema allows, in an order that can be. */
 import fc from 'fast-check';
 import {
+  MigrationMode,
   type MigrationRecord,
   type MigrationRound,
   migrationSettingsDefaults,
@@ -63,12 +64,21 @@ const momentsOf = fc.record({
   endedMs: momentOf,
 });
 
+const postcopyOf = fc.record({
+  pages: count,
+  demandPages: count,
+  bytes: count,
+  durationMs: ms,
+  waitMs: ms,
+  waitMsMax: ms,
+});
+
 export const recordOf: fc.Arbitrary<MigrationRecord> = fc.record({
   operation: fc.constant('op-0123456789abcdef'),
   vm: fc.constant('vm-0123456789abcdef'),
   from: fc.constant('h1'),
   to: fc.constant('h2'),
-  mode: fc.constant('pre-copy' as const),
+  mode: fc.constantFrom(...MigrationMode.options),
   outcome: fc.constantFrom('committed' as const, 'aborted' as const, 'unknown' as const),
   reason: fc.option(fc.string({ maxLength: 40 })),
   epochBefore: fc.integer({ min: 1, max: 1000 }),
@@ -77,6 +87,7 @@ export const recordOf: fc.Arbitrary<MigrationRecord> = fc.record({
   settings: fc.option(fc.constant(migrationSettingsDefaults)),
   rounds: roundsOf,
   precopyEnd: fc.option(fc.constantFrom(...PrecopyEnd.options)),
+  postcopy: fc.option(postcopyOf),
   moments: fc.option(momentsOf),
   memoryMib: fc.nat(65_536),
   pages: count,

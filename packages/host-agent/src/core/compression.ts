@@ -1,0 +1,75 @@
+/**
+ * Whether compressing pages pays: both ways are tried for a while and the one by which more of the guest's memory got
+ * through is kept, until the next trial. So the link's speed, this CPU's and what the pages hold all count as they are.
+ */
+import type { CompressionChoice } from '@skein/shared';
+
+/** Pages sent in one way without a change. */
+export interface CompressionSample {
+  readonly isCompressed: boolean;
+  /** Before compression. */
+  readonly rawBytes: number;
+  readonly wireBytes: number;
+  readonly elapsedMs: number;
+}
+
+export interface CompressionState {
+  readonly isOn: boolean;
+  /** Of guest memory; null: not tried yet. */
+  readonly plainBytesPerS: number | null;
+  readonly compressedBytesPerS: number | null;
+  /** How much shorter pages got when it was tried last. */
+  readonly ratio: number | null;
+  readonly samples: number;
+  readonly samplesSinceTrial: number;
+}
+
+/** So many samples are sent in the better way before the other one is tried again. */
+const trialPeriod = 64;
+/** zstd's level 1 does not keep up with a link that is faster than this (design: Moving memory, 2 Gbit/s). */
+const worthTryingBytesPerS = 250e6;
+/** Less is not worth the CPU. */
+const gainMin = 1.05;
+
+export function startCompression(choice: CompressionChoice): CompressionState {
+  return {
+    isOn: choice === 'always',
+    plainBytesPerS: null,
+    compressedBytesPerS: null,
+    ratio: null,
+    samples: 0,
+    samplesSinceTrial: 0,
+  };
+}
+
+/** The first sample only fills the link's buffers and says nothing. */
+export function noteSample(
+  state: CompressionState,
+  sample: CompressionSample,
+  choice: CompressionChoice,
+): CompressionState {
+  const { isCompressed, rawBytes, wireBytes, elapsedMs } = sample;
+  const samples = state.samples + 1;
+  if (state.samples === 0 || elapsedMs <= 0) return { ...state, samples };
+  const bytesPerS = (rawBytes / elapsedMs) * 1000;
+  const noted: CompressionState = {
+    ...state,
+    samples,
+    samplesSinceTrial: state.samplesSinceTrial + 1,
+    ...(isCompressed
+      ? { compressedBytesPerS: bytesPerS, ratio: wireBytes > 0 ? rawBytes / wireBytes : 1 }
+      : { plainBytesPerS: bytesPerS }),
+  };
+  return choice === 'auto' ? decide(noted) : noted;
+}
+
+function decide(state: CompressionState): CompressionState {
+  const { plainBytesPerS, compressedBytesPerS } = state;
+  if (plainBytesPerS === null) return { ...state, isOn: false };
+  const mayPay = state.isOn || plainBytesPerS < worthTryingBytesPerS;
+  if (compressedBytesPerS === null) return { ...state, isOn: mayPay, samplesSinceTrial: 0 };
+  const isBetter = compressedBytesPerS > plainBytesPerS * gainMin;
+  if (state.samplesSinceTrial < trialPeriod) return { ...state, isOn: isBetter };
+  const isTrialOn = !isBetter && plainBytesPerS < worthTryingBytesPerS;
+  return { ...state, isOn: isBetter ? false : isTrialOn, samplesSinceTrial: 0 };
+}

@@ -1,0 +1,61 @@
+/** Compresses page batches where that pays (core/compression.ts), and measures whether it does. zstd at its fastest level. */
+import { constants, zstdCompressSync } from 'node:zlib';
+import type { CompressionChoice, PageBatchWriter } from '@skein/shared';
+import { type CompressionState, noteSample, startCompression } from '../core/compression.ts';
+
+const options = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** Guest memory between two looks at what it cost. */
+const sampleBytes = 1 << 20;
+/** Shorter data are not worth the call. */
+const dataBytesMin = 1024;
+
+export class BatchCompressor {
+  readonly #choice: CompressionChoice;
+  #state: CompressionState;
+  #sample = emptySample();
+
+  constructor(choice: CompressionChoice) {
+    this.#choice = choice;
+    this.#state = startCompression(choice);
+  }
+
+  /** What was found out so far. */
+  get state(): CompressionState {
+    return this.#state;
+  }
+
+  /** The frame to send. */
+  finish(writer: PageBatchWriter, round: number, sequence: number): Uint8Array {
+    const { data } = writer;
+    if (this.#state.isOn && data.length >= dataBytesMin) {
+      const compressed = zstdCompressSync(data, options);
+      if (compressed.length < data.length) return writer.finishCompressed(round, sequence, compressed);
+    }
+    return writer.finish(round, sequence);
+  }
+
+  /** A frame has been given to the link, after whatever wait. */
+  sent(rawBytes: number, wireBytes: number): void {
+    this.#sample.rawBytes += rawBytes;
+    this.#sample.wireBytes += wireBytes;
+    if (this.#sample.rawBytes < sampleBytes) return;
+    const elapsedMs = performance.now() - this.#sample.startedMs;
+    const { isOn: isCompressed } = this.#state;
+    const { rawBytes: raw, wireBytes: wire } = this.#sample;
+    this.#state = noteSample(
+      this.#state,
+      { isCompressed, rawBytes: raw, wireBytes: wire, elapsedMs },
+      this.#choice,
+    );
+    this.#sample = emptySample();
+  }
+
+  /** A round begins: what lies between is no time of the link's. */
+  begin(): void {
+    this.#sample = emptySample();
+  }
+}
+
+function emptySample(): { rawBytes: number; wireBytes: number; startedMs: number } {
+  return { rawBytes: 0, wireBytes: 0, startedMs: performance.now() };
+}
