@@ -2,7 +2,7 @@
 import type { DowntimeClocks, MigrationRecord } from '@skein/shared';
 import { formatMs } from '../output/figures.ts';
 import { type Plot, timeAxis } from './plot.ts';
-import { type Scale, scaleTo } from './scale.ts';
+import { fittedScaleTo, type Scale } from './scale.ts';
 import { drawing, element, label, tip } from './svg.ts';
 
 const width = 940;
@@ -26,7 +26,7 @@ export function downtimeChart({ downtime, downtimeMs }: MigrationRecord): string
     { class: 'part-resume', name: 'resumed at the target', ms: downtime.resumeMs },
   ];
   const sumMs = parts.reduce((sum, { ms }) => sum + ms, 0);
-  const scale = scaleTo(Math.max(downtimeMs, sumMs));
+  const scale = fittedScaleTo(Math.max(downtimeMs, sumMs));
   const plot: Plot = { left: barLeft, top: 8, width: barWidth, height: parts.length * rowHeight };
   let startMs = 0;
   const rows = parts.map((part, index) => {
@@ -75,7 +75,7 @@ export function clocksChart(clocks: DowntimeClocks): string {
     { class: 'target', name: "guest's: gap between ticks", ms: clocks.guest },
     { class: 'dirty', name: "network's: gap between answers", ms: clocks.network },
   ];
-  const scale = scaleTo(Math.max(...rows.map(({ ms }) => ms ?? 0)));
+  const scale = fittedScaleTo(Math.max(...rows.map(({ ms }) => ms ?? 0)));
   const plot: Plot = { left: barLeft + 60, top: 8, width: barWidth - 60, height: rows.length * rowHeight };
   const bars = rows.map(({ class: kind, name, ms }, index) => {
     const top = plot.top + index * rowHeight;

@@ -5,7 +5,7 @@
 import type { MigrationMoments, MigrationRecord } from '@skein/shared';
 import { formatMs } from '../output/figures.ts';
 import { type Plot, timeAxis } from './plot.ts';
-import { scaleTo, shortNumber } from './scale.ts';
+import { fittedScaleTo, shortNumber } from './scale.ts';
 import { drawing, element, label, tip } from './svg.ts';
 
 const width = 940;
@@ -13,7 +13,7 @@ const plot: Plot = { left: 12, top: 14, width: 900, height: 40 };
 
 export function phasesChart({ phases, totalMs }: MigrationRecord): string {
   const { precopyMs, stopAndCopyMs, postcopyMs } = phases;
-  const scale = scaleTo(Math.max(totalMs, precopyMs + stopAndCopyMs + postcopyMs));
+  const scale = fittedScaleTo(Math.max(totalMs, precopyMs + stopAndCopyMs + postcopyMs));
   const spans = [
     { class: 'pre-copy', name: 'pre-copy', startMs: 0, durationMs: precopyMs },
     { class: 'stop-and-copy', name: 'stop-and-copy', startMs: precopyMs, durationMs: stopAndCopyMs },
@@ -83,7 +83,7 @@ export function momentsChart(record: MigrationRecord): string {
   if (first === undefined) return '';
   const times = reached.map(({ atMs }) => atMs);
   const originMs = Math.min(...times);
-  const scale = scaleTo(Math.max(0.1, Math.max(...times) - originMs));
+  const scale = fittedScaleTo(Math.max(0.1, Math.max(...times) - originMs));
   const lens: Plot = { left: lensLeft, top: 10, width: lensWidth, height: reached.length * rowHeight };
   const rows = reached.map(({ name, side, atMs }, index) => {
     const y = lens.top + (index + 0.5) * rowHeight;

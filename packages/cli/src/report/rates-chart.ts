@@ -5,7 +5,7 @@
 import { type MigrationRecord, type MigrationRound, pageBytes } from '@skein/shared';
 import { legend } from './legend.ts';
 import { heightOf, type Plot, timeAxis, verticalAxis } from './plot.ts';
-import { type Scale, scaleTo, shortNumber } from './scale.ts';
+import { fittedScaleTo, type Scale, scaleTo, shortNumber } from './scale.ts';
 import { drawing, element, label, tip } from './svg.ts';
 
 const bytesPerMib = 2 ** 20;
@@ -16,7 +16,9 @@ const strip: Plot = { left: 48, top: 232, width: 880, height: 36 };
 export function ratesChart({ rounds }: MigrationRecord): string {
   const bandwidthOf = (round: MigrationRound): number => round.bandwidthBytesPerS / bytesPerMib;
   const dirtyingOf = (round: MigrationRound): number => (round.dirtyPagesPerS * pageBytes) / bytesPerMib;
-  const time = scaleTo(Math.max(1, ...rounds.map(({ startedMs, durationMs }) => startedMs + durationMs)));
+  const time = fittedScaleTo(
+    Math.max(1, ...rounds.map(({ startedMs, durationMs }) => startedMs + durationMs)),
+  );
   const rates = scaleTo(Math.max(0, ...rounds.flatMap((round) => [bandwidthOf(round), dirtyingOf(round)])));
   return drawing(
     size,

@@ -50,7 +50,7 @@ const bytes: BarChart = {
   ],
 };
 
-const size = { width: 460, height: 260 };
+const size = { width: 460, height: 268 };
 const plot: Plot = { left: 48, top: 34, width: 404, height: 186 };
 /** Beyond that their labels would run into each other. */
 const labelledRoundsMax = 10;
@@ -91,8 +91,8 @@ function barChart(rounds: readonly MigrationRound[], chart: BarChart): string {
     `${chart.title}, of ${rounds.length} rounds`,
     verticalAxis(plot, scale, chart.unit),
     ...bars,
-    label(plot.left + plot.width, plot.top + plot.height + 34, 'round', { anchor: 'end', class: 'unit' }),
-    legend(names, { x: plot.left, y: plot.top + plot.height + 34 }),
+    label(plot.left + plot.width, plot.top + plot.height + 42, 'round', { anchor: 'end', class: 'unit' }),
+    legend(names, { x: plot.left, y: plot.top + plot.height + 42 }),
   );
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { scaleTo, shortNumber } from './scale.ts';
+import { fittedScaleTo, scaleTo, shortNumber } from './scale.ts';
 
 describe('a scale', () => {
   it('reaches from zero to a round figure that no value exceeds, in a few steps', () => {
@@ -11,6 +11,9 @@ describe('a scale', () => {
         expect(ticks[0]).toBe(0);
         expect(ticks.length).toBeLessThanOrEqual(6);
         expect([ratio(0), ratio(max)]).toEqual([0, 1]);
+        const fitted = fittedScaleTo(value);
+        expect(fitted.max).toBeLessThanOrEqual(max);
+        expect(ticks.slice(0, fitted.ticks.length)).toEqual(fitted.ticks);
       }),
     );
   });
@@ -24,11 +27,15 @@ describe('a scale', () => {
     expect(scaleTo(value).ticks).toEqual(ticks);
   });
 
+  it('is as long as its value and no longer where it is fitted', () => {
+    expect(fittedScaleTo(434)).toMatchObject({ max: 434, ticks: [0, 200, 400] });
+  });
+
   it.each([
     [0.5, '0.5'],
     [1234, '1234'],
     [23_493, '23.5k'],
-    [1_250_000, '1.3M'],
+    [1_250_000, '1.25M'],
   ])('writes %d as %s', (value, text) => {
     expect(shortNumber(value)).toBe(text);
   });

@@ -8,16 +8,36 @@ export interface Scale {
 
 const ticksWanted = 4;
 
-/** From zero to a round figure that is no smaller than any value. */
+/** Nothing that is measured is smaller: what is, is nothing. */
+const valueMin = 1e-9;
+
+/** From zero to a round figure that is no smaller than the largest value. */
 export function scaleTo(valueMax: number): Scale {
-  const step = roundStep((valueMax > 0 ? valueMax : 1) / ticksWanted);
-  const count = Math.max(1, Math.ceil((valueMax > 0 ? valueMax : 1) / step - 1e-9));
-  const max = step * count;
+  const step = stepFor(valueMax);
+  const count = Math.max(1, Math.ceil(shown(valueMax) / step - 1e-9));
+  return scale(step * count, step, count);
+}
+
+/** From zero to exactly the largest value, so that nothing of the width is empty; marked at the round figures below. */
+export function fittedScaleTo(valueMax: number): Scale {
+  const step = stepFor(valueMax);
+  return scale(shown(valueMax), step, Math.floor(shown(valueMax) / step + 1e-9));
+}
+
+function scale(max: number, step: number, steps: number): Scale {
   return {
     max,
-    ticks: Array.from({ length: count + 1 }, (_, index) => index * step),
+    ticks: Array.from({ length: steps + 1 }, (_, index) => index * step),
     ratio: (value) => Math.min(1, Math.max(0, value / max)),
   };
+}
+
+function shown(valueMax: number): number {
+  return valueMax > valueMin ? valueMax : 1;
+}
+
+function stepFor(valueMax: number): number {
+  return roundStep(shown(valueMax) / ticksWanted);
 }
 
 /** 1, 2 or 5 times a power of ten. */
