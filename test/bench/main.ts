@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   failover: async () => (await import('./failover.ts')).benchFailover,
   link: async () => (await import('./link.ts')).benchLink,
   machine: async () => (await import('./machine.ts')).benchMachine,
+  migration: async () => (await import('./migration/migration.ts')).benchMigration,
   transfer: async () => (await import('./transfer.ts')).benchTransfer,
 };
 

@@ -1,0 +1,115 @@
+/** One run of a cell on one side: start the work, watch it without a migration, migrate, watch on, end the work. */
+import type { Cell } from './cells.ts';
+import { rateShortfall, reportedRates } from './dirtier-rate.ts';
+import type { Moved, MovingGuest, Side } from './moving-guest.ts';
+import type { ConsoleObserver } from './observer.ts';
+import { controlWindow, longestGapMs } from './tick-gaps.ts';
+
+export interface Figures {
+  readonly totalMs: number;
+  /** Longest time between two ticks, in and around the migration. */
+  readonly guestGapMs: number | null;
+  /** The same, as long before it. */
+  readonly controlGapMs: number | null;
+  readonly downtimeMs: number;
+  readonly bytes: number;
+  readonly cpuS: number;
+}
+
+export type Run =
+  | {
+      readonly kind: 'moved';
+      readonly isConverged: boolean;
+      readonly figures: Figures;
+      readonly remark: string;
+    }
+  /** It did not end in time and was called off; the guest runs on at the source. */
+  | { readonly kind: 'stayed'; readonly remark: string }
+  /** It ended, and the guest was never heard again. */
+  | { readonly kind: 'lost'; readonly remark: string }
+  /** The guest did not do its work, or the run failed: it says nothing about migration. */
+  | { readonly kind: 'void'; readonly remark: string };
+
+/** Watched before the migration: the control window is in it. */
+const watchedMs = 3000;
+const rateReportsMin = 2;
+const ticksAfterwards = 100;
+const workDeadlineMs = 60_000;
+const aliveDeadlineMs = 5000;
+const fillDeadlineMs = 120_000;
+const stopDeadlineMs = 60_000;
+
+/** Never throws: a run that fails is void, with the reason, and its guest is not used again. */
+export async function runOnce(side: Side, cell: Cell): Promise<Run> {
+  try {
+    const guest = await side.guest();
+    const run = await measure(guest, cell);
+    if (run.kind === 'lost') await side.discard();
+    return run;
+  } catch (error) {
+    await side.discard();
+    return { kind: 'void', remark: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
+  const { observer } = guest;
+  observer.forget();
+  if (cell.filledMib > 0) await fill(guest, cell.filledMib);
+  const { dirtier } = cell;
+  guest.type('ticker &\n');
+  if (dirtier !== null) guest.type(`dirtier ${dirtier.mib} ${dirtier.pagesPerS} ${dirtier.mode} &\n`);
+  await guest.prepare();
+  await observer.until('the guest works', workDeadlineMs, () => hasWorked(observer, cell));
+  const shortfall = dirtier === null ? null : rateShortfall(observer.text, dirtier);
+  if (shortfall !== null) {
+    await stopWork(guest, cell);
+    return { kind: 'void', remark: shortfall };
+  }
+  const moved = await guest.migrate();
+  const isAlive = await observer.within(aliveDeadlineMs, () => ticksSince(observer, moved) > ticksAfterwards);
+  if (isAlive === null) return { kind: 'lost', remark: moved.remark };
+  const ticks = [...observer.ticks];
+  await stopWork(guest, cell);
+  if (!moved.hasMoved) return { kind: 'stayed', remark: moved.remark };
+  const { window, isConverged, remark, hasMoved: _, ...own } = moved;
+  const guestGapMs = longestGapMs(ticks, window);
+  const controlGapMs = longestGapMs(ticks, controlWindow(ticks, window));
+  return { kind: 'moved', isConverged, remark, figures: { ...own, guestGapMs, controlGapMs } };
+}
+
+/** Once a boot: what is held is not touched again. */
+async function fill(guest: MovingGuest, mib: number): Promise<void> {
+  const { observer } = guest;
+  guest.type(`[ -e /run/filled ] || { touch /run/filled; filler ${mib} & }; echo filling $((40 + 2))\n`);
+  await observer.until('the guest hears', workDeadlineMs, () => /^filling 42/m.test(observer.text));
+  guest.type('[ $(pidof filler) ] && echo holds $((40 + 2))\n');
+  await observer.until('memory is filled', fillDeadlineMs, () => /holds 42/.test(observer.text));
+}
+
+function hasWorked({ ticks, text }: ConsoleObserver, { dirtier }: Cell): boolean {
+  const observedMs = (ticks.at(-1)?.atMs ?? 0) - (ticks[0]?.atMs ?? 0);
+  return observedMs >= watchedMs && (dirtier === null || reportedRates(text).length >= rateReportsMin);
+}
+
+function ticksSince({ ticks }: ConsoleObserver, { window }: Moved): number {
+  const first = ticks.findIndex(({ atMs }) => atMs >= window.toMs);
+  return first < 0 ? 0 : ticks.length - first;
+}
+
+/** @throws Error when a page was not what the dirtier wrote */
+async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
+  const { observer } = guest;
+  guest.type('killall ticker dirtier\n');
+  if (dirtier !== null) {
+    const verdict = await observer.until(
+      'the dirtier verifies',
+      stopDeadlineMs,
+      () => /dirtier: (verified|MISMATCH).*\n/.exec(observer.text)?.[1],
+    );
+    if (verdict !== 'verified') throw new Error('the guest’s memory is not what it wrote: MISMATCH');
+  }
+  observer.forget();
+  guest.type('wait; echo rests $((40 + 2))\n');
+  await observer.until('the guest rests', stopDeadlineMs, () => /^rests 42/m.test(observer.text));
+}
