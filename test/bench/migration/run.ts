@@ -105,7 +105,7 @@ async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
     const verdict = await observer.until(
       'the dirtier verifies',
       stopDeadlineMs,
-      () => /dirtier: (verified|MISMATCH).*\n/.exec(observer.text)?.[1],
+      () => /dirtier: (verified|MISMATCH)[^\n]*\n/.exec(observer.text)?.[1],
     );
     if (verdict !== 'verified') throw new Error('the guest’s memory is not what it wrote: MISMATCH');
   }
