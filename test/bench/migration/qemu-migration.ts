@@ -1,4 +1,5 @@
 /** One live migration between two QEMU processes of this host, driven and measured through QMP events. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Moved, migrationDeadlineMs } from './moving-guest.ts';
 import type { QemuMachine } from './qemu-machine.ts';
 import { capabilities, type QemuSetting } from './qemu-settings.ts';
@@ -17,6 +18,8 @@ interface MigrationInfo {
 /** The first pass has sent everything once: from the second on the rest can be fetched. */
 const postCopyPass = 2;
 const cancelDeadlineMs = 10_000;
+const infoDeadlineMs = 2000;
+const infoPauseMs = 2;
 const finalStates = ['completed', 'failed', 'cancelled'] as const;
 type FinalState = (typeof finalStates)[number];
 
@@ -44,6 +47,17 @@ async function askInfo({ qmp }: Pick<QemuMachine, 'qmp'>): Promise<MigrationInfo
   return (await qmp.execute('query-migrate')) as MigrationInfo;
 }
 
+/** QEMU tells the end a moment before it has computed how long all took. */
+async function askFinalInfo(source: QemuMachine, state: FinalState): Promise<MigrationInfo> {
+  const endsAtMs = performance.now() + infoDeadlineMs;
+  for (;;) {
+    const info = await askInfo(source);
+    if (state !== 'completed' || (info['total-time'] ?? 0) > 0) return info;
+    if (performance.now() > endsAtMs) throw new Error('QEMU does not say how long its migration took');
+    await delay(infoPauseMs);
+  }
+}
+
 /** Both are configured. One that does not end by the deadline is cancelled: it did not converge. */
 export async function migrateQemu(
   source: QemuMachine,
@@ -64,17 +78,17 @@ export async function migrateQemu(
       await qmp.execute('migrate_cancel').catch(() => {});
       ended = await end.within(cancelDeadlineMs);
     }
-    const cpuS = source.cpuSeconds() + target.cpuSeconds() - cpuBeforeS;
     if (ended === null) throw new Error('QEMU did not cancel its migration');
-    const info = await askInfo(source);
+    const info = await askFinalInfo(source, ended.state);
     if (ended.state === 'failed') throw new Error(`QEMU: ${info['error-desc'] ?? 'the migration failed'}`);
     const isCompleted = ended.state === 'completed';
     return {
       window: { fromMs, toMs: ended.atMs },
       totalMs: info['total-time'] ?? 0,
-      downtimeMs: info.downtime ?? 0,
+      downtimeMs: downtimeOf(info),
       bytes: info.ram?.transferred ?? 0,
-      cpuS,
+      // A target whose migration was called off is gone.
+      cpuS: isCompleted ? source.cpuSeconds() + target.cpuSeconds() - cpuBeforeS : 0,
       isConverged: isCompleted,
       hasMoved: isCompleted,
       remark: `${info.ram?.['dirty-sync-count'] ?? 0} passes${end.hasFetched() ? ', post-copy' : ''}${throttle.describe()}`,
@@ -83,6 +97,14 @@ export async function migrateQemu(
     end.stop();
     throttle.stop();
   }
+}
+
+/**
+ * A downtime that rounds to 0 ms is one that QEMU 7.2 takes as not measured, and computes from a moment that post-copy does not
+ * note: the time since the machine's boot (migration/migration.c, migration_calculate_complete).
+ */
+function downtimeOf({ downtime = 0, 'total-time': totalMs = 0 }: MigrationInfo): number {
+  return downtime > totalMs ? 0 : downtime;
 }
 
 /** Its end by QEMU's events, and the switch to post-copy after the first pass. */

@@ -30,9 +30,17 @@ export type Run =
   /** The guest did not do its work, or the run failed: it says nothing about migration. */
   | { readonly kind: 'void'; readonly remark: string };
 
+/**
+ * The shell waits for a line: an empty one has the ticker begin its sleep again, which arms the guest's timer anew (moving-guest.ts:
+ * wakeByKey), any other one ends the loop.
+ */
+const tickUntilTold =
+  'ticker </dev/null & while read line && [ -z "$line" ]; do kill -STOP $!; kill -CONT $!; done';
+
 /** Watched before the migration: the control window is in it. */
 const watchedMs = 3000;
-const rateReportsMin = 2;
+/** The first two are of a guest that warms up and makes up for it. */
+const rateReportsMin = 3;
 const ticksAfterwards = 100;
 const workDeadlineMs = 60_000;
 const aliveDeadlineMs = 5000;
@@ -57,8 +65,9 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
   observer.forget();
   if (cell.filledMib > 0) await fill(guest, cell.filledMib);
   const { dirtier } = cell;
-  guest.type('ticker &\n');
-  if (dirtier !== null) guest.type(`dirtier ${dirtier.mib} ${dirtier.pagesPerS} ${dirtier.mode} &\n`);
+  if (dirtier !== null)
+    guest.type(`dirtier ${dirtier.mib} ${dirtier.pagesPerS} ${dirtier.mode} </dev/null &\n`);
+  guest.type(`${tickUntilTold}\n`);
   await guest.prepare();
   await observer.until('the guest works', workDeadlineMs, () => hasWorked(observer, cell));
   const shortfall = dirtier === null ? null : rateShortfall(observer.text, dirtier);
@@ -66,7 +75,7 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
     await stopWork(guest, cell);
     return { kind: 'void', remark: shortfall };
   }
-  const moved = await guest.migrate();
+  const moved = await guest.migrate({ wakeByKey: true });
   const isAlive = await observer.within(aliveDeadlineMs, () => ticksSince(observer, moved) > ticksAfterwards);
   if (isAlive === null) return { kind: 'lost', remark: moved.remark };
   const ticks = [...observer.ticks];
@@ -81,10 +90,11 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
 /** Once a boot: what is held is not touched again. */
 async function fill(guest: MovingGuest, mib: number): Promise<void> {
   const { observer } = guest;
-  guest.type(`[ -e /run/filled ] || { touch /run/filled; filler ${mib} & }; echo filling $((40 + 2))\n`);
-  await observer.until('the guest hears', workDeadlineMs, () => /^filling 42/m.test(observer.text));
-  guest.type('[ $(pidof filler) ] && echo holds $((40 + 2))\n');
-  await observer.until('memory is filled', fillDeadlineMs, () => /holds 42/.test(observer.text));
+  const isHeld = 'pidof filler >/dev/null && echo filler: filled $((0)) MiB';
+  guest.type(`${isHeld} || filler ${mib} </dev/null &\n`);
+  await observer.until('memory is filled', fillDeadlineMs, () =>
+    /filler: filled \d+ MiB/.test(observer.text),
+  );
 }
 
 function hasWorked({ ticks, text }: ConsoleObserver, { dirtier }: Cell): boolean {
@@ -100,7 +110,7 @@ function ticksSince({ ticks }: ConsoleObserver, { window }: Moved): number {
 /** @throws Error when a page was not what the dirtier wrote */
 async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
   const { observer } = guest;
-  guest.type('killall ticker dirtier\n');
+  guest.type('end\nkillall ticker dirtier\n');
   if (dirtier !== null) {
     const verdict = await observer.until(
       'the dirtier verifies',
@@ -110,6 +120,6 @@ async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
     if (verdict !== 'verified') throw new Error('the guest’s memory is not what it wrote: MISMATCH');
   }
   observer.forget();
-  guest.type('wait; echo rests $((40 + 2))\n');
+  guest.type('wait $!; echo rests $((40 + 2))\n');
   await observer.until('the guest rests', stopDeadlineMs, () => /^rests 42/m.test(observer.text));
 }
