@@ -37,16 +37,24 @@ function cellsInOrder(): readonly Cell[] {
   return idle === undefined ? [] : [idle, sleepingCell, ...others];
 }
 
+/** A run that says nothing is tried again, but not for ever; all of them are counted. */
+const attemptsMax = 3;
+
 async function benchTicking(image: GuestImage, cell: Cell, runs: number, say: (line: string) => void) {
   const settings = cell.autoConverge ? qemuSettings.map(withAutoConverge) : qemuSettings;
   return await onBothBeds(image, cell, async (skein, qemu) => {
     const sides = [skein.side(cell), ...settings.map((setting) => qemu.side(setting))];
     const done = await alternate(sides, runs, async (side, number) => {
-      const run = await runOnce(side, cell);
-      say(`${cell.name} ${number}/${runs} ${side.name}: ${describeRun(run)}`);
-      return run;
+      const tried: Run[] = [];
+      while (tried.length < attemptsMax) {
+        const run = await runOnce(side, cell);
+        tried.push(run);
+        say(`${cell.name} ${number}/${runs} ${side.name}: ${describeRun(run)}`);
+        if (run.kind === 'moved' || run.kind === 'stayed') break;
+      }
+      return tried;
     });
-    const [ours = [], ...theirs] = done;
+    const [ours = [], ...theirs] = done.map((tried) => tried.flat());
     const summaries = settings.map(({ name }, index) => ({
       setting: name,
       ...summarize(theirs[index] ?? []),

@@ -26,8 +26,8 @@ export interface Moved {
 
 export interface MigrateOptions {
   /**
-   * Type Enter as soon as a QEMU guest is resumed: QEMU does not arm a guest's timer on the target, so that a guest which
-   * waits for it would wait for ever. Skein's guests need nothing of the kind.
+   * Type Enter as soon as a QEMU guest is resumed: QEMU does not arm a guest's timer on the target, so that most guests which
+   * wait for it would wait for ever. It helps unless what the kernel waits for is its own tick. Skein's guests need nothing of the kind.
    */
   readonly wakeByKey: boolean;
 }

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestImage } from '@skein/guests';
 import type { MigrateOptions, Moved, MovingGuest, Side } from './moving-guest.ts';
 import { ConsoleObserver } from './observer.ts';
@@ -11,10 +10,6 @@ import { configure, listenForSource, migrateQemu } from './qemu-migration.ts';
 import type { QemuSetting } from './qemu-settings.ts';
 
 const bootDeadlineMs = 90_000;
-const keyPauseMs = 20;
-const keysMax = 50;
-/** What the source said last may be heard after the target is resumed. */
-const ticksAwake = 5;
 
 export class QemuBed {
   readonly #folder = mkdtempSync(join(tmpdir(), 'skein-qemu-'));
@@ -69,23 +64,13 @@ export class QemuBed {
     const [source, waiting] = [this.#running, this.#waiting];
     if (source === null || waiting === null) throw new Error('no migration was prepared');
     const stop = waiting.machine.qmp.onEvent(({ event }) => {
-      if (event === 'RESUME' && wakeByKey) void this.#wake(waiting.machine);
+      if (event === 'RESUME' && wakeByKey) waiting.machine.type('\n');
     });
     const moved = await migrateQemu(source, waiting.machine, waiting.uri, setting).finally(stop);
     this.#waiting = null;
     if (moved.hasMoved) this.#running = waiting.machine;
     await (moved.hasMoved ? source : waiting.machine).kill();
     return moved;
-  }
-
-  /** Enter, and again while the guest is silent: now and then one key is not enough. */
-  async #wake(machine: QemuMachine): Promise<void> {
-    const { ticks } = this.#observer;
-    const before = ticks.length;
-    for (let key = 0; key < keysMax && ticks.length < before + ticksAwake; key++) {
-      machine.type('\n');
-      await delay(keyPauseMs);
-    }
   }
 
   async #boot(): Promise<QemuMachine> {

@@ -31,11 +31,11 @@ export type Run =
   | { readonly kind: 'void'; readonly remark: string };
 
 /**
- * The shell waits for a line: an empty one has the ticker begin its sleep again, which arms the guest's timer anew (moving-guest.ts:
- * wakeByKey), any other one ends the loop.
+ * The shell waits for a line. At an empty one the work begins its sleep again, which arms the guest's timer anew (moving-guest.ts:
+ * wakeByKey); any other one ends the loop.
  */
 const tickUntilTold =
-  'ticker </dev/null & while read line && [ -z "$line" ]; do kill -STOP $!; kill -CONT $!; done';
+  'ticker </dev/null & T=$!; while read L && [ -z "$L" ]; do kill -STOP $T $D; kill -CONT $T $D; done';
 
 /** Watched before the migration: the control window is in it. */
 const watchedMs = 3000;
@@ -43,7 +43,7 @@ const watchedMs = 3000;
 const rateReportsMin = 3;
 const ticksAfterwards = 100;
 const workDeadlineMs = 60_000;
-const aliveDeadlineMs = 5000;
+const aliveDeadlineMs = 3000;
 const fillDeadlineMs = 120_000;
 const stopDeadlineMs = 60_000;
 
@@ -66,7 +66,7 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
   if (cell.filledMib > 0) await fill(guest, cell.filledMib);
   const { dirtier } = cell;
   if (dirtier !== null)
-    guest.type(`dirtier ${dirtier.mib} ${dirtier.pagesPerS} ${dirtier.mode} </dev/null &\n`);
+    guest.type(`dirtier ${dirtier.mib} ${dirtier.pagesPerS} ${dirtier.mode} </dev/null & D=$!\n`);
   guest.type(`${tickUntilTold}\n`);
   await guest.prepare();
   await observer.until('the guest works', workDeadlineMs, () => hasWorked(observer, cell));
@@ -120,6 +120,6 @@ async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
     if (verdict !== 'verified') throw new Error('the guest’s memory is not what it wrote: MISMATCH');
   }
   observer.forget();
-  guest.type('wait $!; echo rests $((40 + 2))\n');
+  guest.type('D=; wait $T; echo rests $((40 + 2))\n');
   await observer.until('the guest rests', stopDeadlineMs, () => /^rests 42/m.test(observer.text));
 }
