@@ -119,10 +119,9 @@ async function alternate<T>(
 function describeRun(run: Run): string {
   if (run.kind === 'void') return `VOID: ${run.remark}`;
   if (run.kind === 'stayed') return `not converged (${run.remark})`;
-  if (run.kind === 'lost') return `LOST: the guest was not heard again (${run.remark})`;
   const { totalMs, guestGapMs, controlGapMs, downtimeMs, bytes, cpuS } = run.figures;
   return (
-    `${totalMs.toFixed(0)} ms, gap ${guestGapMs?.toFixed(1)} ms (control ${controlGapMs?.toFixed(1)} ms), ` +
+    `${totalMs.toFixed(0)} ms, ${run.kind === 'lost' ? 'the guest was LOST' : `gap ${guestGapMs?.toFixed(1)} ms`} (control ${controlGapMs?.toFixed(1)} ms), ` +
     `downtime ${downtimeMs.toFixed(1)} ms, ${(bytes / 1e6).toFixed(1)} MB, ${cpuS.toFixed(2)} s of CPU` +
     `${run.isConverged ? '' : ', forced'} (${run.remark})`
   );

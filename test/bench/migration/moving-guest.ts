@@ -24,20 +24,12 @@ export interface Moved {
   readonly remark: string;
 }
 
-export interface MigrateOptions {
-  /**
-   * Type Enter as soon as a QEMU guest is resumed: QEMU does not arm a guest's timer on the target, so that most guests which
-   * wait for it would wait for ever. It helps unless what the kernel waits for is its own tick. Skein's guests need nothing of the kind.
-   */
-  readonly wakeByKey: boolean;
-}
-
 export interface MovingGuest {
   readonly observer: ConsoleObserver;
   type(text: string): void;
   /** Whatever can be done before the workload is measured. */
   prepare(): Promise<void>;
-  migrate(options: MigrateOptions): Promise<Moved>;
+  migrate(): Promise<Moved>;
 }
 
 /** One way to migrate, with the guests that it boots. */

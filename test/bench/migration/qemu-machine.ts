@@ -62,9 +62,13 @@ export class QemuMachine {
     return this.#qmp;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** User and system time so far. */
   cpuSeconds(): number {
-    return cpuSeconds(this.#child.pid ?? 0);
+    return cpuSeconds(this.pid);
   }
 
   type(text: string): void {

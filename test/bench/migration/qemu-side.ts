@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GuestImage } from '@skein/guests';
-import type { MigrateOptions, Moved, MovingGuest, Side } from './moving-guest.ts';
+import type { Moved, MovingGuest, Side } from './moving-guest.ts';
 import { ConsoleObserver } from './observer.ts';
 import { QemuMachine } from './qemu-machine.ts';
 import { configure, listenForSource, migrateQemu } from './qemu-migration.ts';
@@ -56,17 +56,14 @@ export class QemuBed {
         this.#waiting = { machine, uri };
         if (this.#running !== null) await configure(this.#running, setting);
       },
-      migrate: (options) => this.#migrate(setting, options),
+      migrate: () => this.#migrate(setting),
     };
   }
 
-  async #migrate(setting: QemuSetting, { wakeByKey }: MigrateOptions): Promise<Moved> {
+  async #migrate(setting: QemuSetting): Promise<Moved> {
     const [source, waiting] = [this.#running, this.#waiting];
     if (source === null || waiting === null) throw new Error('no migration was prepared');
-    const stop = waiting.machine.qmp.onEvent(({ event }) => {
-      if (event === 'RESUME' && wakeByKey) waiting.machine.type('\n');
-    });
-    const moved = await migrateQemu(source, waiting.machine, waiting.uri, setting).finally(stop);
+    const moved = await migrateQemu(source, waiting.machine, waiting.uri, setting);
     this.#waiting = null;
     if (moved.hasMoved) this.#running = waiting.machine;
     await (moved.hasMoved ? source : waiting.machine).kill();

@@ -23,19 +23,17 @@ export type Run =
       readonly figures: Figures;
       readonly remark: string;
     }
+  /** All was carried over, and the guest was never heard again: what it cost is known, the gap has no end. */
+  | {
+      readonly kind: 'lost';
+      readonly isConverged: boolean;
+      readonly figures: Figures;
+      readonly remark: string;
+    }
   /** It did not end in time and was called off; the guest runs on at the source. */
   | { readonly kind: 'stayed'; readonly remark: string }
-  /** It ended, and the guest was never heard again. */
-  | { readonly kind: 'lost'; readonly remark: string }
   /** The guest did not do its work, or the run failed: it says nothing about migration. */
   | { readonly kind: 'void'; readonly remark: string };
-
-/**
- * The shell waits for a line. At an empty one the work begins its sleep again, which arms the guest's timer anew (moving-guest.ts:
- * wakeByKey); any other one ends the loop.
- */
-const tickUntilTold =
-  'ticker </dev/null & T=$!; while read L && [ -z "$L" ]; do kill -STOP $T $D; kill -CONT $T $D; done';
 
 /** Watched before the migration: the control window is in it. */
 const watchedMs = 3000;
@@ -43,7 +41,8 @@ const watchedMs = 3000;
 const rateReportsMin = 3;
 const ticksAfterwards = 100;
 const workDeadlineMs = 60_000;
-const aliveDeadlineMs = 3000;
+/** Longer than any gap that was seen. */
+const aliveDeadlineMs = 1500;
 const fillDeadlineMs = 120_000;
 const stopDeadlineMs = 60_000;
 
@@ -66,8 +65,8 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
   if (cell.filledMib > 0) await fill(guest, cell.filledMib);
   const { dirtier } = cell;
   if (dirtier !== null)
-    guest.type(`dirtier ${dirtier.mib} ${dirtier.pagesPerS} ${dirtier.mode} </dev/null & D=$!\n`);
-  guest.type(`${tickUntilTold}\n`);
+    guest.type(`dirtier ${dirtier.mib} ${dirtier.pagesPerS} ${dirtier.mode} </dev/null &\n`);
+  guest.type('ticker </dev/null &\n');
   await guest.prepare();
   await observer.until('the guest works', workDeadlineMs, () => hasWorked(observer, cell));
   const shortfall = dirtier === null ? null : rateShortfall(observer.text, dirtier);
@@ -75,16 +74,16 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
     await stopWork(guest, cell);
     return { kind: 'void', remark: shortfall };
   }
-  const moved = await guest.migrate({ wakeByKey: true });
+  const moved = await guest.migrate();
   const isAlive = await observer.within(aliveDeadlineMs, () => ticksSince(observer, moved) > ticksAfterwards);
-  if (isAlive === null) return { kind: 'lost', remark: moved.remark };
   const ticks = [...observer.ticks];
-  await stopWork(guest, cell);
-  if (!moved.hasMoved) return { kind: 'stayed', remark: moved.remark };
-  const { window, isConverged, remark, hasMoved: _, ...own } = moved;
-  const guestGapMs = longestGapMs(ticks, window);
+  if (isAlive !== null) await stopWork(guest, cell);
+  const { window, isConverged, remark, hasMoved, totalMs, downtimeMs, bytes, cpuS } = moved;
+  if (!hasMoved && isAlive !== null) return { kind: 'stayed', remark };
+  const guestGapMs = isAlive === null ? null : longestGapMs(ticks, window);
   const controlGapMs = longestGapMs(ticks, controlWindow(ticks, window));
-  return { kind: 'moved', isConverged, remark, figures: { ...own, guestGapMs, controlGapMs } };
+  const figures = { totalMs, guestGapMs, controlGapMs, downtimeMs, bytes, cpuS };
+  return { kind: isAlive === null ? 'lost' : 'moved', isConverged, remark, figures };
 }
 
 /** Once a boot: what is held is not touched again. */
@@ -110,7 +109,7 @@ function ticksSince({ ticks }: ConsoleObserver, { window }: Moved): number {
 /** @throws Error when a page was not what the dirtier wrote */
 async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
   const { observer } = guest;
-  guest.type('end\nkillall ticker dirtier\n');
+  guest.type('killall ticker dirtier\n');
   if (dirtier !== null) {
     const verdict = await observer.until(
       'the dirtier verifies',
@@ -120,6 +119,6 @@ async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
     if (verdict !== 'verified') throw new Error('the guest’s memory is not what it wrote: MISMATCH');
   }
   observer.forget();
-  guest.type('D=; wait $T; echo rests $((40 + 2))\n');
+  guest.type('wait $!; echo rests $((40 + 2))\n');
   await observer.until('the guest rests', stopDeadlineMs, () => /^rests 42/m.test(observer.text));
 }

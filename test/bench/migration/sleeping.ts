@@ -38,7 +38,7 @@ async function measure(guest: MovingGuest): Promise<Sleep> {
   await observer.until('the guest hears', heardDeadlineMs, () => observer.text.includes('$((40 + 2))'));
   const wakesAtMs = performance.now() + sleepS * 1000;
   const hasWoken = (): boolean => /^woke 42/m.test(observer.text);
-  const moved = await guest.migrate({ wakeByKey: false });
+  const moved = await guest.migrate();
   if (!moved.hasMoved) return { kind: 'void', remark: `did not move: ${moved.remark}` };
   if (hasWoken()) return { kind: 'void', remark: 'woke before it had moved' };
   const restMs = wakesAtMs + lateMsMax - performance.now();

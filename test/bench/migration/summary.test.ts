@@ -43,9 +43,10 @@ describe('a cell’s summary', () => {
     expect(summarize([{ kind: 'void', remark: '' }])).toMatchObject({ guestGapMs: null, converged: null });
   });
 
-  it('counts a guest that was lost, and lets it into no median', () => {
-    const runs: Run[] = [moved(10), { kind: 'lost', remark: '' }];
-    expect(summarize(runs)).toMatchObject({ guestGapMs: 10, converged: 1, lostRuns: 1 });
+  it('counts a guest that was lost: what it cost is in the medians, its gap is unknown', () => {
+    const lost = { ...figures(0, 300), guestGapMs: null };
+    const runs: Run[] = [moved(10), { kind: 'lost', isConverged: true, figures: lost, remark: '' }];
+    expect(summarize(runs)).toMatchObject({ guestGapMs: 10, totalMs: 200, converged: 1, lostRuns: 1 });
   });
 
   it('tells which share of the sleepers woke', () => {

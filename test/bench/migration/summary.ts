@@ -15,7 +15,7 @@ export interface Summary extends Medians {
   readonly runs: number;
   /** Among `runs`: they say nothing. */
   readonly voidRuns: number;
-  /** Among `runs`: the guest was not heard again. */
+  /** Among `runs`: the guest was not heard again, so that they have no gap. */
   readonly lostRuns: number;
 }
 
@@ -31,18 +31,14 @@ const figureNames = Object.keys(decimals) as FigureName[];
 
 export function summarize(runs: readonly Run[]): Summary {
   const counted = runs.filter(({ kind }) => kind !== 'void').length;
-  const moved = runs.filter((run) => run.kind === 'moved');
+  const carried = runs.filter((run) => run.kind === 'moved' || run.kind === 'lost');
   return {
-    ...mediansOf(moved.map(({ figures }) => figures)),
-    converged: shareOf(
-      moved.filter(({ isConverged }) => isConverged).length +
-        runs.filter(({ kind }) => kind === 'lost').length,
-      counted,
-    ),
+    ...mediansOf(carried.map(({ figures }) => figures)),
+    converged: shareOf(carried.filter(({ isConverged }) => isConverged).length, counted),
     wokeOnTime: null,
     runs: runs.length,
     voidRuns: runs.length - counted,
-    lostRuns: runs.filter(({ kind }) => kind === 'lost').length,
+    lostRuns: carried.filter(({ kind }) => kind === 'lost').length,
   };
 }
 
