@@ -37,6 +37,8 @@ export interface Side {
   readonly name: string;
   /** The guest, booted anew where there is none. */
   guest(): Promise<MovingGuest>;
-  /** The guest is lost or in doubt: the next one boots anew. */
+  /** The guest was lost on its way: goes on with what stands still at the source, where that can be. */
+  takeBack(): Promise<void>;
+  /** The guest is in doubt: the next one boots anew. */
   discard(): Promise<void>;
 }

@@ -18,6 +18,8 @@ export class QemuBed {
   #observer = new ConsoleObserver();
   #running: QemuMachine | null = null;
   #waiting: { readonly machine: QemuMachine; readonly uri: string } | null = null;
+  /** The source of the last migration, stopped, with the whole guest in it. */
+  #left: QemuMachine | null = null;
   #started = 0;
 
   constructor(image: GuestImage, name: string, memoryMib: number) {
@@ -35,6 +37,7 @@ export class QemuBed {
         this.#running ??= await this.#boot();
         return this.#guest(setting);
       },
+      takeBack: () => this.#takeBack(),
       discard: () => this.#discard(),
     };
   }
@@ -49,7 +52,7 @@ export class QemuBed {
       observer: this.#observer,
       type: (text) => this.#running?.type(text),
       prepare: async () => {
-        await this.#waiting?.machine.kill();
+        await this.#release();
         const machine = await this.#start(['-incoming', 'defer']);
         this.#waiting = { machine, uri: '' };
         const uri = await listenForSource(machine, setting);
@@ -65,9 +68,25 @@ export class QemuBed {
     if (source === null || waiting === null) throw new Error('no migration was prepared');
     const moved = await migrateQemu(source, waiting.machine, waiting.uri, setting);
     this.#waiting = null;
+    this.#left = moved.hasMoved ? source : waiting.machine;
     if (moved.hasMoved) this.#running = waiting.machine;
-    await (moved.hasMoved ? source : waiting.machine).kill();
     return moved;
+  }
+
+  /** QEMU, qapi/run-state.json, RunState: a source whose guest went away may be continued. */
+  async #takeBack(): Promise<void> {
+    const [lost, left] = [this.#running, this.#left];
+    if (left === null) throw new Error('no source to go back to');
+    [this.#running, this.#left] = [left, null];
+    await lost?.kill();
+    await left.qmp.execute('cont');
+  }
+
+  /** Ends all but the machine in which the guest runs. */
+  async #release(): Promise<void> {
+    const machines = [this.#left, this.#waiting?.machine];
+    [this.#left, this.#waiting] = [null, null];
+    await Promise.all(machines.map((machine) => machine?.kill()));
   }
 
   async #boot(): Promise<QemuMachine> {
@@ -95,9 +114,8 @@ export class QemuBed {
   }
 
   async #discard(): Promise<void> {
-    const machines = [this.#running, this.#waiting?.machine];
+    const running = this.#running;
     this.#running = null;
-    this.#waiting = null;
-    await Promise.all(machines.map((machine) => machine?.kill()));
+    await Promise.all([running?.kill(), this.#release()]);
   }
 }

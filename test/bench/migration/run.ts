@@ -36,7 +36,7 @@ export type Run =
   | { readonly kind: 'void'; readonly remark: string };
 
 /** Watched before the migration: the control window is in it. */
-const watchedMs = 3000;
+const watchedMs = 2000;
 /** The first two are of a guest that warms up and makes up for it. */
 const rateReportsMin = 3;
 const ticksAfterwards = 100;
@@ -51,12 +51,18 @@ export async function runOnce(side: Side, cell: Cell): Promise<Run> {
   try {
     const guest = await side.guest();
     const run = await measure(guest, cell);
-    if (run.kind === 'lost') await side.discard();
+    if (run.kind === 'lost') await bringBack(side, cell);
     return run;
   } catch (error) {
     await side.discard();
     return { kind: 'void', remark: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** Its work goes on at the source, and ends there. */
+async function bringBack(side: Side, cell: Cell): Promise<void> {
+  await side.takeBack();
+  await stopWork(await side.guest(), cell);
 }
 
 async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {

@@ -32,6 +32,8 @@ export class SkeinBed {
         this.#running ??= await this.#boot();
         return this.#guest(this.#running, options);
       },
+      // What the source had is gone with the commit.
+      takeBack: () => this.close(),
       discard: () => this.close(),
     };
   }

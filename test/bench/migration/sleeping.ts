@@ -1,6 +1,7 @@
 /** The cell whose guest sleeps while it moves, all of it: does its timer come with it? */
 
 import type { MovingGuest, Side } from './moving-guest.ts';
+import type { ConsoleObserver } from './observer.ts';
 import type { Figures } from './run.ts';
 
 export type Sleep =
@@ -21,12 +22,24 @@ const heardDeadlineMs = 10_000;
 export async function sleepOnce(side: Side): Promise<Sleep> {
   try {
     const sleep = await measure(await side.guest());
-    if (sleep.kind === 'slept' && !sleep.wokeOnTime) await side.discard();
+    if (sleep.kind === 'slept' && !sleep.wokeOnTime) await bringBack(side);
     return sleep;
   } catch (error) {
     await side.discard();
     return { kind: 'void', remark: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** At the source the guest sleeps on to the end. */
+async function bringBack(side: Side): Promise<void> {
+  await side.takeBack();
+  const { observer } = await side.guest();
+  const woke = await observer.within(heardDeadlineMs, () => hasWoken(observer));
+  if (woke === null) await side.discard();
+}
+
+function hasWoken({ text }: ConsoleObserver): boolean {
+  return /^woke 42/m.test(text);
 }
 
 async function measure(guest: MovingGuest): Promise<Sleep> {
@@ -37,12 +50,11 @@ async function measure(guest: MovingGuest): Promise<Sleep> {
   // The shell's echo of the line: it has been read.
   await observer.until('the guest hears', heardDeadlineMs, () => observer.text.includes('$((40 + 2))'));
   const wakesAtMs = performance.now() + sleepS * 1000;
-  const hasWoken = (): boolean => /^woke 42/m.test(observer.text);
   const moved = await guest.migrate();
   if (!moved.hasMoved) return { kind: 'void', remark: `did not move: ${moved.remark}` };
-  if (hasWoken()) return { kind: 'void', remark: 'woke before it had moved' };
+  if (hasWoken(observer)) return { kind: 'void', remark: 'woke before it had moved' };
   const restMs = wakesAtMs + lateMsMax - performance.now();
-  const woke = await observer.within(restMs, hasWoken);
+  const woke = await observer.within(restMs, () => hasWoken(observer));
   const { totalMs, downtimeMs, bytes, cpuS, remark } = moved;
   const figures = { totalMs, downtimeMs, bytes, cpuS, guestGapMs: null, controlGapMs: null };
   return { kind: 'slept', wokeOnTime: woke !== null, figures, remark };
