@@ -46,17 +46,24 @@ const aliveDeadlineMs = 1500;
 const fillDeadlineMs = 120_000;
 const stopDeadlineMs = 60_000;
 
-/** Never throws: a run that fails is void, with the reason, and its guest is not used again. */
+/** A guest whose memory is not what it wrote: no figure is worth anything, and the bench ends. */
+class CorruptGuestError extends Error {}
+
+/**
+ * A run that fails is void, with the reason, and its guest is not used again.
+ * @throws CorruptGuestError
+ */
 export async function runOnce(side: Side, cell: Cell): Promise<Run> {
-  try {
-    const guest = await side.guest();
-    const run = await measure(guest, cell);
-    if (run.kind === 'lost') await bringBack(side, cell);
-    return run;
-  } catch (error) {
-    await side.discard();
-    return { kind: 'void', remark: error instanceof Error ? error.message : String(error) };
-  }
+  const run = await side
+    .guest()
+    .then((guest) => measure(guest, cell))
+    .catch(async (error: unknown): Promise<Run> => {
+      await side.discard();
+      if (error instanceof CorruptGuestError) throw error;
+      return { kind: 'void', remark: error instanceof Error ? error.message : String(error) };
+    });
+  if (run.kind === 'lost') await bringBack(side, cell).catch(() => side.discard());
+  return run;
 }
 
 /** Its work goes on at the source, and ends there. */
@@ -112,7 +119,7 @@ function ticksSince({ ticks }: ConsoleObserver, { window }: Moved): number {
   return first < 0 ? 0 : ticks.length - first;
 }
 
-/** @throws Error when a page was not what the dirtier wrote */
+/** @throws CorruptGuestError when a page was not what the dirtier wrote */
 async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
   const { observer } = guest;
   guest.type('killall ticker dirtier\n');
@@ -122,7 +129,8 @@ async function stopWork(guest: MovingGuest, { dirtier }: Cell): Promise<void> {
       stopDeadlineMs,
       () => /dirtier: (verified|MISMATCH)[^\n]*\n/.exec(observer.text)?.[1],
     );
-    if (verdict !== 'verified') throw new Error('the guest’s memory is not what it wrote: MISMATCH');
+    if (verdict !== 'verified')
+      throw new CorruptGuestError(`${dirtier.mode} dirtier: a page is not what was written to it`);
   }
   observer.forget();
   guest.type('wait $!; echo rests $((40 + 2))\n');

@@ -2,7 +2,6 @@
  * One live migration between two of our agents, ordered as a coordinator orders it. What can be asked of it beside the
  * downtime budget has its place here.
  */
-
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MigrationRecord } from '@skein/shared';
 import type { AgentBed, BedVm } from '../../support/agent-bed.ts';

@@ -1,5 +1,4 @@
 /** The cell whose guest sleeps while it moves, all of it: does its timer come with it? */
-
 import type { MovingGuest, Side } from './moving-guest.ts';
 import type { ConsoleObserver } from './observer.ts';
 import type { Figures } from './run.ts';
@@ -20,14 +19,15 @@ const heardDeadlineMs = 10_000;
 
 /** Never throws: a run that fails is void, with the reason. */
 export async function sleepOnce(side: Side): Promise<Sleep> {
-  try {
-    const sleep = await measure(await side.guest());
-    if (sleep.kind === 'slept' && !sleep.wokeOnTime) await bringBack(side);
-    return sleep;
-  } catch (error) {
-    await side.discard();
-    return { kind: 'void', remark: error instanceof Error ? error.message : String(error) };
-  }
+  const sleep = await side
+    .guest()
+    .then(measure)
+    .catch(async (error: unknown): Promise<Sleep> => {
+      await side.discard();
+      return { kind: 'void', remark: error instanceof Error ? error.message : String(error) };
+    });
+  if (sleep.kind === 'slept' && !sleep.wokeOnTime) await bringBack(side).catch(() => side.discard());
+  return sleep;
 }
 
 /** At the source the guest sleeps on to the end. */
