@@ -46,7 +46,13 @@ describe('a cell’s summary', () => {
   it('counts a guest that was lost: what it cost is in the medians, its gap is unknown', () => {
     const lost = { ...figures(0, 300), guestGapMs: null };
     const runs: Run[] = [moved(10), { kind: 'lost', isConverged: true, figures: lost, remark: '' }];
-    expect(summarize(runs)).toMatchObject({ guestGapMs: 10, totalMs: 200, converged: 1, lostRuns: 1 });
+    expect(summarize(runs)).toMatchObject({
+      guestGapMs: 10,
+      gapRuns: 1,
+      totalMs: 200,
+      converged: 1,
+      lostRuns: 1,
+    });
   });
 
   it('tells which share of the sleepers woke', () => {

@@ -13,6 +13,8 @@ export interface Summary extends Medians {
   /** Of the runs of a guest that sleeps; null where it does not. */
   readonly wokeOnTime: number | null;
   readonly runs: number;
+  /** How many runs `guestGapMs` is of. */
+  readonly gapRuns: number;
   /** Among `runs`: they say nothing. */
   readonly voidRuns: number;
   /** Among `runs`: the guest was not heard again, so that they have no gap. */
@@ -37,6 +39,7 @@ export function summarize(runs: readonly Run[]): Summary {
     converged: shareOf(carried.filter(({ isConverged }) => isConverged).length, counted),
     wokeOnTime: null,
     runs: runs.length,
+    gapRuns: carried.filter(({ figures }) => figures.guestGapMs !== null).length,
     voidRuns: runs.length - counted,
     lostRuns: carried.filter(({ kind }) => kind === 'lost').length,
   };
@@ -50,6 +53,7 @@ export function summarizeSleeps(sleeps: readonly Sleep[]): Summary {
     converged: shareOf(slept.length, slept.length),
     wokeOnTime: shareOf(woken, slept.length),
     runs: sleeps.length,
+    gapRuns: 0,
     voidRuns: sleeps.length - slept.length,
     lostRuns: slept.length - woken,
   };
