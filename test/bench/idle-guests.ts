@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestImageName } from '@skein/guests';
 import { AgentBed, type BedVm } from '../support/agent-bed.ts';
 import { until } from '../support/until.ts';
+import { cpuSeconds } from './cpu-time.ts';
 
 export interface IdleCost {
   readonly idleGuests: number;
@@ -30,8 +31,6 @@ const machineBytes = memoryMib * 2 ** 20 + 0x1200000;
 /** What a guest still does right behind its start is no idling. */
 const settleMs = 15_000;
 const deadlineMs = 120_000;
-/** Source: proc(5), /proc/PID/stat; sysconf(_SC_CLK_TCK) is 100 on Linux. */
-const ticksPerS = 100;
 
 export async function measureIdleGuests(options: {
   readonly quick: boolean;
@@ -99,14 +98,6 @@ async function sample(
     cpuPercent: (100 * (cpuSeconds(pid) - cpuBefore)) / elapsedS,
     wakeupsPerS: (wakeups(pid) - wakeupsBefore) / elapsedS,
   };
-}
-
-/** User and system time of all threads. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The program's name may hold blanks and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerS;
 }
 
 /** Voluntary context switches: each ends in a wake-up. Source: proc(5), /proc/PID/status. */

@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   link: async () => (await import('./link.ts')).benchLink,
   machine: async () => (await import('./machine.ts')).benchMachine,
   pairs: async () => (await import('./pairs/pairs.ts')).benchPairs,
+  migration: async () => (await import('./migration/migration.ts')).benchMigration,
   transfer: async () => (await import('./transfer.ts')).benchTransfer,
 };
 

@@ -49,6 +49,8 @@ export interface AgentBedOptions {
   readonly guestMemoryMib?: number;
   /** Of all guests; default: Debian's. */
   readonly imageName?: GuestImageName;
+  /** Each new piece of a console, in order, at the moment at which it arrives. */
+  readonly hear?: (text: string, vm: VmId) => void;
 }
 
 const hostMemoryMib = 1024;
@@ -168,12 +170,13 @@ export class AgentBed {
     this.#vms.splice(this.#vms.indexOf(vm), 1);
   }
 
-  /** Reads the VM's console from the host where it is now. */
-  async attach(vm: BedVm): Promise<void> {
-    const text = this.#consoles.get(vm.vm) ?? new ConsoleText();
+  /** Reads the VM's console from the host where it is now; a target shows it once it has the lease. */
+  async attach(vm: BedVm, host = vm.host): Promise<void> {
+    const { hear } = this.#options;
+    const text = this.#consoles.get(vm.vm) ?? new ConsoleText((piece) => hear?.(piece, vm.vm));
     this.#consoles.set(vm.vm, text);
     const request = { vm: vm.vm };
-    const reply = await this.link(vm.host).request('console.attach', request, {
+    const reply = await this.link(host).request('console.attach', request, {
       deadlineMs: commandDeadlineMs,
     });
     text.add(reply.position, reply.backlog);
@@ -345,8 +348,13 @@ export class AgentBed {
 /** Console bytes put together by their positions: a backlog and what is said meanwhile overlap in any order. */
 class ConsoleText {
   text = '';
+  readonly #hear: (piece: string) => void;
   #end = 0;
   #later: { position: number; bytes: Uint8Array }[] = [];
+
+  constructor(hear: (piece: string) => void) {
+    this.#hear = hear;
+  }
 
   add(position: number, bytes: Uint8Array): void {
     if (position > this.#end && this.#end > 0) {
@@ -355,8 +363,10 @@ class ConsoleText {
     }
     const known = this.#end === 0 ? 0 : this.#end - position;
     if (known > bytes.length) return;
-    this.text += Buffer.from(bytes.subarray(known)).toString('latin1');
+    const piece = Buffer.from(bytes.subarray(known)).toString('latin1');
+    this.text += piece;
     this.#end = position + bytes.length;
+    if (piece !== '') this.#hear(piece);
     for (const next of this.#later.splice(0)) this.add(next.position, next.bytes);
   }
 }

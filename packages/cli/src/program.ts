@@ -10,6 +10,7 @@ import { addGetCommand } from './command/get.ts';
 import { addHostCommand } from './command/host.ts';
 import { addImageCommand } from './command/image.ts';
 import { addLinkCommand } from './command/link.ts';
+import { exitCodeDiffFailed } from './command/machine-diff.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
 import { addMigrationCommand } from './command/migration.ts';
 import { finishedWith } from './command/outcome.ts';
@@ -85,10 +86,16 @@ function withKnownCommands(error: unknown, program: Command, args: readonly stri
   return usageError(`${error.message.replace(/^error: /, '')}; known here: ${known}`);
 }
 
+/** Where other codes are the command's results. */
+const ownExitCodes = [
+  ['machine', 'run', exitCodeMachineFailed],
+  ['machine', 'diff', exitCodeDiffFailed],
+] as const;
+
 function report(error: unknown, args: readonly string[]): number {
   const failure = failureOf(error);
-  const isMachineRun = args[0] === 'machine' && args[1] === 'run';
-  const exitCode = isMachineRun ? exitCodeMachineFailed : failure.exitCode;
+  const own = ownExitCodes.find(([noun, verb]) => args[0] === noun && args[1] === verb);
+  const exitCode = own?.[2] ?? failure.exitCode;
   if (failure.message.includes('(outputHelp)')) return exitCode; // commander has printed the help
   if (wantsJson(args)) {
     process.stderr.write(`${JSON.stringify({ ...problemDetails(failure), exitCode })}\n`);

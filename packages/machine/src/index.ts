@@ -37,7 +37,14 @@ export {
 export { LivePages } from './live-pages.ts';
 export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
-export { type DirtyConsumer, dirtyConsumers, MachineMemory, pageBytes, pagesOf } from './machine-memory.ts';
+export {
+  countPages,
+  type DirtyConsumer,
+  dirtyConsumers,
+  MachineMemory,
+  pageBytes,
+  pagesOf,
+} from './machine-memory.ts';
 export { createPageCopy, type PageCopy } from './page-copy.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { addHashes, hashBytes } from './state-hash.ts';

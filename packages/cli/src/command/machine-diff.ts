@@ -13,6 +13,9 @@ import { type RecordedMachine, readRecording, startReplay } from '../machine/rec
 import { anotherPath } from './argument.ts';
 import { finishWith } from './outcome.ts';
 
+/** 1 says that they differ: as diff(1) does it, what goes wrong is 2. */
+export const exitCodeDiffFailed = 2;
+
 interface MachineDiffOptions {
   readonly json?: boolean;
   readonly disk: readonly string[];
@@ -35,7 +38,7 @@ export function addMachineDiffCommand(machine: Command): void {
     .command('diff')
     .description(
       'replay two recordings of machine run --record and name the first step at which their machines differ. ' +
-        'Exit code 0: they do not; 1: they do.',
+        'Exit code 0: they do not; 1: they do; 2: it could not be told.',
     )
     .argument('<A>', 'a recording')
     .argument('<B>', 'another one')

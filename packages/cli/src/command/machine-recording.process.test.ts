@@ -109,6 +109,16 @@ describe('skein machine diff', () => {
     expect(run.stdout).toContain('other-key.skl is given {"type":"console","bytes":"xbc."}');
   });
 
+  it('ends with 2, as diff does, where it cannot be told', async () => {
+    const none = join(folder, 'none.skl');
+    await writeFile(none, 'no log\n');
+    for (const path of [none, join(folder, 'missing.skl')]) {
+      const run = await runSkein(['machine', 'diff', first, path]);
+      expect([run.exitCode, run.stdout]).toEqual([2, '']);
+      expect(run.stderr).toContain(path);
+    }
+  });
+
   it('tells two runs apart that were started with other random numbers at another time', async () => {
     const run = await runSkein(['machine', 'diff', first, second, '--json']);
     expect([run.exitCode, inJson(run)]).toEqual([

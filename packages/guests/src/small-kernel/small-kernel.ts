@@ -1,7 +1,7 @@
 /**
  * The small kernel, compiled once for each source, configuration and compiler and kept by them: a folder with `Image`,
- * `config` (all that was configured) and `kernel.json` (what it was made of). It is whole or absent; a build that was
- * interrupted leaves nothing.
+ * `config` (all that was configured) and `kernel.json` (what it was made of). It is whole or absent; of a build that was
+ * interrupted the log alone is left.
  */
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';

@@ -2,7 +2,7 @@
  * The rounds of a migration's source: which pages each one sends, what it cost, and what comes after it. The first sends
  * everything ever written, each later one what got dirty since, the last one what is left of a suspended guest.
  */
-import type { MachineMemory } from '@skein/machine';
+import { countPages, type MachineMemory } from '@skein/machine';
 import {
   type ConvergenceDecision,
   decideNextRound,
@@ -12,7 +12,7 @@ import {
 
 import type { VmControlBlock } from '../vm/control-block.ts';
 import type { MigrationLog } from './migration-log.ts';
-import { addPages, countPages } from './page-bitmap.ts';
+import { addPages } from './page-bitmap.ts';
 import type { PageSender, SentPages } from './page-sender.ts';
 import type { VmLink } from './vm-link.ts';
 

@@ -91,7 +91,7 @@ export class MigrationLog {
       zeroPages: sum((round) => round.zeroPages),
       deltaPages: sum((round) => round.deltaPages),
       bytes: sum((round) => round.bytes) + (this.postcopy?.bytes ?? 0),
-      uncompressedBytes: sum((round) => round.uncompressedBytes) + (this.postcopy?.bytes ?? 0),
+      uncompressedBytes: sum((round) => round.uncompressedBytes) + (this.postcopy?.uncompressedBytes ?? 0),
       throttlePercentMax: Math.max(0, ...rounds.map((round) => round.throttlePercent)),
       totalMs: milliseconds(moments.startedNs, endedNs),
       downtimeMs: this.#downtimeMs(),

@@ -3,7 +3,7 @@
  * compared with what the source hashed: a byte that changed on its way is refused here, at once.
  */
 import { zstdDecompressSync } from 'node:zlib';
-import { type CoreModules, LivePages, type MachineMemory, pagesOf } from '@skein/machine';
+import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine';
 import { batchDataBytesMax, type PageBatch, type PageEntry, pageBytes, readPageBatch } from '@skein/shared';
 import { ReceiveCredits } from '@skein/transport';
 import { PageHashes } from './page-hashes.ts';
@@ -46,7 +46,7 @@ export class PageReceiver {
 
   /** These come later: what stands in their place counts for nothing. */
   withhold(bitmap: Uint32Array): void {
-    for (const page of pagesOf(bitmap)) this.hashes.set(page, 0n);
+    this.hashes.forget(bitmap);
     this.#memory.setMissing(bitmap);
   }
 

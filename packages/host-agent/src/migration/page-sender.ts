@@ -139,16 +139,20 @@ export class PageSender {
 
   /** These pages are not sent now: the target's sum must not count what it may have of them. */
   withhold(bitmap: Uint32Array): void {
-    for (const page of pagesOf(bitmap)) this.hashes.set(page, 0n);
+    this.hashes.forget(bitmap);
   }
 
-  /** One batch of single pages, however much is on its way already. Returns its bytes on the wire. */
-  async sendNow(pages: readonly number[], round: number): Promise<number> {
+  /** One batch of single pages, however much is on its way already. Whether compression pays is not tried with it. */
+  async sendNow(
+    pages: readonly number[],
+    round: number,
+  ): Promise<{ readonly bytes: number; readonly uncompressedBytes: number }> {
     const sent = { bytes: 0, uncompressedBytes: 0 };
+    this.#compressor.begin();
     const writer = await this.#nextWriter();
     for (const page of pages) this.#encoder.add(writer, page, false);
     await this.#sendBatch(writer, round, sent);
-    return sent.bytes;
+    return sent;
   }
 
   /** Resolves when no more than so much is on its way, or when someone nudges. */

@@ -15,6 +15,7 @@ export interface PushedPages {
   readonly pages: number;
   readonly demandPages: number;
   readonly bytes: number;
+  readonly uncompressedBytes: number;
 }
 
 export class PostcopyPush {
@@ -44,14 +45,16 @@ export class PostcopyPush {
 
   /** Resolves when the target has applied the last page. @throws OperationError link.closed */
   async run(): Promise<PushedPages> {
-    const pushed = { pages: 0, demandPages: 0, bytes: 0 };
+    const pushed = { pages: 0, demandPages: 0, bytes: 0, uncompressedBytes: 0 };
     while (this.#left > 0) {
       const wanted = this.#takeWanted();
       if (wanted === null && !(await this.#sender.hasRoom(onTheWayBytesMax))) continue;
       const pages = this.#takeFrom(wanted ?? this.#cursor);
       if (wanted !== null) pushed.demandPages += 1;
       pushed.pages += pages.length;
-      pushed.bytes += await this.#sender.sendNow(pages, this.#round);
+      const sent = await this.#sender.sendNow(pages, this.#round);
+      pushed.bytes += sent.bytes;
+      pushed.uncompressedBytes += sent.uncompressedBytes;
     }
     await this.#sender.drained();
     return pushed;

@@ -112,6 +112,7 @@ export const Postcopy = z.strictObject({
   /** Of them those that the guest waited for. */
   demandPages: z.int().min(0),
   bytes: z.int().min(0),
+  uncompressedBytes: z.int().min(0),
   durationMs: z.number().min(0),
   /** Of the guest for pages, in all and the longest. */
   waitMs: z.number().min(0),
