@@ -58,7 +58,8 @@ describe('the ledger of a migration', () => {
   });
 
   it('holds no prediction against a downtime in which nothing was sent, for the rest followed', () => {
-    const postcopy = { pages: 5, demandPages: 2, bytes: 9, durationMs: 3, waitMs: 2, waitMsMax: 1.5 };
+    const sent = { pages: 5, demandPages: 2, bytes: 9, uncompressedBytes: 12 };
+    const postcopy = { ...sent, durationMs: 3, waitMs: 2, waitMsMax: 1.5 };
     const { rounds, lines } = readLedger(textOf({ ...aRecord(), postcopy }));
     expect(rounds.map(({ outcome }) => outcome)).toEqual([null, null, null]);
     expect(lines.find(({ event }) => event === 'post-copy')).toEqual({
@@ -66,6 +67,7 @@ describe('the ledger of a migration', () => {
       pages: 5,
       'duration-ms': 3,
       ram: { 'postcopy-requests': 2, 'postcopy-bytes': 9 },
+      'uncompressed-bytes': 12,
       'postcopy-blocktime': 2,
       'postcopy-blocktime-max': 1.5,
     });

@@ -122,6 +122,7 @@ export const LedgerPostcopy = z.strictObject({
   pages: count,
   'duration-ms': durationMs,
   ram: z.strictObject({ 'postcopy-requests': count, 'postcopy-bytes': sizeBytes }),
+  'uncompressed-bytes': sizeBytes,
   /** Of the guest for pages, in all and the longest. */
   'postcopy-blocktime': durationMs,
   'postcopy-blocktime-max': durationMs,

@@ -149,6 +149,7 @@ function postcopyLines({ postcopy }: MigrationRecord): readonly LedgerLine[] {
       pages: postcopy.pages,
       'duration-ms': postcopy.durationMs,
       ram: { 'postcopy-requests': postcopy.demandPages, 'postcopy-bytes': postcopy.bytes },
+      'uncompressed-bytes': postcopy.uncompressedBytes,
       'postcopy-blocktime': postcopy.waitMs,
       'postcopy-blocktime-max': postcopy.waitMsMax,
     },

@@ -68,6 +68,7 @@ const postcopyOf = fc.record({
   pages: count,
   demandPages: count,
   bytes: count,
+  uncompressedBytes: count,
   durationMs: ms,
   waitMs: ms,
   waitMsMax: ms,
