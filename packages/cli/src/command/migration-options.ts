@@ -2,6 +2,9 @@
 import { CompressionChoice, MigrationMode, MigrationSettings, OnNoConvergence } from '@skein/shared';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
+/** What takes a cap away. Commander makes an empty text of null, so that is not for its parsers. */
+const noCap = 'none';
+
 /** As commander hands them over: what was not given is not there. */
 export interface SettingOptions {
   readonly mode?: MigrationMode;
@@ -9,8 +12,7 @@ export interface SettingOptions {
   readonly deadline?: number;
   readonly onNoConvergence?: OnNoConvergence;
   readonly autoConverge?: boolean;
-  /** Null takes a cap away. */
-  readonly bandwidth?: number | null;
+  readonly bandwidth?: number | typeof noCap;
   readonly compression?: CompressionChoice;
   readonly deltas?: boolean;
 }
@@ -41,7 +43,7 @@ export function givenSettings(options: SettingOptions): Partial<MigrationSetting
     deadlineMs: options.deadline,
     onNoConvergence: options.onNoConvergence,
     autoConverge: options.autoConverge,
-    bandwidthCapBytesPerS: options.bandwidth,
+    bandwidthCapBytesPerS: options.bandwidth === noCap ? null : options.bandwidth,
     compression: options.compression,
     deltas: options.deltas,
   };
@@ -77,9 +79,9 @@ const bytesPerUnit: Readonly<Record<string, number>> = {
 };
 const bytesPerSMax = 100e9 / 8;
 
-/** `100mbit`, `20MB`, `20MiB/s` in bytes a second; `none` is null. */
-export function bandwidthArgument(text: string): number | null {
-  if (text === 'none') return null;
+/** `100mbit`, `20MB`, `20MiB/s` in bytes a second; or `none`. */
+export function bandwidthArgument(text: string): number | typeof noCap {
+  if (text === noCap) return noCap;
   const [, count = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)([kmg]bit|[kmg]i?b)(?:\/s)?$/i.exec(text) ?? [];
   const bytesPerS = Math.round(Number(count) * (bytesPerUnit[unit.toLowerCase()] ?? Number.NaN));
   const isAllowed = MigrationSettings.shape.bandwidthCapBytesPerS.safeParse(bytesPerS).success;

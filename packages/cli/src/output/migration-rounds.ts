@@ -7,24 +7,32 @@ const right = { alignsRight: true } as const;
 
 export const roundColumns: readonly Column<MigrationRound>[] = [
   { header: 'ROUND', value: ({ round }) => round, ...right },
-  { header: 'PAGES', value: ({ pages }) => pages, ...right },
-  { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right },
-  { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right },
-  { header: 'BYTES', value: ({ bytes }) => formatMib(bytes), ...right },
-  { header: 'TIME', value: ({ durationMs }) => formatMs(durationMs), ...right },
-  { header: 'BANDWIDTH', value: (round) => `${formatMib(round.bandwidthBytesPerS)}/s`, ...right },
-  { header: 'DIRTIED', value: ({ dirtyPagesPerS }) => `${Math.round(dirtyPagesPerS)}/s`, ...right },
+  { header: 'PAGES', value: ({ pages }) => pages, ...right, widthMin: 7 },
+  { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right, widthMin: 7 },
+  { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right, widthMin: 6 },
+  { header: 'BYTES', value: ({ bytes }) => formatMib(bytes), ...right, widthMin: 10 },
+  { header: 'TIME', value: ({ durationMs }) => formatMs(durationMs), ...right, widthMin: 8 },
+  {
+    header: 'BANDWIDTH',
+    value: (round) => `${formatMib(round.bandwidthBytesPerS)}/s`,
+    ...right,
+    widthMin: 12,
+  },
+  {
+    header: 'DIRTIED',
+    value: ({ dirtyPagesPerS }) => `${Math.round(dirtyPagesPerS)}/s`,
+    ...right,
+    widthMin: 8,
+  },
   { header: 'SLOWED', value: ({ throttlePercent }) => `${throttlePercent} %`, ...right },
-  { header: 'LEFT', value: ({ remainingPages }) => remainingPages, ...right },
+  { header: 'LEFT', value: ({ remainingPages }) => remainingPages, ...right, widthMin: 6 },
   { header: 'DOWNTIME IF STOPPED', value: predictionOf, ...right },
 ];
-
-const columnWidthMin = 8;
 
 /** Rows that stay, each once, in whatever portions the rounds are told. */
 export class LiveRounds {
   readonly #say: (line: string) => void;
-  readonly #table = new GrowingTable(roundColumns, columnWidthMin);
+  readonly #table = new GrowingTable(roundColumns);
   readonly #shown = new Set<number>();
 
   constructor(say: (line: string) => void) {

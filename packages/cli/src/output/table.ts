@@ -5,6 +5,8 @@ export interface Column<T> {
   /** Shown with `--output wide` only. */
   readonly isWide?: boolean;
   readonly alignsRight?: boolean;
+  /** Of cells that are not known yet, in a table that grows. */
+  readonly widthMin?: number;
   /** Changes all the time: of itself no news to whoever watches. */
   readonly isGauge?: boolean;
 }
@@ -26,9 +28,9 @@ export class GrowingTable<T> {
   readonly #widths: readonly number[];
   #hasHeader = false;
 
-  constructor(columns: readonly Column<T>[], widthMin: number) {
+  constructor(columns: readonly Column<T>[]) {
     this.#columns = columns;
-    this.#widths = columns.map(({ header }) => Math.max(header.length, widthMin));
+    this.#widths = columns.map(({ header, widthMin = 0 }) => Math.max(header.length, widthMin));
   }
 
   /** The row's line, before the first one the header's. */
