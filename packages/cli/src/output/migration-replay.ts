@@ -1,6 +1,6 @@
 /** A replay for people: what it would have cost beside what it did cost, round by round, and what that rests on. */
 import type { Ledger, Replay, ReplayedRound } from '@skein/shared';
-import { formatMib, formatMs } from './figures.ts';
+import { formatMs, formatSize } from './figures.ts';
 import { settingsOf, whyPrecopyEnded } from './migration-report.ts';
 import { type Column, formatTable } from './table.ts';
 
@@ -45,7 +45,7 @@ function comparison({ rounds, postcopy, end }: Ledger, replay: Replay): readonly
   return [
     row('total', formatMs(end['total-time']), formatMs(replay.totalMs)),
     row('downtime', maybeMs(end.downtime || null), maybeMs(replay.downtimeMs)),
-    row('bytes', formatMib(end.ram.transferred), formatMib(replay.bytes)),
+    row('bytes', formatSize(end.ram.transferred), formatSize(replay.bytes)),
     row('followed', followedOf(postcopy?.pages), followedOf(replay.postcopy?.pages)),
     row('rounds', String(rounds.length), String(replay.rounds.length)),
     row('slowed', `${end['cpu-throttle-percentage']} %`, `${replay.throttlePercentMax} %`),
@@ -62,7 +62,7 @@ const roundColumns: readonly Column<ReplayedRound>[] = [
   { header: 'PAGES', value: ({ pages }) => pages, ...right },
   { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right },
   { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right },
-  { header: 'BYTES', value: ({ bytes }) => formatMib(bytes), ...right },
+  { header: 'BYTES', value: ({ bytes }) => formatSize(bytes), ...right },
   { header: 'TIME', value: ({ durationMs }) => formatMs(durationMs), ...right },
   { header: 'SLOWED', value: ({ throttlePercent }) => `${throttlePercent} %`, ...right },
   { header: 'LEFT', value: ({ remainingPages }) => remainingPages, ...right },

@@ -9,7 +9,7 @@ import type {
 } from '@skein/shared';
 import { formatRate } from '../bed/rate.ts';
 import { formatDuration } from './duration.ts';
-import { formatMib, formatMs } from './figures.ts';
+import { formatMs, formatSize } from './figures.ts';
 import { roundColumns } from './migration-rounds.ts';
 import { formatTable } from './table.ts';
 
@@ -90,9 +90,9 @@ function movedOf(record: MigrationRecord): string {
   const kinds = `${zeroPages} of them zero, ${deltaPages} as deltas`;
   const saved =
     uncompressedBytes > bytes
-      ? `, compressed to ${((bytes / uncompressedBytes) * 100).toFixed(1)} % of ${formatMib(uncompressedBytes)}`
+      ? `, compressed to ${((bytes / uncompressedBytes) * 100).toFixed(1)} % of ${formatSize(uncompressedBytes)}`
       : ', nothing compressed';
-  return `${pages} pages${memory}, ${kinds}; ${formatMib(bytes)} on the wire in ${record.rounds.length} rounds${saved}`;
+  return `${pages} pages${memory}, ${kinds}; ${formatSize(bytes)} on the wire in ${record.rounds.length} rounds${saved}`;
 }
 
 function slowedOf({ throttlePercentMax }: MigrationRecord): string {
@@ -103,7 +103,7 @@ function slowedOf({ throttlePercentMax }: MigrationRecord): string {
 
 /** What came when the guest ran at the target, and how long it waited for that. */
 export function followedOf({ pages, demandPages, bytes, durationMs, waitMs, waitMsMax }: Postcopy): string {
-  return `${pages} pages when the guest ran at the target, ${formatMib(bytes)} in ${formatMs(durationMs)}; it waited for ${demandPages} of them, ${formatMs(waitMs)} in all, ${formatMs(waitMsMax)} at most`;
+  return `${pages} pages when the guest ran at the target, ${formatSize(bytes)} in ${formatMs(durationMs)}; it waited for ${demandPages} of them, ${formatMs(waitMs)} in all, ${formatMs(waitMsMax)} at most`;
 }
 
 function downtimeOf({ downtime, downtimeMs }: MigrationRecord): string {

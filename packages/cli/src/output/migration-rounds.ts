@@ -1,6 +1,6 @@
 /** The rounds of a migration as a table, whole or row by row while it runs. */
 import type { MigrationRound } from '@skein/shared';
-import { formatMib, formatMs } from './figures.ts';
+import { formatMs, formatSize } from './figures.ts';
 import { type Column, GrowingTable } from './table.ts';
 
 const right = { alignsRight: true } as const;
@@ -10,11 +10,11 @@ export const roundColumns: readonly Column<MigrationRound>[] = [
   { header: 'PAGES', value: ({ pages }) => pages, ...right, widthMin: 7 },
   { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right, widthMin: 7 },
   { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right, widthMin: 6 },
-  { header: 'BYTES', value: ({ bytes }) => formatMib(bytes), ...right, widthMin: 10 },
+  { header: 'BYTES', value: ({ bytes }) => formatSize(bytes), ...right, widthMin: 10 },
   { header: 'TIME', value: ({ durationMs }) => formatMs(durationMs), ...right, widthMin: 8 },
   {
     header: 'BANDWIDTH',
-    value: (round) => `${formatMib(round.bandwidthBytesPerS)}/s`,
+    value: (round) => `${formatSize(round.bandwidthBytesPerS)}/s`,
     ...right,
     widthMin: 12,
   },

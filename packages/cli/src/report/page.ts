@@ -3,7 +3,7 @@
  * observations make the same page.
  */
 import type { DowntimeClocks, MigrationRecord } from '@skein/shared';
-import { formatMib, formatMs } from '../output/figures.ts';
+import { formatMs, formatSize } from '../output/figures.ts';
 import { followedOf, settingsOf, whyPrecopyEnded } from '../output/migration-report.ts';
 import { roundColumns } from '../output/migration-rounds.ts';
 import { cellsOf } from '../output/table.ts';
@@ -67,7 +67,7 @@ function tiles(record: MigrationRecord): string {
     { class: 'tiles' },
     tile(isStopped ? formatMs(record.downtimeMs) : 'none', 'downtime (hypervisor)'),
     tile(formatMs(record.totalMs), 'in all'),
-    tile(formatMib(record.bytes), `on the wire, of ${record.memoryMib} MiB of RAM`),
+    tile(formatSize(record.bytes), `on the wire, of ${record.memoryMib} MiB of RAM`),
     tile(String(record.rounds.length), 'rounds'),
     tile(`${record.throttlePercentMax} %`, 'slowed at most'),
   );
@@ -136,7 +136,7 @@ function detailSection(record: MigrationRecord): string {
     ['asked for', record.settings === null ? 'not recorded' : settingsOf(record.settings)],
     ...(record.postcopy === null ? [] : [['followed', followedOf(record.postcopy)] as const]),
     ['pages', `${record.pages}, ${record.zeroPages} of them zero, ${record.deltaPages} as deltas`],
-    ['before compression', formatMib(record.uncompressedBytes)],
+    ['before compression', formatSize(record.uncompressedBytes)],
     [
       'state hash',
       `source ${record.stateHashSource}, target ${record.stateHashTarget} (${isEqual ? 'equal' : 'DIFFERENT'})`,

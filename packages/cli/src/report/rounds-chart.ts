@@ -1,6 +1,6 @@
 /** The rounds as bars: pages by kind, and bytes on the wire with what compression saved. */
 import type { MigrationRecord, MigrationRound } from '@skein/shared';
-import { formatMib } from '../output/figures.ts';
+import { formatSize } from '../output/figures.ts';
 import { legend } from './legend.ts';
 import { heightOf, type Plot, verticalAxis } from './plot.ts';
 import { type Scale, scaleTo, shortNumber } from './scale.ts';
@@ -39,7 +39,7 @@ const pages: BarChart = {
 const bytes: BarChart = {
   title: 'Bytes of each round',
   unit: 'MiB',
-  format: (value) => formatMib(value * bytesPerMib),
+  format: (value) => formatSize(value * bytesPerMib),
   parts: [
     { class: 'normal', name: 'on the wire', valueOf: (round) => round.bytes / bytesPerMib },
     {

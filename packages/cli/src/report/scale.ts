@@ -47,8 +47,9 @@ function roundStep(least: number): number {
   return factor * power;
 }
 
-/** `1.5`, `20`, `3.2k`, `1.2M`. */
+/** `<0.01`, `1.5`, `20`, `23.5k`, `1.25M`. */
 export function shortNumber(value: number): string {
+  if (value > 0 && value < 0.005) return '<0.01';
   if (Math.abs(value) >= 1e6) return `${trimmed(value / 1e6)}M`;
   if (Math.abs(value) >= 1e4) return `${trimmed(value / 1e3)}k`;
   return trimmed(value);
