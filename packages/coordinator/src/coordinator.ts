@@ -5,6 +5,7 @@ import {
   type ClusterInfo,
   type CoordinatorConfig,
   type HostName,
+  type MigrationLimits,
   OperationError,
   type Segment,
   type Timing,
@@ -71,7 +72,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
     const wallMs = (): number => Date.now();
     const timing = options.timing ?? timingDefaults;
-    const world = new World({ store, segments, timing, nowMs, wallMs });
+    const migrationLimits: MigrationLimits = {
+      migrationsPerHostMax: file.migrationsPerHostMax ?? config.migrationsPerHostMax,
+      migrationsPerClusterMax: file.migrationsPerClusterMax ?? config.migrationsPerClusterMax,
+    };
+    const world = new World({ store, segments, timing, migrationLimits, nowMs, wallMs });
     const running = await assemble(options, { world, file, images }, { nowMs, wallMs }, closers);
     world.event(
       'coordinator.started',

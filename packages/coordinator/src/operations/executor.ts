@@ -19,7 +19,7 @@ import type { World } from '../world.ts';
 import type { Note, StepResult } from './operation.ts';
 import { programs } from './programs.ts';
 import { ProgressLog } from './progress-log.ts';
-import { isEnded, type OperationRecord, toView } from './record.ts';
+import { isEnded, isWaitingForTurn, type OperationRecord, toView } from './record.ts';
 
 export interface NewOperation {
   readonly kind: OperationKind;
@@ -123,7 +123,9 @@ export class Executor {
   }
 
   view(record: OperationRecord): OperationView {
-    return { ...toView(record), progress: this.#progress.of(record.id) };
+    const progress = this.#progress.of(record.id);
+    const { waitingReason } = this.#world.store.desired.get(record.vm);
+    return { ...toView(record), progress, waiting: isEnded(record) ? null : waitingReason };
   }
 
   /** A restarted guest that runs already is nobody's business any more but a reader's of the timeline. */
@@ -206,6 +208,7 @@ export class Executor {
     };
     if ((result.kind === 'next' || result.kind === 'wait') && result.step !== undefined)
       next.step = result.step;
+    if (!isEnded(next) && isWaitingForTurn(next)) next.state = 'pending';
     const waitingReason = result.kind === 'wait' ? result.reason : null;
     if (!hasChanged(record, next, result) && store.desired.get(record.vm).waitingReason === waitingReason)
       return;
@@ -295,5 +298,6 @@ const blank: Omit<
   source: null,
   ended: { source: null, target: null },
   cancelProblem: null,
+  isCalledOff: false,
   formerHost: null,
 };

@@ -1,5 +1,5 @@
 /**
- * vm-migrate: intent, source, target, outcome. The coordinator only introduces the two to each other; the commit
+ * vm-migrate: intent, queue, source, target, outcome. The coordinator only introduces the two to each other; the commit
  * is the source's passing of the lease (safety: Commit point of a migration). What neither side tells is read
  * from the lease, never guessed.
  */
@@ -12,6 +12,7 @@ import {
   type Problem,
   toProblem,
 } from '@skein/shared';
+import { waitForTurn } from './migration-turn.ts';
 import {
   isFailed,
   isOutcomeUnknown,
@@ -35,8 +36,9 @@ const otherSideWaitMs = 2000;
 
 export const vmMigrate: OperationProgram = {
   kind: 'vm-migrate',
-  first: 'source',
+  first: 'queue',
   steps: {
+    queue: waitForTurn,
     source: tellSource,
     target: tellTarget,
     'watch-migration': watch,

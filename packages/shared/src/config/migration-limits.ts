@@ -6,7 +6,7 @@ const limit = z.int().min(1).max(64);
 /** A third one at a host would share its network and cores with two others, and make all three dirty more memory. */
 export const migrationLimitsDefaults = { migrationsPerHostMax: 2, migrationsPerClusterMax: 4 } as const;
 
-/** Where none is given another place counts. */
+/** What a cluster file may say; where it says nothing the coordinator's configuration counts. */
 export const GivenMigrationLimits = z
   .strictObject({
     /** As source and as target together. */
