@@ -48,7 +48,8 @@ describe('migrations beyond the limits', () => {
     await begun(a, 'h2');
     await begun(b, 'h3');
     const [c, d] = [await ask('c', 'h2'), await ask('d', 'h2')];
-    const second = await waiting(d, 'place 2 of 2; h1 has 2 migrations');
+    const both = 'place 2 of 2; h1 has 2 migrations; h2 has 1 migration, and c asked before';
+    const second = await waiting(d, both);
     expect(second).toMatchObject({ state: 'pending', host: 'h1', targetHost: 'h2', endedAtMs: null });
     expect(await bed.operation(c)).toMatchObject({ waiting: 'place 1 of 2; h1 has 2 migrations' });
     expect(await bed.vm('c')).toMatchObject({ state: 'running', host: 'h1', operation: c });

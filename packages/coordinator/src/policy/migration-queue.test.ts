@@ -39,7 +39,7 @@ describe('a migration that is asked for', () => {
   it('[MQ-1] does so under other limits as well', () => {
     const one = { migrationsPerHostMax: 1, migrationsPerClusterMax: 1 };
     expect(told(planMigrations(migrations('h1-h2', 'h1-h3?'), one))).toEqual([
-      'b: place 1 of 1; h1 has 1 migration, the cluster has 1 migration',
+      'b: place 1 of 1; h1 has 1 migration; the cluster has 1 migration',
     ]);
   });
 

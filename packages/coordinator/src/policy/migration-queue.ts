@@ -43,7 +43,7 @@ export function planMigrations(migrations: readonly ActiveMigration[], limits: M
       starts.push(migration.operation);
     } else {
       places.claim(migration);
-      blocked.push({ operation: migration.operation, reason: obstacles.join(', ') });
+      blocked.push({ operation: migration.operation, reason: obstacles.join('; ') });
     }
   }
   const waits = blocked.map((one, index) => ({ ...one, place: index + 1, of: blocked.length }));
