@@ -12,6 +12,7 @@ import { addImageCommand } from './command/image.ts';
 import { addLinkCommand } from './command/link.ts';
 import { exitCodeDiffFailed } from './command/machine-diff.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
+import { addOperationCommand } from './command/operation.ts';
 import { finishedWith } from './command/outcome.ts';
 import { addSharedOptions } from './command/shared-options.ts';
 import { addTokenCommand } from './command/token.ts';
@@ -47,6 +48,7 @@ function createProgram(): Command {
     addGetCommand,
     addDescribeCommand,
     addVmCommand,
+    addOperationCommand,
     addHostCommand,
     addEventsCommand,
     addFaultCommand,

@@ -25,7 +25,6 @@ import { GuestImages } from './guest-images.ts';
 import { openJoining } from './joining/joining.ts';
 import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
 import { Executor } from './operations/executor.ts';
-import { liveCopy } from './operations/operation.ts';
 import type { Sighting } from './policy/inventory.ts';
 import { AgentSessions } from './sessions/agents.ts';
 import { listenForClients } from './sessions/clients.ts';
@@ -130,7 +129,7 @@ async function assemble(
   executor.onEnded = (record) => metrics.operationEnded(record);
   const consoles = new Consoles(env, (name, vm, bytes) => agents?.sendConsoleInput(name, vm, bytes));
   executor.onPoweredOn = (vm, epoch) => consoles.poweredOn(vm, epoch);
-  const copyOf = (id: VmId): Sighting | null => copyIn(world, id);
+  const copyOf = (id: VmId): Sighting | null => world.copyOf(id);
   const loop = new ControlLoop({
     world,
     env,
@@ -227,12 +226,6 @@ function tellOnce(tell: (reason: CloseReason) => void): (reason: CloseReason) =>
 function isUncertain(world: World, id: VmId): boolean {
   const host = world.hosts.get(world.store.desired.get(id).host ?? '');
   return host !== undefined && host.link === null && host.verdict.state !== 'failed';
-}
-
-function copyIn(world: World, id: VmId): Sighting | null {
-  const inventory = world.inventory();
-  const vm = inventory.vms.find(({ spec }) => spec.id === id);
-  return vm === undefined ? null : liveCopy({ vm, inventory });
 }
 
 /**

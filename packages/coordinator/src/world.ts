@@ -23,6 +23,7 @@ import { Changes } from './changes.ts';
 import { type Host, toInventory } from './host.ts';
 import { HostPairs } from './host-pairs.ts';
 import { type EventText, networkChangeEvent, pairEvent } from './network-events.ts';
+import { liveCopy } from './operations/operation.ts';
 import { isWaitingForTurn, type OperationRecord } from './operations/record.ts';
 import { hostLeaseOverMs, judgeHosts, leaseEvidence } from './policy/host-state.ts';
 import type { Inventory, LeaseSight, Sighting, VmInventory } from './policy/inventory.ts';
@@ -245,6 +246,13 @@ export class World {
       migrations: this.store.operations.active().flatMap((record) => toMigration(record) ?? []),
       migrationLimits: this.#options.migrationLimits ?? migrationLimitsDefaults,
     };
+  }
+
+  /** The newest copy of a VM that can be asked now. */
+  copyOf(id: VmId): Sighting | null {
+    const inventory = this.inventory();
+    const vm = inventory.vms.find(({ spec }) => spec.id === id);
+    return vm === undefined ? null : liveCopy({ vm, inventory });
   }
 
   /** All of it or nothing, durable when it returns; an inner call joins the outer one. */
