@@ -35,7 +35,7 @@ describe('a guest whose migration is cancelled', () => {
     const first = await migrate('web1', slow);
     const second = await migrate('web2', slow);
     for (const id of [first, second])
-      await until(id, 'its pages travel', ({ progress }) => progress?.phase === 'pre-copy');
+      await until(id, 'both hosts know', ({ timeline }) => timeline.at(-1)?.name === 'target ready');
     const third = await migrate('web3');
     const reason = 'place 1 of 1; h1 has 2 migrations; h2 has 2 migrations';
     await until(third, 'it waits', ({ waiting }) => waiting === reason);
