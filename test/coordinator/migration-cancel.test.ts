@@ -82,6 +82,19 @@ describe('cancelling a migration', () => {
     expect(bed.agent('h2').count('migration.target')).toBe(0);
   });
 
+  it('stays the reason when the target refuses meanwhile', async () => {
+    await start();
+    const held = Promise.withResolvers<void>();
+    bed.agent('h2').before = (name) => (name === 'migration.target' ? held.promise : undefined);
+    const { operation } = await bed.change('POST', '/v1/vms/web1/migrate', { host: 'h2' });
+    await bed.until('the target is told', () => bed.agent('h2').received.length > 0);
+    obeyCancel(new ScriptedMigration(operation ?? '', bed.agent('h1'), bed.agent('h2'), 'web1'));
+    expect((await cancel(operation ?? '')).status).toBe(200);
+    held.reject(new OperationError({ code: 'host.out-of-memory', message: 'h2 has 3 MiB left' }));
+    expect(await bed.ended(operation)).toMatchObject({ problem: { code: 'operation.cancelled' } });
+    expect((await cancel(operation ?? '')).status).toBe(200);
+  });
+
   it('goes on when the coordinator is killed before it told anybody', async () => {
     await start();
     const migration = await bed.migrating('web1', 'h1', 'h2');

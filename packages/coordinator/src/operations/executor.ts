@@ -244,6 +244,8 @@ export class Executor {
     const next: OperationRecord = {
       ...record,
       ...result.record,
+      // The first reason to call it off stands: a person's may have come while the step was at work.
+      cancelProblem: record.cancelProblem ?? result.record?.cancelProblem ?? null,
       state: 'running',
       timeline: [...record.timeline, ...notes].slice(-timelineMax),
       ...endOf(result, atMs),
