@@ -12,6 +12,7 @@ import { addImageCommand } from './command/image.ts';
 import { addLinkCommand } from './command/link.ts';
 import { exitCodeDiffFailed } from './command/machine-diff.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
+import { addMigrationCommand } from './command/migration.ts';
 import { addOperationCommand } from './command/operation.ts';
 import { finishedWith } from './command/outcome.ts';
 import { addSharedOptions } from './command/shared-options.ts';
@@ -49,6 +50,7 @@ function createProgram(): Command {
     addDescribeCommand,
     addVmCommand,
     addOperationCommand,
+    addMigrationCommand,
     addHostCommand,
     addEventsCommand,
     addFaultCommand,

@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { selectOne } from '../client/selection.ts';
 import { formatDuration, formatTime } from '../output/duration.ts';
 import { formatOne } from '../output/format.ts';
-import { formatMigration } from '../output/migration-report.ts';
+import { formatMigration, formatMigrationProgress } from '../output/migration-report.ts';
 import { hostPresentation, operationPresentation, vmPresentation } from '../output/presentations.ts';
 import { clientOf, formatOf } from './shared-options.ts';
 
@@ -95,8 +95,15 @@ async function describeOperation(id: string, _options: unknown, command: Command
   }
   const migration =
     operation.migration === null ? '' : section('migration', formatMigration(operation.migration));
+  const progress =
+    operation.progress === null ? '' : section('progress', formatMigrationProgress(operation.progress));
   process.stdout.write(
-    [fields(operationFields(operation)), section('timeline', formatTimeline(operation)), migration].join(''),
+    [
+      fields(operationFields(operation)),
+      section('timeline', formatTimeline(operation)),
+      progress,
+      migration,
+    ].join(''),
   );
 }
 

@@ -1,6 +1,6 @@
 /** The options that every command has, and what follows from them. */
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { type ClusterAccess, findCluster } from '../client/access.ts';
 import { ApiClient } from '../client/api-client.ts';
 import { defaultStateFolder } from '../cluster/state-folder.ts';
@@ -11,12 +11,15 @@ interface SharedOptions {
   readonly state?: string;
 }
 
+/** A wrong form of output is refused before anything is done. */
 export function addSharedOptions(program: Command): void {
   program
-    .addOption(
-      new Option('-o, --output <FORMAT>', 'form of the output (default: $SKEIN_OUTPUT, else table)').choices(
-        outputFormats,
-      ),
+    .hook('preAction', (_program, action) => {
+      if (!hasOutputFile(action)) formatOf(action);
+    })
+    .option(
+      '-o, --output <FORMAT>',
+      `form of the output: ${outputFormats.join(', ')} (default: $SKEIN_OUTPUT, else table)`,
     )
     .option(
       '--state <DIR>',
@@ -26,6 +29,16 @@ export function addSharedOptions(program: Command): void {
 
 export function formatOf(command: Command): OutputFormat {
   return outputFormat(command.optsWithGlobals<SharedOptions>().output);
+}
+
+/** Its `--output` is its own, and names a file. */
+function hasOutputFile(command: Command): boolean {
+  return command.options.some((option) => option.attributeName() === 'output');
+}
+
+/** The file of a command that declares `--output` itself: the program, which knows the option too, takes it first. */
+export function outputFileOf(command: Command): string | undefined {
+  return command.optsWithGlobals<SharedOptions>().output;
 }
 
 /** Undefined when the person named none. */

@@ -3,6 +3,7 @@ import type {
   MigrationMoments,
   MigrationRecord,
   MigrationSettings,
+  OperationProgress,
   Postcopy,
   PrecopyEnd,
 } from '@skein/shared';
@@ -25,6 +26,14 @@ export function formatMigration(record: MigrationRecord): string {
 /** For whoever has seen the rounds already. */
 export function formatMigrationSummary(record: MigrationRecord): string {
   return summaryLines(record).join('\n');
+}
+
+/** How far one is that runs. */
+export function formatMigrationProgress(progress: OperationProgress): string {
+  const { phase, round, pagesSent, pagesRemaining, throttlePercent, rounds } = progress;
+  const slowed = throttlePercent === 0 ? '' : `; the vCPU is slowed by ${throttlePercent} %`;
+  const sentence = `${phase}, round ${round}: ${pagesSent} pages sent, ${pagesRemaining} remaining${slowed}`;
+  return [sentence, formatTable(roundColumns, rounds, false)].join('\n');
 }
 
 function summaryLines(record: MigrationRecord): readonly string[] {
@@ -92,7 +101,8 @@ function slowedOf({ throttlePercentMax }: MigrationRecord): string {
     : `the vCPU by up to ${throttlePercentMax} % while pages were copied`;
 }
 
-function followedOf({ pages, demandPages, bytes, durationMs, waitMs, waitMsMax }: Postcopy): string {
+/** What came when the guest ran at the target, and how long it waited for that. */
+export function followedOf({ pages, demandPages, bytes, durationMs, waitMs, waitMsMax }: Postcopy): string {
   return `${pages} pages when the guest ran at the target, ${formatMib(bytes)} in ${formatMs(durationMs)}; it waited for ${demandPages} of them, ${formatMs(waitMs)} in all, ${formatMs(waitMsMax)} at most`;
 }
 
@@ -122,7 +132,8 @@ const momentNames: readonly (readonly [keyof MigrationMoments, string])[] = [
 function momentsOf(moments: MigrationMoments): string {
   const reached = momentNames.flatMap(([key, name]) => {
     const atMs = moments[key];
-    return atMs === null ? [] : [`${name} +${formatMs(atMs)}`];
+    // They are fractions of a millisecond apart, and far from the beginning.
+    return atMs === null ? [] : [`${name} +${atMs.toFixed(2)} ms`];
   });
   return reached.length === 0 ? 'the guest was never suspended' : reached.join(', ');
 }

@@ -4,7 +4,7 @@
  * other (Clark et al. 2005, section "Writable working sets"; QEMU's auto-converge).
  */
 import { pageBytes } from '../frame/page.ts';
-import type { OnNoConvergence, PrecopyEnd } from '../model/migration.ts';
+import type { MigrationSettings, OnNoConvergence, PrecopyEnd } from '../model/migration.ts';
 
 export interface RoundOutcome {
   readonly round: number;
@@ -32,6 +32,11 @@ export type ConvergenceDecision =
   | { readonly kind: 'stop-and-copy'; readonly predictedDowntimeMs: number; readonly reason: PrecopyEnd }
   | { readonly kind: 'give-up'; readonly predictedDowntimeMs: number; readonly reason: PrecopyEnd };
 
+/** More rounds than that never helped any guest. */
+export const precopyRoundsMax = 30;
+/** In hybrid mode what is left after so many rounds follows. */
+const hybridRoundsMax = 2;
+
 /** A round helps while it leaves less than this part of what the round before left. */
 const helpfulRatio = 0.9;
 /** So many rounds in a row without help end the pre-copy. */
@@ -42,6 +47,28 @@ const throttleStepPercent = 10;
 const throttlePercentMax = 95;
 /** A slowed vCPU shall dirty so much of what a round sends. */
 const wantedRatio = 0.5;
+
+/** What the settings of a migration come to; in hybrid mode the rest follows whatever it is, so that nothing is slowed. */
+export function convergencePolicy(settings: MigrationSettings, fixedDowntimeMs: number): ConvergencePolicy {
+  const { mode, downtimeBudgetMs, autoConverge, onNoConvergence } = settings;
+  const isHybrid = mode === 'hybrid';
+  return {
+    downtimeBudgetMs,
+    fixedDowntimeMs,
+    roundsMax: isHybrid ? hybridRoundsMax : precopyRoundsMax,
+    autoConverge: autoConverge && !isHybrid,
+    onNoConvergence: isHybrid ? 'post-copy' : onNoConvergence,
+  };
+}
+
+/** Whether what is left when the guest is stopped waits until it runs at the target. */
+export function doesRestFollow(decision: ConvergenceDecision, policy: ConvergencePolicy): boolean {
+  return (
+    decision.kind === 'stop-and-copy' &&
+    decision.reason !== 'fits-budget' &&
+    policy.onNoConvergence === 'post-copy'
+  );
+}
 
 export function decideNextRound(
   outcomes: readonly RoundOutcome[],

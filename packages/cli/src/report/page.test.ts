@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { exampleMigration, exampleRounds } from '../testing/example-migration.ts';
+import { migrationPage } from './page.ts';
+
+const nobody = { guest: null, network: null };
+const roundsDrawn = (page: string): readonly (string | undefined)[] =>
+  [...page.matchAll(/data-round="(\d+)"/g)].map(([, round]) => round);
+
+describe('the report of a migration', () => {
+  it('has every round in both of its bar charts and in its table', () => {
+    const page = migrationPage(exampleMigration, nobody);
+    expect(roundsDrawn(page)).toEqual(['1', '2', '3', '1', '2', '3']);
+    expect(page.match(/<tr><td>/g)).toHaveLength(3);
+    expect(page).toContain('23493');
+  });
+
+  it('has every round of however many', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200 }), (count) => {
+        const [first] = exampleRounds;
+        const rounds = Array.from({ length: count }, (_, index) => ({ ...first, round: index + 1 }));
+        const page = migrationPage({ ...exampleMigration, rounds: rounds as never }, nobody);
+        const numbers = rounds.map(({ round }) => String(round));
+        expect(roundsDrawn(page)).toEqual([...numbers, ...numbers]);
+        expect(page).not.toMatch(/NaN|Infinity|undefined/);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('needs nothing beside itself: no network, no script', () => {
+    const page = migrationPage(exampleMigration, nobody);
+    expect(page).not.toMatch(/<script|https?:|\bsrc=|<link|@import|url\(/);
+    expect(page).toMatch(/^<!doctype html>/);
+  });
+
+  it('says of each clock that nobody read that it was not observed', () => {
+    const absent = (page: string): number => page.match(/not observed/g)?.length ?? 0;
+    expect(absent(migrationPage(exampleMigration, nobody))).toBe(2);
+    expect(absent(migrationPage(exampleMigration, { guest: 9.4, network: null }))).toBe(1);
+    expect(migrationPage(exampleMigration, { guest: 9.4, network: 12 })).toContain('9.40 ms');
+  });
+
+  it('is a page as well of one that was given up before anything was sent', () => {
+    const record = {
+      ...exampleMigration,
+      outcome: 'aborted' as const,
+      reason: 'h2 went away',
+      rounds: [],
+      moments: null,
+      settings: null,
+      precopyEnd: null,
+      downtimeMs: 0,
+      totalMs: 0,
+      phases: { precopyMs: 0, stopAndCopyMs: 0, postcopyMs: 0 },
+    };
+    const page = migrationPage(record, nobody);
+    expect(page).toContain('h2 went away');
+    expect(page).not.toContain('Downtime in its parts');
+    expect(page).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('shows what a host said as text, whatever it is', () => {
+    const page = migrationPage({ ...exampleMigration, reason: '<img onerror="alert(1)">' }, nobody);
+    expect(page).not.toContain('<img');
+    expect(page).toContain('&#60;img onerror=&#34;');
+  });
+});
