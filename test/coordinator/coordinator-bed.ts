@@ -41,9 +41,18 @@ export class CoordinatorBed {
   #coordinator: Program | null = null;
   #ports = { apiPort: 0, agentPort: 0, clientPort: 0 };
   #storagePort = 0;
+  readonly #more: Readonly<Record<string, unknown>>;
 
-  static async start(hosts: readonly string[] = []): Promise<CoordinatorBed> {
-    const bed = new CoordinatorBed();
+  private constructor(more: Readonly<Record<string, unknown>>) {
+    this.#more = more;
+  }
+
+  /** `more` goes into the coordinator's configuration. */
+  static async start(
+    hosts: readonly string[] = [],
+    more: Readonly<Record<string, unknown>> = {},
+  ): Promise<CoordinatorBed> {
+    const bed = new CoordinatorBed(more);
     writeFileSync(bed.#file('api-token'), bed.apiToken, { mode: 0o600 });
     await bed.startStorage();
     await bed.startCoordinator();
@@ -86,6 +95,7 @@ export class CoordinatorBed {
       },
       segments: [{ name: 'lan', vni: 77, network: 'guest-a' }],
       logLevel: 'debug',
+      ...this.#more,
     };
   }
 

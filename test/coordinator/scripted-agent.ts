@@ -49,6 +49,8 @@ export interface ScriptedVm {
   state: VmReport['state'];
   reason: string | null;
   readyMs: number | null;
+  /** Of its memory; they are still at the host that it came from. */
+  missingPages: number;
   /** All of its console since power-on. */
   console: Buffer;
 }
@@ -302,7 +304,7 @@ export class ScriptedAgent {
   }
 
   #add(vm: Pick<ScriptedVm, 'vm' | 'name' | 'machine' | 'epoch' | 'state'>): void {
-    this.vms.set(vm.vm, { ...vm, reason: null, readyMs: null, console: Buffer.from('') });
+    this.vms.set(vm.vm, { ...vm, reason: null, readyMs: null, missingPages: 0, console: Buffer.from('') });
     this.changed();
   }
 
@@ -388,7 +390,7 @@ export class ScriptedAgent {
         usedMhz: 1,
         firstStepMs: vm.state === 'starting' || vm.state === 'incoming' ? null : 12,
         startedFrom: null,
-        missingPages: 0,
+        missingPages: vm.missingPages,
         readyMs: vm.readyMs,
         kernel: null,
       })),

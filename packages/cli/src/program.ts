@@ -13,6 +13,7 @@ import { addLinkCommand } from './command/link.ts';
 import { exitCodeDiffFailed } from './command/machine-diff.ts';
 import { addMachineCommand, exitCodeMachineFailed } from './command/machine-run.ts';
 import { addMigrationCommand } from './command/migration.ts';
+import { addOperationCommand } from './command/operation.ts';
 import { finishedWith } from './command/outcome.ts';
 import { addSharedOptions } from './command/shared-options.ts';
 import { addTokenCommand } from './command/token.ts';
@@ -48,6 +49,7 @@ function createProgram(): Command {
     addGetCommand,
     addDescribeCommand,
     addVmCommand,
+    addOperationCommand,
     addMigrationCommand,
     addHostCommand,
     addEventsCommand,

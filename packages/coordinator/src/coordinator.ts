@@ -5,6 +5,7 @@ import {
   type ClusterInfo,
   type CoordinatorConfig,
   type HostName,
+  type MigrationLimits,
   OperationError,
   type Segment,
   type Timing,
@@ -24,7 +25,6 @@ import { GuestImages } from './guest-images.ts';
 import { openJoining } from './joining/joining.ts';
 import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
 import { Executor } from './operations/executor.ts';
-import { liveCopy } from './operations/operation.ts';
 import type { Sighting } from './policy/inventory.ts';
 import { AgentSessions } from './sessions/agents.ts';
 import { listenForClients } from './sessions/clients.ts';
@@ -71,7 +71,11 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
     const wallMs = (): number => Date.now();
     const timing = options.timing ?? timingDefaults;
-    const world = new World({ store, segments, timing, nowMs, wallMs });
+    const migrationLimits: MigrationLimits = {
+      migrationsPerHostMax: file.migrationsPerHostMax ?? config.migrationsPerHostMax,
+      migrationsPerClusterMax: file.migrationsPerClusterMax ?? config.migrationsPerClusterMax,
+    };
+    const world = new World({ store, segments, timing, migrationLimits, nowMs, wallMs });
     const running = await assemble(options, { world, file, images }, { nowMs, wallMs }, closers);
     world.event(
       'coordinator.started',
@@ -125,7 +129,7 @@ async function assemble(
   executor.onEnded = (record) => metrics.operationEnded(record);
   const consoles = new Consoles(env, (name, vm, bytes) => agents?.sendConsoleInput(name, vm, bytes));
   executor.onPoweredOn = (vm, epoch) => consoles.poweredOn(vm, epoch);
-  const copyOf = (id: VmId): Sighting | null => copyIn(world, id);
+  const copyOf = (id: VmId): Sighting | null => world.copyOf(id);
   const loop = new ControlLoop({
     world,
     env,
@@ -222,12 +226,6 @@ function tellOnce(tell: (reason: CloseReason) => void): (reason: CloseReason) =>
 function isUncertain(world: World, id: VmId): boolean {
   const host = world.hosts.get(world.store.desired.get(id).host ?? '');
   return host !== undefined && host.link === null && host.verdict.state !== 'failed';
-}
-
-function copyIn(world: World, id: VmId): Sighting | null {
-  const inventory = world.inventory();
-  const vm = inventory.vms.find(({ spec }) => spec.id === id);
-  return vm === undefined ? null : liveCopy({ vm, inventory });
 }
 
 /**

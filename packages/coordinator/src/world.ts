@@ -9,6 +9,8 @@ import {
   type HostName,
   type LeaseView,
   type LostPeer,
+  type MigrationLimits,
+  migrationLimitsDefaults,
   type NetworkChange,
   OperationError,
   recoveryMs,
@@ -21,9 +23,11 @@ import { Changes } from './changes.ts';
 import { type Host, toInventory } from './host.ts';
 import { HostPairs } from './host-pairs.ts';
 import { type EventText, networkChangeEvent, pairEvent } from './network-events.ts';
-import type { OperationRecord } from './operations/record.ts';
+import { liveCopy } from './operations/operation.ts';
+import { isWaitingForTurn, type OperationRecord } from './operations/record.ts';
 import { hostLeaseOverMs, judgeHosts, leaseEvidence } from './policy/host-state.ts';
 import type { Inventory, LeaseSight, Sighting, VmInventory } from './policy/inventory.ts';
+import type { ActiveMigration } from './policy/migration-queue.ts';
 import type { AgentLink } from './sessions/agents.ts';
 import { HostLease } from './sessions/host-lease.ts';
 import type { Store } from './store/store.ts';
@@ -33,6 +37,7 @@ export interface WorldOptions {
   readonly store: Store;
   readonly segments: readonly Segment[];
   readonly timing: Timing;
+  readonly migrationLimits?: MigrationLimits;
   readonly nowMs: () => number;
   readonly wallMs: () => number;
 }
@@ -231,8 +236,23 @@ export class World {
       .flatMap(([vm, sightings]) =>
         sightings.map((sighting) => ({ ...sighting, isDeleted: this.store.deletedVms.has(vm) })),
       );
-    const hosts = this.hostList.map(toInventory);
-    return { nowMs, hosts, vms, segments: this.segments, strangers, pairs: this.#pairs.all };
+    return {
+      nowMs,
+      hosts: this.hostList.map(toInventory),
+      vms,
+      segments: this.segments,
+      strangers,
+      pairs: this.#pairs.all,
+      migrations: this.store.operations.active().flatMap((record) => toMigration(record) ?? []),
+      migrationLimits: this.#options.migrationLimits ?? migrationLimitsDefaults,
+    };
+  }
+
+  /** The newest copy of a VM that can be asked now. */
+  copyOf(id: VmId): Sighting | null {
+    const inventory = this.inventory();
+    const vm = inventory.vms.find(({ spec }) => spec.id === id);
+    return vm === undefined ? null : liveCopy({ vm, inventory });
   }
 
   /** All of it or nothing, durable when it returns; an inner call joins the outer one. */
@@ -312,6 +332,7 @@ export class World {
               kind: operation.kind,
               host: operation.host,
               targetHost: operation.targetHost,
+              isWaiting: isWaitingForTurn(operation),
             },
       refusals: (this.#refusals.get(spec.id) ?? []).filter(({ untilMs }) => untilMs > nowMs),
       restarts,
@@ -363,4 +384,11 @@ export class World {
     this.hosts.set(identity.name, host);
     return host;
   }
+}
+
+/** Null where it is another kind of operation. */
+function toMigration(record: OperationRecord): ActiveMigration | null {
+  const { kind, id: operation, vmName, host: source, targetHost: target } = record;
+  if (kind !== 'vm-migrate' || source === null || target === null) return null;
+  return { operation, vmName, source, target, isWaiting: isWaitingForTurn(record) };
 }

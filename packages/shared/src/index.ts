@@ -3,6 +3,7 @@ export * from './config/agent.ts';
 export * from './config/cluster-file.ts';
 export * from './config/coordinator.ts';
 export * from './config/metrics.ts';
+export * from './config/migration-limits.ts';
 export * from './config/own-address.ts';
 export * from './config/storage.ts';
 export * from './config/timing.ts';

@@ -73,6 +73,12 @@ export class ApiClient {
     return this.#get(`/v1/operations/${encodeURIComponent(id)}`, OperationView);
   }
 
+  /** The operation as it is then: ended, or about to be given up. */
+  async cancelOperation(id: string): Promise<OperationView> {
+    const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
+    return this.#check(path, OperationView, await this.#request('POST', path, undefined));
+  }
+
   /** Events after this sequence, oldest first, page by page up to the present. */
   async *events(after: number): AsyncGenerator<ClusterEvent> {
     for (let cursor = after; ; ) {

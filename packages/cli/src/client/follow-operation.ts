@@ -114,6 +114,7 @@ function problemOf(operation: OperationView): OperationError {
 }
 
 function phaseOf(operation: OperationView): string {
+  if (operation.waiting !== null) return `waiting: ${operation.waiting}`;
   return operation.progress?.phase ?? operation.timeline.at(-1)?.name ?? operation.state;
 }
 

@@ -152,6 +152,7 @@ function operationFields(operation: OperationView): readonly (readonly [string, 
     ['host', operation.host],
     ['target', operation.targetHost],
     ['reason', operation.reason],
+    ['waiting', operation.waiting],
     [
       'problem',
       operation.problem === null ? null : `${operation.problem.message} (${operation.problem.code})`,

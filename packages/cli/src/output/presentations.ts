@@ -87,7 +87,11 @@ export const operationPresentation: Presentation<OperationView> = {
         endedAtMs === null ? null : formatDuration(endedAtMs - createdAtMs),
       alignsRight: true,
     },
-    { header: 'REASON', value: (operation) => operation.problem?.message ?? operation.reason },
+    {
+      header: 'REASON',
+      value: ({ problem, waiting, reason }) =>
+        problem?.message ?? (waiting === null ? reason : `waiting: ${waiting}`),
+    },
   ],
 };
 

@@ -111,6 +111,7 @@ export const exampleOperation: OperationView = {
   createdAtMs: 1_700_000_000_000,
   endedAtMs: null,
   timeline: [{ name: 'placed', atMs: 1_700_000_000_012, detail: 'h1 is the least loaded' }],
+  waiting: null,
   progress: null,
   problem: null,
   migration: null,

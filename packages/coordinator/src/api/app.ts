@@ -6,6 +6,7 @@ import {
   CreateJoinTokenRequest,
   MigrateVmRequest,
   OperationError,
+  type OperationView,
   StartVmRequest,
 } from '@skein/shared';
 import type { Logger } from 'pino';
@@ -15,6 +16,7 @@ import type { CoordinatorMetrics } from '../metrics/coordinator-metrics.ts';
 import { scrapeTargets } from '../metrics/scrape-targets.ts';
 import type { Executor } from '../operations/executor.ts';
 import type { World } from '../world.ts';
+import { askerOf } from './asker.ts';
 import type { Commands } from './commands.ts';
 import { eventStream } from './event-stream.ts';
 import { type ApiTokens, checkHost, checkToken, countRequests, limitBody } from './guards.ts';
@@ -136,7 +138,7 @@ function addReading(app: OpenAPIHono, { world, executor, info }: AppOptions): vo
   });
 }
 
-function addChanges(app: OpenAPIHono, { world, commands, env }: AppOptions): void {
+function addChanges(app: OpenAPIHono, { world, commands, executor, env }: AppOptions): void {
   app.openapi(routes.create, (context) => {
     const body = context.req.valid('json');
     return changeOnce(context, world, body, env.wallMs(), () => commands.create(body)) as never;
@@ -154,6 +156,11 @@ function addChanges(app: OpenAPIHono, { world, commands, env }: AppOptions): voi
     const { name } = context.req.valid('param');
     const body = MigrateVmRequest.parse(context.req.valid('json') ?? {});
     return changeOnce(context, world, body, env.wallMs(), () => commands.migrate(name, body)) as never;
+  });
+  app.openapi(routes.cancelOperation, (context) => {
+    const { id } = context.req.valid('param');
+    const cancel = (): OperationView => executor.view(executor.cancel(id, askerOf(context)));
+    return changeOnce(context, world, null, env.wallMs(), cancel) as never;
   });
   app.openapi(routes.removeHost, (context) => {
     const { name } = context.req.valid('param');

@@ -17,7 +17,7 @@ import type { GuestImages } from '../guest-images.ts';
 import type { Executor } from '../operations/executor.ts';
 import { liveCopy } from '../operations/operation.ts';
 import { bootArguments } from '../policy/boot-arguments.ts';
-import type { Inventory, VmInventory } from '../policy/inventory.ts';
+import type { Inventory, Sighting, VmInventory } from '../policy/inventory.ts';
 import { lossBetween } from '../policy/pairs.ts';
 import { explain, type Placement, place } from '../policy/placement.ts';
 import type { World } from '../world.ts';
@@ -154,6 +154,7 @@ export class Commands {
     if (copy === null || copy.report.state !== 'running') {
       throw wrongState(`${name} is ${copy?.report.state ?? 'not running'}: only a running VM migrates`);
     }
+    this.#refuseIncomplete(name, copy);
     const from = copy.host;
     if (wanted === from) {
       throw new OperationError({ code: 'migration.same-host', message: `${name} runs on ${from} already` });
@@ -176,6 +177,13 @@ export class Commands {
       });
       return this.#reply(spec.id, id);
     });
+  }
+
+  /** After a post-copy migration: what it does not have yet it cannot send. */
+  #refuseIncomplete(name: string, { host, report: { missingPages } }: Sighting): void {
+    if (missingPages === 0) return;
+    const message = `${missingPages} pages of ${name} have not arrived on ${host} yet: wait until it is whole there`;
+    throw new OperationError({ code: 'vm.busy', message, details: { missingPages } });
   }
 
   /** Pages go from host to host: both must be on the migration network, and hear each other there. */
@@ -253,7 +261,7 @@ export class Commands {
     if (operation === null) return;
     throw new OperationError({
       code: 'vm.busy',
-      message: `${spec.name} is busy with ${operation.kind} ${operation.id}: wait for its end`,
+      message: `${spec.name} is busy with ${operation.kind} ${operation.id}: wait for its end${operation.kind === 'vm-migrate' ? ', or cancel it' : ''}`,
       details: { operation: operation.id, kind: operation.kind },
     });
   }

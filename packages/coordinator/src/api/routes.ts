@@ -142,6 +142,16 @@ export const routes = {
     request: { params: z.object({ id: OperationId }) },
     responses: answers(OperationView, 'One operation'),
   }),
+  cancelOperation: createRoute({
+    method: 'post',
+    path: '/v1/operations/{id}/cancel',
+    security,
+    request: { params: z.object({ id: OperationId }) },
+    responses: answers(
+      OperationView,
+      'The operation: ended if it had not begun; else follow it, for it may have committed meanwhile',
+    ),
+  }),
   tokens: createRoute({
     method: 'get',
     path: '/v1/tokens',

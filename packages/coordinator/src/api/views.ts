@@ -54,6 +54,8 @@ function stateOf(vm: VmInventory, inventory: Inventory): Pick<VmView, 'state'> &
   const isRunning = copy?.report.state === 'running';
   switch (operation?.kind) {
     case 'vm-migrate':
+      // Nothing of it has begun.
+      if (operation.isWaiting && isRunning) return { state: 'running', reason: waiting };
       return { state: 'migrating', reason: waiting };
     case 'vm-stop':
     case 'vm-delete':

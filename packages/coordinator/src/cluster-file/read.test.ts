@@ -27,13 +27,24 @@ describe('a cluster file', () => {
     expect(parseClusterFile('', 'cluster.yaml', limits)).toEqual({ segments: [], vms: [] });
   });
 
+  it('says how many migrations run at a time, or leaves that to the configuration', () => {
+    expect(parseClusterFile('migrationsPerHostMax: 1\n', 'cluster.yaml', limits)).toEqual({
+      segments: [],
+      vms: [],
+      migrationsPerHostMax: 1,
+    });
+    expect(problemsOf('migrationsPerClusterMax: 0\n')).toEqual([
+      expect.stringMatching(/^cluster\.yaml:1:26: migrationsPerClusterMax: /),
+    ]);
+  });
+
   it('names each unknown key and each wrong value by line and column', () => {
     const text = 'vms:\n  - name: web1\n    memory: 64GB\n    memoryMib: 9999\n  - name: Web_2\nhosts: 3\n';
     expect(problemsOf(text)).toEqual([
       'cluster.yaml:4:16: vms.0.memoryMib: must be a whole number of MiB from 64 to 3072',
       'cluster.yaml:3:5: vms.0.memory: there is no such key; keys here: name, memoryMib, image, nics, bootArguments, cpu, restartPriority, host',
       expect.stringMatching(/^cluster\.yaml:5:11: vms\.1\.name: must be a DNS label/),
-      'cluster.yaml:6:1: hosts: there is no such key; keys here: segments, vms',
+      'cluster.yaml:6:1: hosts: there is no such key; keys here: segments, vms, migrationsPerHostMax, migrationsPerClusterMax',
     ]);
   });
 

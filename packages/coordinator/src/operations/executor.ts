@@ -10,16 +10,18 @@ import {
   type OperationId,
   type OperationKind,
   type OperationView,
+  type Problem,
   toProblem,
   type VmId,
 } from '@skein/shared';
 import type { Logger } from 'pino';
 import type { Environment } from '../env.ts';
 import type { World } from '../world.ts';
+import { cancellation } from './cancellation.ts';
 import type { Note, StepResult } from './operation.ts';
 import { programs } from './programs.ts';
 import { ProgressLog } from './progress-log.ts';
-import { isEnded, type OperationRecord, toView } from './record.ts';
+import { isEnded, isWaitingForTurn, type OperationRecord, toView } from './record.ts';
 
 export interface NewOperation {
   readonly kind: OperationKind;
@@ -38,6 +40,7 @@ interface Turn {
 }
 
 const retryPauseMs = 100;
+const timelineMax = 200;
 
 export class Executor {
   readonly #world: World;
@@ -123,13 +126,42 @@ export class Executor {
   }
 
   view(record: OperationRecord): OperationView {
-    return { ...toView(record), progress: this.#progress.of(record.id) };
+    const progress = this.#progress.of(record.id);
+    const { waitingReason } = this.#world.store.desired.get(record.vm);
+    return { ...toView(record), progress, waiting: isEnded(record) ? null : waitingReason };
   }
 
   /** A restarted guest that runs already is nobody's business any more but a reader's of the timeline. */
   yieldFor(vm: VmId): void {
     const record = this.#world.store.operations.activeOf(vm);
     if (record?.step === 'watch-ready') this.#apply(record, { kind: 'done' });
+  }
+
+  /**
+   * Before the commit of a migration; asking again changes nothing. `by` is for the event. Within a transaction of the
+   * caller's, or none.
+   * @throws OperationError operation.not-found, operation.not-cancellable
+   */
+  cancel(id: OperationId, by: string): OperationRecord {
+    const { store } = this.#world;
+    const record = store.operations.get(id);
+    if (record === undefined)
+      throw new OperationError({ code: 'operation.not-found', message: `there is no operation ${id}` });
+    const verdict = cancellation(record, this.#world.copyOf(record.vm));
+    if (verdict.kind === 'stands') return record;
+    if (verdict.kind === 'refused')
+      throw new OperationError({ code: 'operation.not-cancellable', message: verdict.reason });
+    const isBegun = verdict.kind === 'is-called-off';
+    const message = isBegun ? `cancelled by ${by}` : `cancelled by ${by} before it had begun`;
+    const problem = toProblem(new OperationError({ code: 'operation.cancelled', message }));
+    this.#world.atomically(() => {
+      const { kind, vmName, host, targetHost } = record;
+      const details = { operation: id, by, kind, host, targetHost };
+      this.#world.event('operation.cancelling', `vm/${vmName}`, `${kind} of ${vmName}: ${message}`, details);
+      if (isBegun) this.#noteCancel(record, problem);
+      else this.#apply(record, { kind: 'failed', problem });
+    });
+    return store.operations.get(id) ?? record;
   }
 
   progress(progress: MigrationProgress): void {
@@ -147,6 +179,18 @@ export class Executor {
       const isFuller = record.migration?.stateHashSourceFull == null && migration.outcome !== 'unknown';
       const isLate = isEnded(record) && isFuller;
       store.operations.put({ ...record, ended, ...(isLate ? { migration } : {}) });
+    });
+    this.#world.changes.notify();
+  }
+
+  /** Whatever step is at work sees it in the record next. */
+  #noteCancel(record: OperationRecord, cancelProblem: Problem): void {
+    const note = { name: 'cancel asked', detail: cancelProblem.message, atMs: this.#env.wallMs() };
+    const timeline = [...record.timeline, note].slice(-timelineMax);
+    this.#world.store.operations.put({
+      ...record,
+      cancelProblem: { ...cancelProblem, details: {} },
+      timeline,
     });
     this.#world.changes.notify();
   }
@@ -200,12 +244,15 @@ export class Executor {
     const next: OperationRecord = {
       ...record,
       ...result.record,
+      // The first reason to call it off stands: a person's may have come while the step was at work.
+      cancelProblem: record.cancelProblem ?? result.record?.cancelProblem ?? null,
       state: 'running',
-      timeline: [...record.timeline, ...notes].slice(-200),
+      timeline: [...record.timeline, ...notes].slice(-timelineMax),
       ...endOf(result, atMs),
     };
     if ((result.kind === 'next' || result.kind === 'wait') && result.step !== undefined)
       next.step = result.step;
+    if (!isEnded(next) && isWaitingForTurn(next)) next.state = 'pending';
     const waitingReason = result.kind === 'wait' ? result.reason : null;
     if (!hasChanged(record, next, result) && store.desired.get(record.vm).waitingReason === waitingReason)
       return;
@@ -295,5 +342,6 @@ const blank: Omit<
   source: null,
   ended: { source: null, target: null },
   cancelProblem: null,
+  isCalledOff: false,
   formerHost: null,
 };

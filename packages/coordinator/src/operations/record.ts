@@ -27,6 +27,8 @@ export const OperationStepName = z.enum([
   'stop',
   'watch-stop',
   'remove',
+  /** Waits until hosts and cluster have a place for one more migration. */
+  'queue',
   'source',
   'target',
   'watch-migration',
@@ -40,7 +42,7 @@ export const OperationStepName = z.enum([
 ]);
 export type OperationStepName = z.infer<typeof OperationStepName>;
 
-export const OperationRecord = OperationView.omit({ progress: true }).extend({
+export const OperationRecord = OperationView.omit({ progress: true, waiting: true }).extend({
   step: OperationStepName,
   /** A person named the host: no other will do. */
   isPinned: z.boolean(),
@@ -55,8 +57,10 @@ export const OperationRecord = OperationView.omit({ progress: true }).extend({
   source: z.strictObject({ address: z.string(), port: z.int() }).nullable(),
   /** What each side reported. */
   ended: z.strictObject({ source: MigrationRecord.nullable(), target: MigrationRecord.nullable() }),
-  /** Why a migration was called off. */
+  /** Why a migration is called off. */
   cancelProblem: ProblemSchema.nullable(),
+  /** Both sides of it were told so. */
+  isCalledOff: z.boolean().default(false),
   formerHost: HostName.nullable(),
 });
 export type OperationRecord = z.infer<typeof OperationRecord>;
@@ -65,8 +69,13 @@ export function isEnded(record: Pick<OperationRecord, 'state'>): boolean {
   return record.state === 'succeeded' || record.state === 'failed';
 }
 
-/** What the API shows. Progress is added by who knows it. */
-export function toView(record: OperationRecord): Omit<OperationView, 'progress'> {
+/** A migration of which nothing has begun. */
+export function isWaitingForTurn(record: Pick<OperationRecord, 'step'>): boolean {
+  return record.step === 'queue';
+}
+
+/** What the API shows. Progress, and what it waits for, are added by who knows them. */
+export function toView(record: OperationRecord): Omit<OperationView, 'progress' | 'waiting'> {
   const { id, kind, state, vm, vmName, host, targetHost, reason } = record;
   const { createdAtMs, endedAtMs, timeline, problem, migration } = record;
   return {

@@ -1,5 +1,5 @@
 /**
- * vm-migrate: intent, source, target, outcome. The coordinator only introduces the two to each other; the commit
+ * vm-migrate: intent, queue, source, target, outcome. The coordinator only introduces the two to each other; the commit
  * is the source's passing of the lease (safety: Commit point of a migration). What neither side tells is read
  * from the lease, never guessed.
  */
@@ -12,6 +12,7 @@ import {
   type Problem,
   toProblem,
 } from '@skein/shared';
+import { waitForTurn } from './migration-turn.ts';
 import {
   isFailed,
   isOutcomeUnknown,
@@ -35,8 +36,9 @@ const otherSideWaitMs = 2000;
 
 export const vmMigrate: OperationProgram = {
   kind: 'vm-migrate',
-  first: 'source',
+  first: 'queue',
   steps: {
+    queue: waitForTurn,
     source: tellSource,
     target: tellTarget,
     'watch-migration': watch,
@@ -50,6 +52,7 @@ async function tellSource(context: StepContext): Promise<StepResult> {
   const { env, vm, record } = context;
   const { from, to, epoch, settings } = plan(context);
   if (record.ended.source !== null) return { kind: 'next', step: 'watch-migration' };
+  if (record.cancelProblem !== null) return { kind: 'next', step: 'cancel' };
   if (mayComeBack(context, from)) return { kind: 'wait', reason: `${from} cannot be reached at present` };
   const body = { operation: record.id, vm: vm.spec.id, epoch, targetHost: to, settings };
   try {
@@ -73,6 +76,7 @@ async function tellTarget(context: StepContext): Promise<StepResult> {
   const { from, to, epoch, deadlineMs } = plan(context);
   const { source } = record;
   invariant(source !== null, 'the source said where it listens');
+  if (record.cancelProblem !== null) return { kind: 'next', step: 'cancel' };
   if (mayComeBack(context, to)) return { kind: 'wait', reason: `${to} cannot be reached at present` };
   const { id, name, machine } = vm.spec;
   const body = {
@@ -115,7 +119,8 @@ function callOff(problem: Problem): StepResult {
 async function cancel(context: StepContext): Promise<StepResult> {
   const { from, to } = plan(context);
   const [isSourceTold] = await Promise.all([isCancelled(context, from), isCancelled(context, to)]);
-  return { kind: 'next', step: isSourceTold ? 'watch-migration' : 'resolve' };
+  const step = isSourceTold ? 'watch-migration' : 'resolve';
+  return { kind: 'next', step, record: { isCalledOff: true } };
 }
 
 function watch(context: StepContext): StepResult {
@@ -127,6 +132,7 @@ function watch(context: StepContext): StepResult {
   if (source?.outcome === 'aborted') return aborted(source, record.cancelProblem);
   const copy = liveCopy(context);
   if (copy !== null && copy.host === to && copy.report.epoch > epoch) return commit(to, copy.report.epoch);
+  if (record.cancelProblem !== null && !record.isCalledOff) return { kind: 'next', step: 'cancel' };
   const isOneSided = target !== null || source !== null || record.cancelProblem !== null;
   const isOver = inStepMs > deadlineMs + outcomeGraceMs || (isOneSided && inStepMs > otherSideWaitMs);
   if (isOver || isFailed(inventory, from)) return { kind: 'next', step: 'resolve' };
@@ -199,7 +205,7 @@ function commit(to: string, epoch: number): StepResult {
 function aborted(migration: MigrationRecord, cause: Problem | null): StepResult {
   const why = cause?.message ?? migration.reason ?? 'no reason was given';
   return {
-    ...fail(`${givenUp(migration.to, migration.from)}: ${why}`),
+    ...fail(`${givenUp(migration.to, migration.from)}: ${why}`, cause),
     record: { migration },
   };
 }
@@ -218,7 +224,7 @@ function memoryLost(migration: MigrationRecord): StepResult {
 function notPassed({ record }: StepContext, what: string): StepResult {
   const { cancelProblem, ended } = record;
   const why = cancelProblem?.message ?? ended.target?.reason ?? ended.source?.reason ?? null;
-  return fail(why === null ? what : `${what}: ${why}`);
+  return fail(why === null ? what : `${what}: ${why}`, cancelProblem);
 }
 
 async function isCancelled({ env, record }: StepContext, host: string): Promise<boolean> {
@@ -235,7 +241,9 @@ function plan({ record }: StepContext) {
   return { from, to, epoch, settings, deadlineMs: settings.deadlineMs };
 }
 
-function fail(message: string) {
-  const problem = toProblem(new OperationError({ code: 'migration.aborted', message }));
+/** What a person asked for is told apart from what went wrong. */
+function fail(message: string, cause: Problem | null = null) {
+  const code = cause?.code === 'operation.cancelled' ? cause.code : 'migration.aborted';
+  const problem = toProblem(new OperationError({ code, message }));
   return { kind: 'failed', problem } as const;
 }

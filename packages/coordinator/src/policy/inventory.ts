@@ -10,6 +10,7 @@ import type {
   HostName,
   HostState,
   LeaseView,
+  MigrationLimits,
   OperationId,
   OperationKind,
   Segment,
@@ -18,6 +19,7 @@ import type {
   VmSpec,
 } from '@skein/shared';
 
+import type { ActiveMigration } from './migration-queue.ts';
 import type { Pair } from './pairs.ts';
 
 export interface HostInventory {
@@ -74,6 +76,8 @@ export interface OperationInventory {
   readonly kind: OperationKind;
   readonly host: HostName | null;
   readonly targetHost: HostName | null;
+  /** A migration whose turn has not come: nothing of it has begun. */
+  readonly isWaiting: boolean;
 }
 
 export interface Refusal {
@@ -103,6 +107,9 @@ export interface Inventory {
   /** Reports about VMs that are not in the inventory; `isDeleted`: they were, once. */
   /** Hosts that lost each other, or did of late. */
   readonly pairs: readonly Pair[];
+  /** In the order in which they were asked for. */
+  readonly migrations: readonly ActiveMigration[];
+  readonly migrationLimits: MigrationLimits;
   readonly strangers: readonly (Sighting & { readonly isDeleted: boolean })[];
 }
 

@@ -80,7 +80,13 @@ describe('placement', () => {
     const moving = vm('a', {
       desired: { host: 'h1', epoch: 1 },
       sightings: [sighting('h1', 'a')],
-      operation: { id: 'op-0000000000000001', kind: 'vm-migrate', host: 'h1', targetHost: 'h2' },
+      operation: {
+        id: 'op-0000000000000001',
+        kind: 'vm-migrate',
+        host: 'h1',
+        targetHost: 'h2',
+        isWaiting: false,
+      },
     });
     const arriving = vm('d', { sightings: [sighting('h3', 'd', { state: 'incoming' })] });
     const decided = vm('b', { desired: { host: 'h1' } });

@@ -8,7 +8,7 @@ import { host, inventory, runningVm, sighting, vm } from './testing/inventories.
 const hosts = [host('h1'), host('h2'), host('h3')];
 const decide = (...vms: VmInventory[]) => reconcile(inventory(hosts, vms));
 const operation = (kind: 'vm-migrate' | 'vm-restart') =>
-  ({ id: 'op-0000000000000001', kind, host: 'h1', targetHost: 'h2' }) as const;
+  ({ id: 'op-0000000000000001', kind, host: 'h1', targetHost: 'h2', isWaiting: false }) as const;
 
 describe('reconciliation', () => {
   it('[RC-6] decides nothing where spec, decision and status agree', () => {
@@ -64,6 +64,14 @@ describe('reconciliation', () => {
         vm('web1', { desired: { host: 'h1', epoch: 1 }, sightings, operation: operation('vm-migrate') }),
       ),
     ).toEqual([]);
+  });
+
+  it('[RC-3] fences the older copy of a VM whose migration still waits for its turn', () => {
+    const sightings = [sighting('h1', 'web1', { epoch: 1 }), sighting('h2', 'web1', { epoch: 2 })];
+    const waiting = { ...operation('vm-migrate'), isWaiting: true };
+    expect(
+      decide(vm('web1', { desired: { host: 'h1', epoch: 1 }, sightings, operation: waiting })),
+    ).toMatchObject([{ kind: 'fence', host: 'h1', epoch: 1 }]);
   });
 
   it('[RC-4] fences what was deleted and leaves alone what was never known', () => {

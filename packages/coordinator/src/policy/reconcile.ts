@@ -49,7 +49,7 @@ export function reconcile(inventory: Inventory): ReconcileDecision[] {
 
 function reconcileVm(vm: VmInventory, reachable: ReadonlySet<HostName>): ReconcileDecision[] {
   // A migration has two copies by nature and its own end.
-  if (vm.operation?.kind === 'vm-migrate') return [];
+  if (vm.operation?.kind === 'vm-migrate' && !vm.operation.isWaiting) return [];
   const copies = vm.sightings.filter(({ host, report }) => isLiveCopy(report) && reachable.has(host));
   const current = newest(copies);
   const decisions: ReconcileDecision[] = [];

@@ -29,7 +29,13 @@ describe('restarts', () => {
       lost('off', { shape: { power: 'off' } }),
       lost('halted', { desired: { halt: { kind: 'stopped', reason: 'the guest switched itself off' } } }),
       lost('busy', {
-        operation: { id: 'op-0000000000000001', kind: 'vm-restart', host: 'h1', targetHost: 'h2' },
+        operation: {
+          id: 'op-0000000000000001',
+          kind: 'vm-restart',
+          host: 'h1',
+          targetHost: 'h2',
+          isWaiting: false,
+        },
       }),
       lost('moved', { sightings: [sighting('h2', 'moved', { epoch: 2 })] }),
     ];

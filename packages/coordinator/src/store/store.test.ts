@@ -93,6 +93,25 @@ describe('the store', () => {
     expect(again.idempotency.get('key')).toEqual({ requestHash: 'h', status: 202, body: '{}' });
   });
 
+  it('keeps active operations in the order in which they were created, whichever changed last', () => {
+    const store = open();
+    const operations = [1, 2, 3].map((index) =>
+      someOperation(index, someVm(index), { createdAtMs: 9 - index }),
+    );
+    store.transaction(() => {
+      for (const index of [1, 2, 3]) store.vms.put(someVm(index));
+      for (const operation of operations) store.operations.put(operation);
+      for (const operation of operations.slice(0, 2)) store.operations.put({ ...operation, attempts: 1 });
+    });
+    const ids = operations.map(({ id }) => id);
+    expect(store.operations.active().map(({ id }) => id)).toEqual(ids);
+    expect(
+      reopen(store)
+        .operations.active()
+        .map(({ id }) => id),
+    ).toEqual(ids);
+  });
+
   it('takes a whole transaction back, in memory too', () => {
     const store = open();
     const vm = someVm(1);

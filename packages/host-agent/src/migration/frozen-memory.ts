@@ -2,11 +2,16 @@
  * The source's RAM after the commit: frozen, it is sent as far as it is missing at the target, and then hashed in full,
  * off the downtime path, before it is freed.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine';
 import { toProblem } from '@skein/shared';
 import type { MigrationLog } from './migration-log.ts';
 import type { PageSender } from './page-sender.ts';
 import { PostcopyPush } from './postcopy-push.ts';
+
+/** So long the guest at the target has the processors to itself, where both hosts share them. */
+const calmMs = 100;
+const pagesPerTurn = 1024;
 
 export interface FrozenMemoryOptions {
   readonly core: CoreModules;
@@ -41,12 +46,16 @@ export class FrozenMemory {
     }
   }
 
-  /** Sum of the hashes of all pages as they stand. */
-  hash(): bigint {
+  /** Sum of the hashes of all pages as they stand. Nobody waits for it: the guest's first moments at the target come first. */
+  async hash(): Promise<bigint> {
     const { core, memory } = this.#options;
+    await delay(calmMs);
     const live = new LivePages(core, memory);
     let sum = 0n;
-    for (let page = 0; page < memory.pages; page++) if (memory.isTouched(page)) sum += live.hash(page);
+    for (let page = 0; page < memory.pages; page++) {
+      if (memory.isTouched(page)) sum += live.hash(page);
+      if (page % pagesPerTurn === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    }
     return sum;
   }
 }

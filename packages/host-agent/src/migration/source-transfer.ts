@@ -334,8 +334,8 @@ export class SourceTransfer {
     }
     this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
     this.#log.target = await this.#resumed.promise;
-    this.#log.stateHashSourceFull = addHashes(this.#frozen.hash(), stateHash);
     this.#log.mark('endedNs');
+    this.#log.stateHashSourceFull = addHashes(await this.#frozen.hash(), stateHash);
     this.#closedRecord.resolve(this.#log.record());
     this.#feed({ type: 'memory-rehashed' });
   }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { Segment } from '../model/network.ts';
 import { CreateVmRequest } from '../protocol/api.ts';
+import { GivenMigrationLimits } from './migration-limits.ts';
 
 export const ClusterFile = z
   .strictObject({
@@ -11,6 +12,7 @@ export const ClusterFile = z
       .array(CreateVmRequest.omit({ start: true }))
       .max(4096)
       .default([]),
+    ...GivenMigrationLimits.shape,
   })
   .superRefine(({ vms }, context) => {
     const names = new Map<string, number>();

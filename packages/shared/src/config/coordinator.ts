@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Name } from '../ids.ts';
 import { ListenPort, Segment, TcpPort } from '../model/network.ts';
 import { Insecure } from './insecure.ts';
+import { MigrationLimits } from './migration-limits.ts';
 import { OwnAddress, PeerAddress } from './own-address.ts';
 
 export const CoordinatorConfig = z.strictObject({
@@ -46,6 +47,7 @@ export const CoordinatorConfig = z.strictObject({
   largestHost: z.strictObject({ memoryMib: z.int().min(1), cpuMhz: z.int().min(1).optional() }).optional(),
   /** A cluster file: its VMs are made as soon as hosts can take them. */
   clusterFile: z.string().min(1).optional(),
+  ...MigrationLimits.shape,
   /** Guest images as all hosts have them; the newest is the default of new VMs. */
   imageDirectory: z.string().min(1).optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),

@@ -154,6 +154,7 @@ export const MigrationRecord = z.strictObject({
   uncompressedBytes: z.int().default(0),
   /** The most that the vCPU was slowed. */
   throttlePercentMax: z.number().min(0).max(100).default(0),
+  /** To the end: the guest runs at the target with all of its memory. The source's re-hash comes after it. */
   totalMs: z.number(),
   downtimeMs: z.number(),
   downtime: DowntimeParts,

@@ -43,6 +43,8 @@ export const OperationView = z.strictObject({
   createdAtMs: z.number(),
   endedAtMs: z.number().nullable(),
   timeline: z.array(OperationStep),
+  /** What it waits for at present: of a migration its place in the queue, and what stands in the way. */
+  waiting: z.string().nullable().default(null),
   progress: OperationProgress.nullable(),
   problem: ProblemSchema.nullable(),
   migration: MigrationRecord.nullable(),

@@ -1,5 +1,5 @@
 /** Inventories for tests, written as what differs from a well cluster of hosts with nothing on them. */
-import { type MachineSpec, type VmReport, VmSpec } from '@skein/shared';
+import { type MachineSpec, migrationLimitsDefaults, type VmReport, VmSpec } from '@skein/shared';
 import type {
   DesiredInventory,
   HostInventory,
@@ -121,6 +121,8 @@ export function inventory(
     vms,
     segments: [{ name: 'lan', vni: 100, network: 'guest-a' }],
     pairs: [],
+    migrations: [],
+    migrationLimits: migrationLimitsDefaults,
     strangers: [],
     ...more,
   };

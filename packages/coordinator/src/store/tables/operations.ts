@@ -28,6 +28,7 @@ export class OperationTable {
     return this.#activeByVm.get(vm);
   }
 
+  /** In the order in which they were created, also after a restart. */
   active(): OperationRecord[] {
     return [...this.#active.values()];
   }
@@ -55,17 +56,21 @@ export class OperationTable {
         record.createdAtMs,
         toStored(OperationRecord, record, `operation ${record.id}`),
       );
+    if (isActive) {
+      // A map keeps what is set again where it stood.
+      this.#keep(record);
+      return;
+    }
     this.#active.delete(record.id);
     if (known?.id === record.id) this.#activeByVm.delete(record.vm);
-    if (isActive) this.#keep(record);
-    else this.#prune();
+    this.#prune();
   }
 
   reload(): void {
     this.#active.clear();
     this.#activeByVm.clear();
     for (const row of this.#database
-      .prepare('SELECT id, record FROM operations WHERE is_active = 1')
+      .prepare('SELECT id, record FROM operations WHERE is_active = 1 ORDER BY rowid')
       .iterate()) {
       this.#keep(readStored(OperationRecord, row.record, `operation ${row.id}`));
     }
