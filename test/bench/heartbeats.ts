@@ -56,7 +56,7 @@ export class Heartbeats {
         authentication,
         handlers: {
           requests: { 'migration.final': notHere },
-          notices: { 'migration.granted': notHere, 'migration.aborted': notHere },
+          notices: { 'migration.state': notHere, 'migration.granted': notHere, 'migration.aborted': notHere },
         },
       }),
     );

@@ -135,7 +135,7 @@ export class PageTarget {
       bulkBuffer: receiver.socketBuffer,
       handlers: {
         requests: { 'migration.final': notHere },
-        notices: { 'migration.granted': notHere, 'migration.aborted': notHere },
+        notices: { 'migration.state': notHere, 'migration.granted': notHere, 'migration.aborted': notHere },
       },
     });
     const target = new PageTarget(link, receiver);

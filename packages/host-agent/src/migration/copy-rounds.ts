@@ -5,11 +5,12 @@
 import { countPages, type MachineMemory } from '@skein/machine';
 import {
   type ConvergenceDecision,
+  convergencePolicy,
   decideNextRound,
+  doesRestFollow,
   type MigrationRound,
   type MigrationSettings,
 } from '@skein/shared';
-
 import type { VmControlBlock } from '../vm/control-block.ts';
 import type { MigrationLog } from './migration-log.ts';
 import { addPages } from './page-bitmap.ts';
@@ -32,9 +33,6 @@ export interface PrecopyOutcome {
   readonly remainingPages: number;
 }
 
-const roundsMax = 30;
-/** In hybrid mode what is left after so many rounds follows. */
-const hybridRoundsMax = 2;
 /** Downtime that is not last pages: verification, state, lease pass. From records on two cores. */
 const fixedDowntimeMs = 4;
 
@@ -81,21 +79,11 @@ export class CopyRounds {
   /** The vCPU is slowed from now on if that is what comes of it. */
   #decide(): ConvergenceDecision {
     const { log, control, settings } = this.#options;
-    const { mode, downtimeBudgetMs, autoConverge, onNoConvergence } = settings;
-    const isHybrid = mode === 'hybrid';
-    const decision = decideNextRound(log.outcomes, {
-      downtimeBudgetMs,
-      fixedDowntimeMs,
-      roundsMax: isHybrid ? hybridRoundsMax : roundsMax,
-      autoConverge: autoConverge && !isHybrid,
-      onNoConvergence: isHybrid ? 'post-copy' : onNoConvergence,
-    });
+    const policy = convergencePolicy(settings, fixedDowntimeMs);
+    const decision = decideNextRound(log.outcomes, policy);
     if (decision.kind === 'another-round') control.throttlePercent = decision.throttlePercent;
     else log.precopyEnd = decision.reason;
-    this.#isRestToFollow =
-      decision.kind === 'stop-and-copy' &&
-      decision.reason !== 'fits-budget' &&
-      (isHybrid || onNoConvergence === 'post-copy');
+    this.#isRestToFollow = doesRestFollow(decision, policy);
     return decision;
   }
 

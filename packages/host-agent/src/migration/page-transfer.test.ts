@@ -59,7 +59,7 @@ beforeEach(async () => {
     bulkBuffer: receiver.socketBuffer,
     handlers: {
       requests: { 'migration.final': never },
-      notices: { 'migration.granted': () => {}, 'migration.aborted': () => {} },
+      notices: { 'migration.state': () => {}, 'migration.granted': () => {}, 'migration.aborted': () => {} },
     },
   });
   dialed.onBulk = apply;

@@ -266,12 +266,12 @@ export class SourceTransfer {
     const { rounds, sender } = this.#requireTarget();
     if (suspended === null || link === null)
       throw new OperationError({ code: 'internal', message: 'not suspended' });
+    link.notify('migration.state', { state: suspended.state });
     this.#missing = await rounds.last();
     this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
     const answer = link.request(
       'migration.final',
       {
-        state: suspended.state,
         stateHash: formatStateHash(this.#log.stateHashSource),
         guestTicks: suspended.guestTicks,
         suspendedAtNs: suspended.suspendedAtNs,

@@ -27,6 +27,7 @@ import {
   targetStart,
 } from '../core/migration-target.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
+import type { TransferReply } from '../vm/vm-channel.ts';
 import { Deadlines } from './deadlines.ts';
 import { MemoryArrival } from './memory-arrival.ts';
 import { bitmapOf } from './page-bitmap.ts';
@@ -68,6 +69,8 @@ export class TargetTransfer {
   readonly #traffic: TransferTraffic;
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
+  /** What the machine says to its state; null before it came. */
+  #prepared: Promise<Extract<TransferReply, { type: 'prepared' }>> | null = null;
   #preparedHash = 0n;
 
   constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
@@ -160,6 +163,7 @@ export class TargetTransfer {
       handlers: {
         requests: { 'migration.final': (final) => this.#verify(final) },
         notices: {
+          'migration.state': ({ state }) => this.#prepare(state),
           'migration.granted': ({ history }) => {
             this.#history = history;
             this.#grantedAtNs = process.hrtime.bigint();
@@ -217,6 +221,14 @@ export class TargetTransfer {
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
   }
 
+  /** The machine takes its state over while the last pages are still on their way. */
+  #prepare(state: Uint8Array): void {
+    if (this.#prepared !== null || this.#state.phase !== 'receiving') return;
+    this.#prepared = this.#vm.ask({ type: 'prepare', state }, 'prepared');
+    // Whoever waits for it hears of a failure.
+    this.#prepared.catch(() => {});
+  }
+
   /** All pages were applied before this message, in order. @throws OperationError migration.hash-mismatch */
   async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
     const reason = await this.#compare(final).catch((error: unknown) => toProblem(error).message);
@@ -247,7 +259,8 @@ export class TargetTransfer {
       this.#receiver.withhold(missing);
       this.#arrival.begin();
     }
-    const prepared = await this.#vm.ask({ type: 'prepare', state: final.state }, 'prepared');
+    if (this.#prepared === null) return 'the state of CPU and devices never came';
+    const prepared = await this.#prepared;
     this.#preparedHash = prepared.stateHash;
     this.#stateHash = addHashes(this.#receiver.hashes.sum, prepared.stateHash);
     const hash = formatStateHash(this.#stateHash);

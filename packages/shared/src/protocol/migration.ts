@@ -32,9 +32,9 @@ export const GuestHistory = z.strictObject({
 });
 export type GuestHistory = z.infer<typeof GuestHistory>;
 
-/** Everything but RAM, sent while the guest stands still. */
+/** What completes the state and the pages, sent while the guest stands still. */
 export const MigrationFinal = z.strictObject({
-  state: bytesUpTo(machineStateBytesMax),
+  /** Of RAM, CPU and devices. */
   stateHash: StateHash,
   guestTicks: z.bigint().min(0n),
   /** The source's monotonic clock at the suspension. */
@@ -95,6 +95,8 @@ export const migrationProtocol = {
       },
     },
     notices: {
+      /** CPU and devices of the suspended guest: ahead of its last pages, so that the target takes both at a time. */
+      'migration.state': z.strictObject({ state: bytesUpTo(machineStateBytesMax) }),
       /** The lease passed; the new epoch is the target's. */
       'migration.granted': z.strictObject({ epoch: Epoch, history: GuestHistory.nullable() }),
       /** The source goes on and will never pass the lease in this migration. */
