@@ -12,7 +12,7 @@ import { runOnSkein } from './run-on-skein.ts';
 import { assembleProgram } from './test-program.ts';
 
 /** More of them, and others: pnpm fuzz machine. */
-const count = 3000;
+const count = 10_000;
 const firstSeed = 20_261n;
 
 const [someBatch, anotherBatch] = [0, slotsMax].map((first) =>
