@@ -5,6 +5,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { ownChild } from './children.ts';
+import { WakeUp } from './wake-up.ts';
 
 /** Ticks of /proc/pid/stat in a second: USER_HZ, the same on every Linux that Node runs on. */
 const userTicksPerS = 100;
@@ -19,7 +20,7 @@ export class ConsoleProcess {
   #console = '';
   #errors = '';
   #hasEnded = false;
-  #wake: () => void = () => {};
+  readonly #change = new WakeUp();
 
   constructor(command: string, args: readonly string[]) {
     this.#child = spawn(command, args, { stdio: 'pipe' });
@@ -27,7 +28,7 @@ export class ConsoleProcess {
     this.#child.stdout.setEncoding('latin1').on('data', (text: string) => {
       this.#console += text;
       if (this.#console.length > consoleCharactersMax) this.#child.kill('SIGKILL');
-      this.#wake();
+      this.#change.wake();
     });
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-4096);
@@ -37,7 +38,7 @@ export class ConsoleProcess {
     this.#ended = new Promise((resolve) => {
       const end = (): void => {
         this.#hasEnded = true;
-        this.#wake();
+        this.#change.wake();
         resolve();
       };
       this.#child.once('close', end);
@@ -74,7 +75,7 @@ export class ConsoleProcess {
       if (this.#hasEnded) throw this.#failure(`ended before its console showed ${pattern}`);
       const leftMs = endsAt - performance.now();
       if (leftMs <= 0) throw this.#failure(`did not show ${pattern} within ${deadlineMs} ms`);
-      await this.#change(leftMs);
+      await this.#change.wait(leftMs);
     }
   }
 
@@ -82,17 +83,6 @@ export class ConsoleProcess {
   async kill(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill('SIGKILL');
     await this.#ended;
-  }
-
-  #change(leftMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#wake(), leftMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        this.#wake = () => {};
-        resolve();
-      };
-    });
   }
 
   #failure(what: string): Error {

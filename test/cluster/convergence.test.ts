@@ -1,32 +1,18 @@
 /** Migrations of a guest that writes faster than its pages can be sent, and what there is against that. */
 import type { MigrationRecord } from '@skein/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentBed, type BedVm } from '../support/agent-bed.ts';
-import { until } from '../support/until.ts';
+import type { AgentBed, BedVm } from '../support/agent-bed.ts';
+import { BedGuest } from '../support/bed-guest.ts';
 
+let guest: BedGuest;
 let bed: AgentBed;
 let vm: BedVm;
 
 beforeAll(async () => {
-  bed = await AgentBed.start(['h1', 'h2']);
-  vm = await bed.bootVm('web1', 'h1', 1);
+  guest = await BedGuest.start();
+  ({ bed, vm } = guest);
 });
 afterAll(() => bed.close());
-
-const other = (host: string): string => (host === 'h1' ? 'h2' : 'h1');
-
-async function run(command: string, mark: RegExp): Promise<string> {
-  const before = bed.console(vm).length;
-  bed.type(vm, `${command}\n`);
-  await until(`${command} prints ${mark}`, () => mark.test(bed.console(vm).slice(before)), 60_000);
-  return bed.console(vm).slice(before);
-}
-
-async function expectVerified(): Promise<void> {
-  expect(await run('killall dirtier', /dirtier: (verified|MISMATCH).*/)).toMatch(
-    /dirtier: verified 4096 pages/,
-  );
-}
 
 function expectOneState({ stateHashSource, stateHashTarget, stateHashSourceFull }: MigrationRecord): void {
   expect([stateHashTarget, stateHashSourceFull]).toEqual([stateHashSource, stateHashSource]);
@@ -34,8 +20,8 @@ function expectOneState({ stateHashSource, stateHashTarget, stateHashSourceFull 
 
 describe('a guest that rewrites whole pages faster than they can be sent', () => {
   it('is slowed step by step until the rest fits the downtime budget, and runs at full speed at the target', async () => {
-    await run('dirtier 16 100000 page &', /dirtier: \d+ /);
-    const record = await bed.migrate(vm, other(vm.host), {
+    await guest.run('dirtier 16 100000 page &', /dirtier: \d+ /);
+    const record = await bed.migrate(vm, guest.otherHost, {
       bandwidthCapBytesPerS: 100e6,
       downtimeBudgetMs: 30,
       compression: 'never',
@@ -50,12 +36,12 @@ describe('a guest that rewrites whole pages faster than they can be sent', () =>
     const bytes = rounds.reduce((sum, round) => sum + round.bytes, 0);
     const seconds = rounds.reduce((sum, round) => sum + round.durationMs, 0) / 1000;
     expect(bytes / seconds).toBeLessThan(100e6 * 1.1);
-    await expectVerified();
+    await guest.expectVerified();
   });
 
   it('stays where it is, unharmed and unslowed, if that was wanted', async () => {
-    await run('dirtier 16 100000 page &', /dirtier: \d+ /);
-    const operation = await bed.beginMigration(vm, other(vm.host), undefined, {
+    await guest.run('dirtier 16 100000 page &', /dirtier: \d+ /);
+    const operation = await bed.beginMigration(vm, guest.otherHost, undefined, {
       autoConverge: false,
       onNoConvergence: 'fail',
       bandwidthCapBytesPerS: 50e6,
@@ -66,27 +52,27 @@ describe('a guest that rewrites whole pages faster than they can be sent', () =>
     expect(record).toMatchObject({ outcome: 'aborted', throttlePercentMax: 0 });
     expect(record.reason).toMatch(/^it does not converge: after \d+ rounds the rest would take \d+ ms/);
     expect(bed.report(vm.host, vm)).toMatchObject({ state: 'running', epoch: vm.epoch });
-    await expectVerified();
+    await guest.expectVerified();
   });
 });
 
 describe('what is sent', () => {
   it('is the change alone of pages in which a counter counts', async () => {
-    await run('dirtier 16 2000 counter &', /dirtier: \d+ /);
-    const record = await bed.migrate(vm, other(vm.host), {
+    await guest.run('dirtier 16 2000 counter &', /dirtier: \d+ /);
+    const record = await bed.migrate(vm, guest.otherHost, {
       bandwidthCapBytesPerS: 30e6,
       compression: 'never',
     });
     expectOneState(record);
     expect(record.deltaPages).toBeGreaterThan(0);
-    await expectVerified();
+    await guest.expectVerified();
   });
 
   it('is compressed where that is asked for, and what arrives is the same', async () => {
-    const record = await bed.migrate(vm, other(vm.host), { compression: 'always' });
+    const record = await bed.migrate(vm, guest.otherHost, { compression: 'always' });
     expectOneState(record);
     expect(record.bytes).toBeLessThan(record.uncompressedBytes / 2);
-    const plain = await bed.migrate(vm, other(vm.host), { compression: 'never' });
+    const plain = await bed.migrate(vm, guest.otherHost, { compression: 'never' });
     expectOneState(plain);
     expect(plain.bytes).toBe(plain.uncompressedBytes);
   });

@@ -2,39 +2,25 @@
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentBed, type BedVm } from '../support/agent-bed.ts';
+import type { AgentBed, BedVm } from '../support/agent-bed.ts';
+import { BedGuest } from '../support/bed-guest.ts';
 import { until } from '../support/until.ts';
 
+let guest: BedGuest;
 let bed: AgentBed;
 let vm: BedVm;
 
 beforeAll(async () => {
-  bed = await AgentBed.start(['h1', 'h2']);
-  vm = await bed.bootVm('web1', 'h1', 1);
+  guest = await BedGuest.start();
+  ({ bed, vm } = guest);
 });
 afterAll(() => bed.close());
-
-const other = (host: string): string => (host === 'h1' ? 'h2' : 'h1');
-
-/** Runs a command in the guest's shell; resolves with what it printed up to the mark. */
-async function run(command: string, mark: RegExp, deadlineMs = 60_000): Promise<string> {
-  const before = bed.console(vm).length;
-  bed.type(vm, `${command}\n`);
-  await until(`${command} prints ${mark}`, () => mark.test(bed.console(vm).slice(before)), deadlineMs);
-  return bed.console(vm).slice(before);
-}
-
-/** Answers only if the guest lives: its own arithmetic. */
-async function expectAlive(): Promise<void> {
-  const number = Math.floor(Math.random() * 1000);
-  await run(`echo alive $((${number} + 1))`, new RegExp(`^alive ${number + 1}\\s*$`, 'm'));
-}
 
 describe('a live migration', () => {
   it('moves a counting guest, which misses no number, and both hosts agree on every byte', async () => {
     bed.type(vm, 'ticker &\n');
     await until('the ticker counts', () => ticks().length > 200);
-    const record = await bed.migrate(vm, other(vm.host));
+    const record = await bed.migrate(vm, guest.otherHost);
     expect(record.stateHashTarget).toBe(record.stateHashSource);
     expect(record.stateHashSourceFull).toBe(record.stateHashSource);
     expect(record.rounds.length).toBeGreaterThanOrEqual(2);
@@ -45,32 +31,30 @@ describe('a live migration', () => {
     const numbers = ticks();
     const from = numbers[0] ?? 0;
     expect(numbers).toEqual(numbers.map((_, index) => from + index));
-    await run('killall ticker', /Terminated|\$/);
-    await expectAlive();
+    await guest.run('killall ticker', /Terminated|\$/);
+    await guest.expectAlive();
   });
 
   it('moves a sleeping guest, which wakes in time', async () => {
     bed.type(vm, 'sleep 4; echo woke $((20 + 22))\n');
     await until('the shell has read the command', () => bed.console(vm).trimEnd().endsWith('22))'));
-    await bed.migrate(vm, other(vm.host));
+    await bed.migrate(vm, guest.otherHost);
     expect(bed.console(vm)).not.toMatch(/^woke 42/m);
     await until('the guest wakes', () => /^woke 42/m.test(bed.console(vm)), 15_000);
   });
 
   it('goes back and forth 20 times under a guest that rewrites its memory and verifies every page', async () => {
-    await run('dirtier 16 2000 counter &', /dirtier: \d+ /);
+    await guest.run('dirtier 16 2000 counter &', /dirtier: \d+ /);
     let settledMib: number | null = null;
     for (let time = 0; time < 20; time++) {
       if (time === 8) settledMib = agentsResidentMib();
-      const record = await bed.migrate(vm, other(vm.host));
+      const record = await bed.migrate(vm, guest.otherHost);
       expect(record.stateHashTarget).toBe(record.stateHashSource);
       expect(record.stateHashSourceFull).toBe(record.stateHashSource);
     }
     const grownMib = agentsResidentMib() - (settledMib ?? 0);
     expect(grownMib).toBeLessThan(4 * 160);
-    const verdict = await run('killall dirtier', /dirtier: (verified|MISMATCH).*/);
-    expect(verdict).toMatch(/dirtier: verified 4096 pages/);
-    expect(bed.console(vm)).not.toMatch(/MISMATCH/);
+    await guest.expectVerified();
   });
 
   it('is refused when one byte of a page is flipped on the wire, and the source runs on', async () => {
@@ -83,7 +67,7 @@ describe('a live migration', () => {
       return true;
     });
     // Of compressed pages another sentence would be said.
-    const operation = await bed.beginMigration(vm, other(from), (source) => relay.open(source), {
+    const operation = await bed.beginMigration(vm, guest.otherHost, (source) => relay.open(source), {
       compression: 'never',
     });
     const [source, target] = await Promise.all([
@@ -95,28 +79,27 @@ describe('a live migration', () => {
     expect(source.outcome).toBe('aborted');
     expect(target.outcome).toBe('aborted');
     expect(target.reason).toMatch(/is not what the source sent/);
-    await expectAlive();
+    await guest.expectAlive();
     expect(bed.report(from, vm)).toMatchObject({ state: 'running', epoch: vm.epoch });
-    await bed.migrate(vm, other(from));
-    await expectAlive();
+    await bed.migrate(vm, guest.otherHost);
+    await guest.expectAlive();
   });
 
   it('leaves the guest at the source when the target is killed in the middle', async () => {
-    const from = vm.host;
-    const target = other(from);
+    const target = guest.otherHost;
     const operation = await beginAndWaitForRound();
     bed.agent(target).kill('SIGKILL');
     const record = await bed.recordOf(operation, 'source');
     expect(record).toMatchObject({ outcome: 'aborted' });
-    await expectAlive();
+    await guest.expectAlive();
     await bed.startAgent(target, target === 'h1' ? 0 : 1);
     await bed.migrate(vm, target);
-    await expectAlive();
+    await guest.expectAlive();
   });
 
   it('is given up with the reason when the two hosts lose each other in the middle, and refused until they find each other', async () => {
     const from = vm.host;
-    const target = other(from);
+    const target = guest.otherHost;
     const relay = new Relay((_, passedBytes) => passedBytes < 3_000_000);
     const operation = await bed.beginMigration(vm, target, (source) => relay.open(source));
     bed.hide('h2', 'migration');
@@ -126,10 +109,12 @@ describe('a live migration', () => {
     expect(records.map(({ reason }) => reason).join()).toMatch(
       /h[12] has not heard h[12] on the migration network for \d+ ms/,
     );
-    await expectAlive();
+    await guest.expectAlive();
     expect(bed.report(from, vm)).toMatchObject({ state: 'running', epoch: vm.epoch });
     await until('both say so', () =>
-      ['h1', 'h2'].every((host) => bed.silentPeersOf(host).join() === `${other(host)} migration`),
+      ['h1', 'h2'].every(
+        (host) => bed.silentPeersOf(host).join() === `${host === 'h1' ? 'h2' : 'h1'} migration`,
+      ),
     );
     await expect(bed.beginMigration(vm, target)).rejects.toMatchObject({ code: 'migration.partitioned' });
     bed.hide('h2', null);
@@ -137,7 +122,7 @@ describe('a live migration', () => {
       ['h1', 'h2'].every((host) => bed.silentPeersOf(host).length === 0),
     );
     await bed.migrate(vm, target);
-    await expectAlive();
+    await guest.expectAlive();
   });
 
   it('ends as one running guest when the storage service is killed in the middle and comes back', async () => {
@@ -149,8 +134,8 @@ describe('a live migration', () => {
     if (record.outcome === 'committed') await bed.adopt(vm, record.to, record.epochAfter);
     await until('the guest runs', () => bed.report(vm.host, vm)?.state === 'running');
     vm.epoch = bed.report(vm.host, vm)?.epoch ?? vm.epoch;
-    await expectAlive();
-    const elsewhere = bed.report(other(vm.host), vm);
+    await guest.expectAlive();
+    const elsewhere = bed.report(guest.otherHost, vm);
     expect(elsewhere === undefined || elsewhere.state === 'stopped').toBe(true);
   });
 
@@ -161,7 +146,7 @@ describe('a live migration', () => {
     const record = await bed.recordOf(operation, 'target');
     expect(record).toMatchObject({ outcome: 'aborted' });
     await until('the target has stopped it', () => {
-      const report = bed.report(other(from), vm);
+      const report = bed.report(guest.otherHost, vm);
       return report === undefined || report.state === 'stopped';
     });
   });
@@ -184,7 +169,7 @@ async function beginAndWaitForRound(): Promise<string> {
   // Keeps the rounds going for long enough to be in the middle of them.
   bed.type(vm, 'dirtier 64 20000 page &\n');
   await until('the dirtier runs', () => /dirtier: \d+ \d+/.test(bed.console(vm).slice(-300)));
-  const operation = await bed.beginMigration(vm, other(vm.host));
+  const operation = await bed.beginMigration(vm, guest.otherHost);
   await until('a round is over', () => bed.progress.length > seen);
   return operation;
 }

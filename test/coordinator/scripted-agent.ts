@@ -21,6 +21,7 @@ import {
 } from '@skein/shared';
 import { LeaseClient } from '@skein/storage';
 import { type Authentication, type Handlers, KeptLink } from '@skein/transport';
+import { statusOf } from './scripted-status.ts';
 
 type Protocol = typeof agentCoordinatorProtocol;
 export type CommandName =
@@ -377,26 +378,6 @@ export class ScriptedAgent {
   }
 
   #status(): AgentStatus {
-    const vms = [...this.vms.values()];
-    const present = vms.filter(({ state }) => state !== 'stopped');
-    return {
-      vms: vms.map((vm) => ({
-        vm: vm.vm,
-        name: vm.name,
-        epoch: vm.epoch,
-        state: vm.state,
-        reason: vm.reason,
-        steps: 1,
-        usedMhz: 1,
-        firstStepMs: vm.state === 'starting' || vm.state === 'incoming' ? null : 12,
-        startedFrom: null,
-        missingPages: vm.missingPages,
-        readyMs: vm.readyMs,
-        kernel: null,
-      })),
-      silentPeers: [],
-      usedMhz: present.length,
-      usedMemoryMib: present.reduce((sum, { machine }) => sum + machine.memoryMib, 0),
-    };
+    return statusOf([...this.vms.values()]);
   }
 }

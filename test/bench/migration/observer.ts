@@ -2,6 +2,8 @@
  * The observer: hears a guest's console and notes when, on this process' monotonic clock. It is the same for both sides and
  * equally far from both: one hop away from the process that runs the guest, QEMU's console a pipe, Skein's a link.
  */
+
+import { WakeUp } from '../wake-up.ts';
 import { type Tick, ticksIn } from './tick-gaps.ts';
 
 /** More than any line that it looks for; a guest gone wild must not fill the memory. */
@@ -12,7 +14,7 @@ export class ConsoleObserver {
   #ticks: Tick[] = [];
   #unfinished = '';
   #text = '';
-  #wake: () => void = () => {};
+  readonly #change = new WakeUp();
 
   /** To be called with each piece of the console as it arrives. */
   hear(text: string): void {
@@ -23,7 +25,7 @@ export class ConsoleObserver {
     this.#unfinished = joined.slice(end).slice(-unfinishedCharactersMax);
     this.#ticks.push(...ticksIn(lines, atMs));
     this.#text = (this.#text + lines.replaceAll(/^t \d+ \d+\r?\n/gm, '')).slice(-textCharactersMax);
-    this.#wake();
+    this.#change.wake();
   }
 
   /** Since `forget`. */
@@ -57,18 +59,7 @@ export class ConsoleObserver {
       if (found !== null && found !== undefined && found !== false) return found;
       const leftMs = endsAtMs - performance.now();
       if (leftMs <= 0) return null;
-      await this.#change(leftMs);
+      await this.#change.wait(leftMs);
     }
-  }
-
-  #change(leftMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#wake(), leftMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        this.#wake = () => {};
-        resolve();
-      };
-    });
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
 import { dial, type Link } from '@skein/transport';
-import { type ClockOffset, estimateOffset, exchangesMin } from '../core/clock-offset.ts';
+import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
 import {
   type LeaseReading,
@@ -29,6 +29,7 @@ import {
 import { VmControlBlock } from '../vm/control-block.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import { Deadlines } from './deadlines.ts';
+import { measureOffset } from './measure-offset.ts';
 import { MemoryArrival } from './memory-arrival.ts';
 import { bitmapOf } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
@@ -388,14 +389,4 @@ export class TargetTransfer {
       stateHashSourceFull: null,
     };
   }
-}
-
-async function measureOffset(link: Link<typeof migrationProtocol, 'dialer'>): Promise<ClockOffset> {
-  const exchanges = [];
-  for (let index = 0; index < exchangesMin; index++) {
-    const sentNs = process.hrtime.bigint();
-    const { nowNs } = await link.request('migration.clock', {}, { deadlineMs: requestDeadlineMs });
-    exchanges.push({ sentNs, receivedNs: process.hrtime.bigint(), peerNs: nowNs });
-  }
-  return estimateOffset(exchanges);
 }

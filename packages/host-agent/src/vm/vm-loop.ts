@@ -68,6 +68,7 @@ export class VmLoop {
   #hasRun = false;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
+  readonly #never = new Int32Array(new SharedArrayBuffer(4));
   /** In this slice, for pages. */
   #pageWaitNs = 0n;
 
@@ -148,7 +149,8 @@ export class VmLoop {
     while (!this.#memory.waitForPage(page, idleWaitMsMax)) {
       // Who ends a VM whose pages come no more ends this thread.
     }
-    while (!this.#control.isAllowed(process.hrtime.bigint())) this.#memory.waitForAttention(frozenPollMs);
+    // Not on the attention word: nobody takes from it here, and once it is set it is no wait.
+    while (!this.#control.isAllowed(process.hrtime.bigint())) Atomics.wait(this.#never, 0, 0, frozenPollMs);
     const waitNs = process.hrtime.bigint() - startedNs;
     this.#pageWaitNs += waitNs;
     this.#call({ type: 'page-awaited', waitMs: Number(waitNs) / 1e6 });
