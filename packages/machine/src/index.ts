@@ -37,6 +37,7 @@ export {
 export { LivePages } from './live-pages.ts';
 export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
+export { machineVersion } from './machine-version.ts';
 export {
   countPages,
   type DirtyConsumer,

@@ -58,7 +58,7 @@ export type Wake =
 
 const never = 0xffff_ffff_ffff_ffffn;
 const runStepsMax = 0x7fff_ffff;
-const machineVersion = 1;
+const machineSectionVersion = 1;
 /** A device that asks to be processed so often without a step in between would never stop. */
 const kicksWithoutStepMax = 1000;
 
@@ -339,7 +339,7 @@ export class Machine {
     this.#bus.endSlice();
     const fields = { memoryPages: this.memory.pages, isHalted: this.#isHalted };
     const sections = new Map<string, DeviceState>([
-      ['machine', { version: machineVersion, fields }],
+      ['machine', { version: machineSectionVersion, fields }],
       ['cpu', this.#cpu.save()],
     ]);
     for (const device of devices) sections.set(device.name, device.save());
@@ -388,7 +388,7 @@ export class Machine {
 
   #checkMachine(section: DeviceState | undefined): boolean {
     const { memoryPages, isHalted } = section?.fields ?? {};
-    if (section?.version !== machineVersion || typeof isHalted !== 'boolean') {
+    if (section?.version !== machineSectionVersion || typeof isHalted !== 'boolean') {
       throw new MachineError('snapshot.invalid', 'the saved state does not say what machine it is of');
     }
     if (memoryPages !== this.memory.pages) {

@@ -35,6 +35,7 @@ const running: OperationView = {
     bytes: 49_000_000,
     throttlePercent: 20,
     lastRound: rounds[0] ?? null,
+    currentRound: null,
     rounds,
   },
 };

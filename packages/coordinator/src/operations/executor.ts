@@ -3,6 +3,7 @@
  * begins. A step that waits is tried again at each turn of the control loop. Resumed after a restart as they stood.
  */
 import {
+  type HostName,
   invariant,
   type MigrationProgress,
   type MigrationRecord,
@@ -169,11 +170,12 @@ export class Executor {
       this.#progress.note(progress);
   }
 
-  /** Persisted before it is acknowledged: the agent repeats it until then. */
-  migrationEnded(side: 'source' | 'target', migration: MigrationRecord): void {
+  /** Persisted before it is acknowledged: the agent repeats it until then. A host speaks for its own side alone. */
+  migrationEnded(teller: HostName, side: 'source' | 'target', migration: MigrationRecord): void {
     const { store } = this.#world;
     const record = store.operations.get(migration.operation);
     if (record === undefined || record.kind !== 'vm-migrate') return;
+    if (teller !== (side === 'source' ? record.host : record.targetHost)) return;
     this.#world.atomically(() => {
       const ended = { ...record.ended, [side]: migration };
       const isFuller = record.migration?.stateHashSourceFull == null && migration.outcome !== 'unknown';

@@ -1,5 +1,6 @@
 /** What the source notes while a migration runs, and the record that it becomes. Times are of one monotonic clock. */
 import type {
+  ErrorCode,
   MigrationMoments,
   MigrationRecord,
   MigrationRound,
@@ -27,6 +28,7 @@ export class MigrationLog {
   readonly moments: Moments = { startedNs: process.hrtime.bigint() };
   outcome: MigrationRecord['outcome'] = 'aborted';
   reason: string | null = null;
+  code: ErrorCode | null = null;
   /** Why pages could not follow: the guest at the target cannot go on. */
   memoryLost: string | null = null;
   precopyEnd: PrecopyEnd | null = null;
@@ -74,6 +76,7 @@ export class MigrationLog {
       mode: this.#command.settings.mode,
       outcome: this.outcome,
       reason: this.reason,
+      code: this.code,
       epochBefore: this.#command.epoch,
       epochAfter: this.epochAfter,
       phases: {

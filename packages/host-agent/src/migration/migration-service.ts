@@ -7,6 +7,7 @@ import type { CoreModules } from '@skein/machine';
 import {
   type GuestHistory,
   type HostName,
+  type MachineVersion,
   type MigrationProgress,
   type MigrationRecord,
   type MigrationSourceCommand,
@@ -18,6 +19,7 @@ import {
 import { type Authentication, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
+import type { ImageStore } from '../image/image-store.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import { WarmWorkers } from '../vm/warm-workers.ts';
 import {
@@ -34,6 +36,8 @@ export interface MigrationServiceOptions {
   readonly bootId: string;
   readonly authentication: Authentication;
   readonly core: CoreModules;
+  readonly machineVersion: MachineVersion;
+  readonly images: ImageStore;
   readonly hypervisor: Hypervisor;
   /** Null: this host has no migration network. */
   readonly migrationAddress: OwnAddress | null;
@@ -82,10 +86,18 @@ export class MigrationService {
     return started;
   }
 
-  startTarget(command: MigrationTargetCommand): void {
+  /**
+   * The guest brings its memory along, but a host that lacks its image could not start it again when it ends.
+   * @throws OperationError migration.no-network, migration.partitioned, image.not-found, image.corrupt,
+   * host.out-of-memory, vm.wrong-state
+   */
+  async startTarget(command: MigrationTargetCommand): Promise<void> {
     if (this.#running.has(command.operation)) return;
     this.#requireNetwork();
     this.#requirePeer(command.sourceHost);
+    await this.#options.images.describe(command.machine.image);
+    // The command may have come a second time meanwhile.
+    if (this.#running.has(command.operation)) return;
     const vm = this.#options.hypervisor.admitIncoming(command);
     this.#run('target', command, vm);
   }
@@ -185,7 +197,7 @@ export class MigrationService {
     });
     worker.once('error', (error) => this.#abandon(command.operation, running, String(error)));
     const vmPort = runner.attachTransfer();
-    const { host, bootId, authentication, core, storageAddress, storage } = this.#options;
+    const { host, bootId, authentication, core, machineVersion, storageAddress, storage } = this.#options;
     const common = {
       host,
       bootId,
@@ -193,6 +205,7 @@ export class MigrationService {
       core,
       memory: runner.memory,
       memoryMib: vm.machine.memoryMib,
+      machineVersion,
       control: vm.control.buffer,
       vmPort,
       migrationAddress,

@@ -6,15 +6,19 @@
 import { addHashes, MachineMemory } from '@skein/machine';
 import {
   type Epoch,
+  type ErrorCode,
   type GuestHistory,
   type MigrationRecord,
   migrationProtocol,
   OperationError,
+  type Problem,
+  type RoundProgress,
+  refusalReasonLengthMax,
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
-import { type Link, type Listener, listen } from '@skein/transport';
+import { type Link, type Listener, listen, type RequestOf } from '@skein/transport';
 import {
   isOver,
   type SourceEffect,
@@ -33,6 +37,7 @@ import { MigrationLog } from './migration-log.ts';
 import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
+import { refusalCode } from './refusal-code.ts';
 import {
   type SourceAssignment,
   type TransferEvent,
@@ -43,12 +48,17 @@ import {
 import { openTransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
+type MigrationHello = RequestOf<(typeof migrationProtocol)['fromDialer'], 'migration.hello'>;
 type Suspended = Extract<TransferReply, { type: 'suspended' }>;
 
 const connectDeadlineMs = 10_000;
 const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
 const historyDeadlineMs = 100;
+/** While a round is sent it is told how far it is. */
+const progressPeriodMs = 250;
+
+type TransferLink = Link<typeof migrationProtocol, 'listener'>;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
@@ -64,7 +74,7 @@ export class SourceTransfer {
   readonly #resumed = Promise.withResolvers<TargetTimes | null>();
   readonly #closedRecord = Promise.withResolvers<MigrationRecord>();
   #listener: Listener<typeof migrationProtocol> | null = null;
-  #link: Link<typeof migrationProtocol, 'listener'> | null = null;
+  #link: TransferLink | null = null;
   #sender: PageSender | null = null;
   #rounds: CopyRounds | null = null;
   /** Pages that follow after the commit. */
@@ -74,6 +84,9 @@ export class SourceTransfer {
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
   #mustStop = false;
+  /** Of the state's reason. */
+  #code: ErrorCode | null = null;
+  #hasHeardResumed = false;
 
   constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void) {
     this.#assignment = assignment;
@@ -119,9 +132,12 @@ export class SourceTransfer {
     }
   }
 
-  #feed(event: SourceEvent): void {
-    const { state, effects } = stepSource(this.#state, event);
+  /** `code`: of the event's reason. */
+  #feed(event: SourceEvent, code: ErrorCode | null = null): void {
+    const before = this.#state;
+    const { state, effects } = stepSource(before, cutReason(event));
     this.#state = state;
+    if (state.reason !== before.reason) this.#code = code;
     for (const effect of effects) this.#carryOut(effect);
   }
 
@@ -150,7 +166,10 @@ export class SourceTransfer {
         void this.#vm.ask({ type: 'resume' }, 'resumed').catch((error: unknown) => this.#fail(error));
         break;
       case 'tell-target':
-        this.#link?.notify('migration.aborted', { reason: this.#state.reason ?? 'aborted' });
+        this.#link?.notify('migration.aborted', {
+          code: this.#code ?? 'migration.aborted',
+          reason: this.#state.reason ?? 'aborted',
+        });
         break;
       case 'stop-vm':
         this.#mustStop = true;
@@ -180,42 +199,91 @@ export class SourceTransfer {
       },
       handlers: {
         requests: {
-          'migration.hello': (hello, link) => {
-            if (
-              hello.operation !== command.operation ||
-              hello.vm !== command.vm ||
-              hello.epoch !== command.epoch
-            ) {
-              throw new OperationError({
-                code: 'epoch.stale',
-                message: 'the target wants another migration',
-              });
-            }
-            this.#adoptLink(link);
-            return { memoryMib };
-          },
+          'migration.hello': (hello, link) => this.#greet(hello, link),
           'migration.clock': () => ({ nowNs: process.hrtime.bigint() }),
-          'migration.begin': () => {
+          'migration.begin': (_, link) => {
+            if (isOver(this.#state)) throw this.#over();
+            if (link !== this.#link || this.#state.phase !== 'connecting')
+              throw this.#breach(link, 'migration.out-of-turn', 'the target begins a second time');
             this.#feed({ type: 'target-connected' });
             return {};
           },
-          'migration.resumed': async (times) => {
+          'migration.resumed': async (times, link) => {
+            const isCommitted = this.#state.phase === 'committed' || this.#state.phase === 'closed';
+            if (link !== this.#link || !isCommitted || this.#hasHeardResumed)
+              throw this.#breach(link, 'migration.out-of-turn', describeResumed(isCommitted));
+            this.#hasHeardResumed = true;
             this.#resumed.resolve(times);
             return { record: await this.#closedRecord.promise };
           },
         },
         notices: {
-          'pages.wanted': ({ pages }) => this.#frozen.want(pages),
-          'pages.applied': ({ bytes }) => {
-            this.#sender?.acknowledged(bytes);
-            this.#traffic.add('sentBytes', bytes);
+          'migration.refused': ({ code, reason }, link) => {
+            if (link === this.#link) this.#feed({ type: 'target-refused', reason }, refusalCode(code));
           },
+          'pages.wanted': ({ pages }, link) => this.#want(pages, link),
+          'pages.applied': ({ bytes }, link) => this.#applied(bytes, link),
         },
       },
     });
   }
 
-  #adoptLink(link: Link<typeof migrationProtocol, 'listener'>): void {
+  #greet(
+    { operation, vm, epoch, machineVersion: theirs, host }: MigrationHello,
+    link: TransferLink,
+  ): { memoryMib: number; machineVersion: number } {
+    const { command, memoryMib, machineVersion: ours, host: own } = this.#assignment;
+    if (operation !== command.operation || vm !== command.vm || epoch !== command.epoch)
+      throw new OperationError({ code: 'epoch.stale', message: 'the target wants another migration' });
+    if (theirs !== ours) {
+      const reason = `${host} has machine version ${theirs}, ${own} has ${ours}: update the older one`;
+      this.#feed({ type: 'target-refused', reason }, 'migration.machine-version');
+      throw new OperationError({ code: 'migration.machine-version', message: reason });
+    }
+    this.#adoptLink(link);
+    return { memoryMib, machineVersion: ours };
+  }
+
+  #want(pages: readonly number[], link: TransferLink): void {
+    const outside = pages.find((page) => page >= this.#memory.pages);
+    if (outside !== undefined) {
+      const reason = `the target wants page ${outside} of a guest that has ${this.#memory.pages}`;
+      this.#breach(link, 'migration.pages-invalid', reason);
+    } else if (this.#state.phase === 'committed' && this.#missing !== null && link === this.#link)
+      this.#frozen.want(pages);
+    // What it asked for a moment ago may have been on its way already.
+    else if (!isOver(this.#state))
+      this.#breach(link, 'migration.out-of-turn', 'the target wants pages although none follow');
+  }
+
+  #applied(bytes: number, link: TransferLink): void {
+    if (link === this.#link && this.#sender?.acknowledged(bytes) === true)
+      this.#traffic.add('sentBytes', bytes);
+    else {
+      const reason = `the target acknowledges ${bytes} bytes that were never sent`;
+      this.#breach(link, 'migration.acknowledgement-invalid', reason);
+    }
+  }
+
+  /**
+   * The target says what it may not: nothing of it is acted on, and it is hung up on. Before the pass that is the end of the
+   * migration; afterwards what became of the lease decides.
+   */
+  #breach(link: TransferLink, code: ErrorCode, reason: string): OperationError {
+    if (link === this.#link) this.#feed({ type: 'cancelled', reason }, code);
+    // Behind the answer to a request, where it was one.
+    setImmediate(() => link.close(reason));
+    return new OperationError({ code, message: reason });
+  }
+
+  #over(): OperationError {
+    return new OperationError({
+      code: this.#code ?? 'migration.aborted',
+      message: this.#state.reason ?? 'the migration has ended',
+    });
+  }
+
+  #adoptLink(link: TransferLink): void {
     if (this.#link !== null)
       throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one target' });
     this.#link = link;
@@ -229,20 +297,20 @@ export class SourceTransfer {
       settings: this.#assignment.command.settings,
       control: this.#control,
     });
-    void link.closed.then((reason) => {
+    void link.closed.then(({ code, message }) => {
       this.#resumed.resolve(null);
-      this.#feed({
-        type: 'link-lost',
-        reason: `the link to the target on the migration network ended: ${reason.message}`,
-      });
+      const reason = `the link to the target on the migration network ended: ${message}`;
+      this.#feed({ type: 'link-lost', reason }, refusalCode(code));
     });
   }
 
   async #sendRound(): Promise<void> {
     const { rounds } = this.#requireTarget();
-    const { next, remainingPages } = await rounds.precopy();
-    this.#progress('pre-copy', remainingPages);
-    if (next === 'give-up') this.#feed({ type: 'cancelled', reason: this.#describeNoConvergence() });
+    const ticking = setInterval(() => this.#tellRound(), progressPeriodMs);
+    const { next, remainingPages } = await rounds.precopy().finally(() => clearInterval(ticking));
+    this.#progress('pre-copy', remainingPages, null);
+    if (next === 'give-up')
+      this.#feed({ type: 'cancelled', reason: this.#describeNoConvergence() }, 'migration.not-converging');
     else this.#feed({ type: 'round-ended', next });
   }
 
@@ -282,12 +350,12 @@ export class SourceTransfer {
     );
     this.#log.mark('finalSentNs');
     const refusal = await answer.then(
-      () => null,
-      (error: unknown) => toProblem(error).message,
+      ({ stateHashTarget }) => otherHash(stateHashTarget, formatStateHash(this.#log.stateHashSource)),
+      (error: unknown) => toProblem(error),
     );
     this.#log.mark('readyHeardNs');
     if (refusal === null) this.#feed({ type: 'target-ready' });
-    else this.#feed({ type: 'target-refused', reason: refusal });
+    else this.#feed({ type: 'target-refused', reason: refusal.message }, refusalCode(refusal.code));
   }
 
   async #passLease(): Promise<void> {
@@ -342,6 +410,7 @@ export class SourceTransfer {
 
   #report(): void {
     this.#log.reason = this.#log.memoryLost ?? this.#state.reason;
+    this.#log.code = this.#log.memoryLost === null ? this.#code : 'migration.memory-lost';
     this.#log.mark('endedNs');
     this.#deadlines.clear();
     const isCommitted = this.#log.outcome === 'committed';
@@ -354,7 +423,8 @@ export class SourceTransfer {
   /** Before the pass any failure aborts; what comes after the end is an echo of it. */
   #attempt(effect: () => Promise<void>): void {
     effect().catch((error: unknown) => {
-      if (!isOver(this.#state)) this.#feed({ type: 'cancelled', reason: toProblem(error).message });
+      const { code, message } = toProblem(error);
+      if (!isOver(this.#state)) this.#feed({ type: 'cancelled', reason: message }, refusalCode(code));
     });
   }
 
@@ -369,7 +439,13 @@ export class SourceTransfer {
     return { rounds: this.#rounds, sender: this.#sender };
   }
 
-  #progress(phase: 'pre-copy' | 'stop-and-copy', pagesRemaining: number): void {
+  #tellRound(): void {
+    const current = this.#sender?.progress ?? null;
+    if (current === null || this.#state.phase !== 'pre-copy') return;
+    this.#progress('pre-copy', current.pagesTotal - current.pages, current);
+  }
+
+  #progress(phase: 'pre-copy', pagesRemaining: number, currentRound: RoundProgress | null): void {
     const { operation, vm } = this.#assignment.command;
     const sum = (pick: (round: { pages: number; bytes: number }) => number): number =>
       this.#log.rounds.reduce((total, round) => total + pick(round), 0);
@@ -379,13 +455,32 @@ export class SourceTransfer {
         operation,
         vm,
         phase,
-        round: this.#log.rounds.length,
-        pagesSent: sum(({ pages }) => pages),
+        round: currentRound?.round ?? this.#log.rounds.length,
+        pagesSent: sum(({ pages }) => pages) + (currentRound?.pages ?? 0),
         pagesRemaining,
-        bytes: sum(({ bytes }) => bytes),
+        bytes: sum(({ bytes }) => bytes) + (currentRound?.bytes ?? 0),
         throttlePercent: this.#control.throttlePercent,
         lastRound: this.#log.rounds.at(-1) ?? null,
+        currentRound,
       },
     });
   }
+}
+
+function describeResumed(isCommitted: boolean): string {
+  return isCommitted
+    ? 'the target says a second time that its guest runs'
+    : 'the target says that its guest runs before it was granted the lease';
+}
+
+/** Null where the target has the state that it said ready to. */
+function otherHash(theirs: string, ours: string): Problem | null {
+  if (theirs === ours) return null;
+  const message = `the target says ready to state hash ${theirs}, this host sent ${ours}`;
+  return { code: 'migration.hash-mismatch', message, details: {} };
+}
+
+/** What a peer says can be long; what is told on and stored is not. */
+function cutReason(event: SourceEvent): SourceEvent {
+  return 'reason' in event ? { ...event, reason: event.reason.slice(0, refusalReasonLengthMax) } : event;
 }

@@ -4,12 +4,16 @@
  */
 import { addHashes, MachineMemory } from '@skein/machine';
 import {
+  type Epoch,
+  type ErrorCode,
   type GuestHistory,
   grantDeadlineNs,
   type MigrationFinal,
   type MigrationRecord,
   migrationProtocol,
   OperationError,
+  type Problem,
+  refusalReasonLengthMax,
   type TargetTimes,
   timingDefaults,
   toProblem,
@@ -34,6 +38,7 @@ import { MemoryArrival } from './memory-arrival.ts';
 import { bitmapOf } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
+import { refusalCode } from './refusal-code.ts';
 import {
   type TargetAssignment,
   type TransferEvent,
@@ -73,6 +78,10 @@ export class TargetTransfer {
   /** What the machine says to its state; null before it came. */
   #prepared: Promise<Extract<TransferReply, { type: 'prepared' }>> | null = null;
   #preparedHash = 0n;
+  /** Of the state's reason. */
+  #code: ErrorCode | null = null;
+  /** The source said what completes the state: no page is due any more before the commit. */
+  #hasFinal = false;
 
   constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
     this.#assignment = assignment;
@@ -98,7 +107,8 @@ export class TargetTransfer {
       this.#feed({ type: 'connected' });
       await link.request('migration.begin', {}, { deadlineMs: requestDeadlineMs });
     } catch (error) {
-      this.#feed({ type: 'cancelled', reason: toProblem(error).message });
+      const { code, message } = toProblem(error);
+      this.#feed({ type: 'cancelled', reason: message }, refusalCode(code));
     }
   }
 
@@ -110,9 +120,12 @@ export class TargetTransfer {
     }
   }
 
-  #feed(event: TargetEvent): void {
-    const { state, effects } = stepTarget(this.#state, event);
+  /** `code`: of the event's reason. */
+  #feed(event: TargetEvent, code: ErrorCode | null = null): void {
+    const before = this.#state;
+    const { state, effects } = stepTarget(before, cutReason(event));
     this.#state = state;
+    if (state.reason !== before.reason) this.#code = code;
     for (const effect of effects) this.#carryOut(effect);
   }
 
@@ -144,7 +157,7 @@ export class TargetTransfer {
   }
 
   async #connect(): Promise<Link<typeof migrationProtocol, 'dialer'>> {
-    const { command, host, bootId, migrationAddress, memoryMib } = this.#assignment;
+    const { command, host, bootId, migrationAddress, memoryMib, machineVersion } = this.#assignment;
     const link = await dial({
       host: command.sourceAddress,
       port: command.sourcePort,
@@ -165,30 +178,31 @@ export class TargetTransfer {
         requests: { 'migration.final': (final) => this.#verify(final) },
         notices: {
           'migration.state': ({ state }) => this.#prepare(state),
-          'migration.granted': ({ history }) => {
-            this.#history = history;
-            this.#grantedAtNs = process.hrtime.bigint();
-            this.#feed({ type: 'granted' });
-          },
-          'migration.aborted': ({ reason }) => this.#feed({ type: 'source-aborted', reason }),
+          'migration.granted': ({ epoch, history }) => this.#granted(epoch, history),
+          'migration.aborted': ({ code, reason }) =>
+            this.#feed({ type: 'source-aborted', reason }, refusalCode(code)),
         },
       },
     });
     this.#link = link;
-    void link.closed.then(({ message }) => {
+    void link.closed.then(({ code, message }) => {
       this.#arrival.ended(message);
-      this.#feed({
-        type: 'link-lost',
-        reason: `the link to the source on the migration network ended: ${message}`,
-      });
+      const reason = `the link to the source on the migration network ended: ${message}`;
+      this.#feed({ type: 'link-lost', reason }, refusalCode(code));
     });
     link.onBulk = (frame) => this.#apply(frame);
     const { operation, vm, epoch } = command;
     const hello = await link.request(
       'migration.hello',
-      { operation, vm, epoch, host },
+      { operation, vm, epoch, host, machineVersion },
       { deadlineMs: requestDeadlineMs },
     );
+    if (hello.machineVersion !== machineVersion) {
+      throw new OperationError({
+        code: 'migration.machine-version',
+        message: `${command.sourceHost} has machine version ${hello.machineVersion}, ${host} has ${machineVersion}: update the older one`,
+      });
+    }
     if (hello.memoryMib !== memoryMib) {
       throw new OperationError({
         code: 'migration.aborted',
@@ -200,13 +214,14 @@ export class TargetTransfer {
   }
 
   #apply(frame: Uint8Array): void {
-    const isExpected =
-      this.#state.phase === 'receiving' || (this.#arrival.isFollowing && this.#state.phase !== 'aborted');
-    if (!isExpected) return;
+    if (this.#state.phase === 'aborted') return;
+    if (!this.#arePagesDue) {
+      this.#breach('migration.out-of-turn', 'pages came where none are due');
+      return;
+    }
     const applied = this.#receiver.apply(frame);
     if (applied.kind === 'refused') {
-      this.#feed({ type: 'cancelled', reason: `migration.page-mismatch: ${applied.reason}` });
-      this.#link?.close(applied.reason);
+      this.#breach(applied.code, applied.reason);
       return;
     }
     this.#traffic.add('receivedBytes', frame.length);
@@ -217,6 +232,24 @@ export class TargetTransfer {
     else this.#deadlines.set('acknowledge', 0, () => this.#acknowledgeRest());
   }
 
+  /** Until the final message; from then on only those that it named as missing, as long as one is. */
+  get #arePagesDue(): boolean {
+    const { phase } = this.#state;
+    if (phase === 'receiving') return !this.#hasFinal;
+    return phase !== 'connecting' && this.#arrival.isFollowing && this.#memory.missingPages > 0;
+  }
+
+  /**
+   * The source says or sends what it may not: nothing of it is acted on, and it is hung up on. Before `ready` that is the end
+   * of the migration; afterwards what became of the lease decides.
+   */
+  #breach(code: ErrorCode, reason: string): OperationError {
+    this.#link?.notify('migration.refused', { code, reason: reason.slice(0, refusalReasonLengthMax) });
+    this.#feed({ type: 'link-lost', reason }, code);
+    this.#link?.close(reason);
+    return new OperationError({ code, message: reason });
+  }
+
   #acknowledgeRest(): void {
     const bytes = this.#receiver.flush();
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
@@ -224,50 +257,84 @@ export class TargetTransfer {
 
   /** The machine takes its state over while the last pages are still on their way. */
   #prepare(state: Uint8Array): void {
-    if (this.#prepared !== null || this.#state.phase !== 'receiving') return;
+    if (this.#state.phase === 'aborted') return;
+    if (this.#prepared !== null || this.#state.phase !== 'receiving') {
+      this.#breach('migration.out-of-turn', 'the state of CPU and devices came where none is due');
+      return;
+    }
     this.#prepared = this.#vm.ask({ type: 'prepare', state }, 'prepared');
     // Whoever waits for it hears of a failure.
     this.#prepared.catch(() => {});
   }
 
+  /** The source says that the lease is ours. A second time is one too many: the guest runs. */
+  #granted(epoch: Epoch, history: GuestHistory | null): void {
+    const { phase } = this.#state;
+    if (phase === 'aborted') return;
+    if (phase !== 'ready' && phase !== 'resolving') {
+      this.#breach('migration.out-of-turn', 'the source grants the lease where it is not awaited');
+      return;
+    }
+    const due = this.#assignment.command.epoch + 1;
+    if (epoch !== due) {
+      this.#breach('epoch.stale', `the source grants epoch ${epoch}, where ${due} is next`);
+      return;
+    }
+    this.#history = history;
+    this.#grantedAtNs = process.hrtime.bigint();
+    this.#feed({ type: 'granted' });
+  }
+
   /** All pages were applied before this message, in order. @throws OperationError migration.hash-mismatch */
   async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
-    const reason = await this.#compare(final).catch((error: unknown) => toProblem(error).message);
-    if (reason !== null) {
-      this.#feed({ type: 'final-mismatched', reason });
-      throw new OperationError({ code: 'migration.hash-mismatch', message: reason });
+    if (this.#state.phase === 'aborted') throw this.#over();
+    if (this.#hasFinal || this.#state.phase !== 'receiving')
+      throw this.#breach('migration.out-of-turn', 'the final message came where none is due');
+    this.#hasFinal = true;
+    const problem = await this.#compare(final);
+    if (problem !== null) {
+      this.#feed({ type: 'final-mismatched', reason: problem.message }, problem.code);
+      throw new OperationError(problem);
     }
-    if (this.#state.phase !== 'receiving') {
-      throw new OperationError({
-        code: 'migration.aborted',
-        message: this.#state.reason ?? 'the target gave up',
-      });
-    }
+    if (this.#state.phase !== 'receiving') throw this.#over();
     this.#final = final;
     this.#readyAtNs = process.hrtime.bigint();
     this.#feed({ type: 'final-verified' });
     return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
   }
 
+  #over(): OperationError {
+    return new OperationError({
+      code: this.#code ?? 'migration.aborted',
+      message: this.#state.reason ?? 'the target gave up',
+    });
+  }
+
   /** Null if everything is as the source has it. */
-  async #compare(final: MigrationFinal): Promise<string | null> {
+  async #compare(final: MigrationFinal): Promise<Pick<Problem, 'code' | 'message'> | null> {
     if (final.batches !== this.#receiver.batches) {
-      return `${this.#receiver.batches} page batches were applied, ${final.batches} were sent`;
+      const message = `${this.#receiver.batches} page batches were applied, ${final.batches} were sent`;
+      return { code: 'migration.pages-invalid', message };
     }
     const missing = final.missing === null ? null : bitmapOf(final.missing, this.#memory.pages);
-    if (final.missing !== null && missing === null) return 'the bitmap of missing pages is of another guest';
+    if (final.missing !== null && missing === null) {
+      const message = `the bitmap of missing pages has ${final.missing.length} bytes, this guest has ${this.#memory.pages} pages`;
+      return { code: 'migration.state-invalid', message };
+    }
+    if (this.#prepared === null)
+      return { code: 'migration.state-invalid', message: 'the state of CPU and devices never came' };
     if (missing !== null) {
       this.#receiver.withhold(missing);
       this.#arrival.begin();
     }
-    if (this.#prepared === null) return 'the state of CPU and devices never came';
-    const prepared = await this.#prepared;
+    const prepared = await this.#prepared.catch((error: unknown) => toProblem(error));
+    if ('code' in prepared) return { code: 'migration.state-invalid', message: prepared.message };
     this.#preparedHash = prepared.stateHash;
     this.#stateHash = addHashes(this.#receiver.hashes.sum, prepared.stateHash);
     const hash = formatStateHash(this.#stateHash);
-    return hash === final.stateHash
-      ? null
-      : `the state hash is ${hash} here and ${final.stateHash} at the source`;
+    if (hash === final.stateHash) return null;
+    const message = `the state hash is ${hash} here and ${final.stateHash} at the source`;
+    return { code: 'migration.hash-mismatch', message };
   }
 
   async #resume(): Promise<void> {
@@ -312,7 +379,9 @@ export class TargetTransfer {
     const message = `${this.#memory.missingPages} pages of its memory were lost with ${this.#assignment.command.sourceHost}: ${reason}`;
     const epochAfter = this.#assignment.command.epoch + 1;
     this.#feed({ type: 'vm-resumed' });
-    this.#end(true, { ...this.#abortedRecord(), outcome: 'committed', reason: message, epochAfter }, true);
+    const record = this.#abortedRecord();
+    const code = 'migration.memory-lost';
+    this.#end(true, { ...record, outcome: 'committed', reason: message, code, epochAfter }, true);
   }
 
   /** The source's record with everything in it; ours, with less, if the source is gone. */
@@ -320,15 +389,31 @@ export class TargetTransfer {
     try {
       if (this.#link === null) throw new OperationError({ code: 'link.closed', message: 'no link' });
       const reply = await this.#link.request('migration.resumed', times, { deadlineMs: recordDeadlineMs });
-      return reply.record;
+      if (this.#isOurs(reply.record)) return reply.record;
+      throw new OperationError({ code: 'migration.state-invalid', message: 'a record of another migration' });
     } catch {
       return {
         ...this.#abortedRecord(),
         outcome: 'committed',
         reason: null,
+        code: null,
         epochAfter: this.#assignment.command.epoch + 1,
       };
     }
+  }
+
+  /** The coordinator takes our word for what it hears from us. */
+  #isOurs(record: MigrationRecord): boolean {
+    const { command, host } = this.#assignment;
+    return (
+      record.operation === command.operation &&
+      record.vm === command.vm &&
+      record.from === command.sourceHost &&
+      record.to === host &&
+      record.outcome === 'committed' &&
+      record.epochBefore === command.epoch &&
+      record.epochAfter === command.epoch + 1
+    );
   }
 
   async #readLease(): Promise<void> {
@@ -364,6 +449,7 @@ export class TargetTransfer {
       mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
       outcome: 'aborted',
       reason: this.#state.reason,
+      code: this.#code,
       epochBefore: command.epoch,
       epochAfter: command.epoch,
       phases: { precopyMs: 0, stopAndCopyMs: 0, postcopyMs: 0 },
@@ -389,4 +475,9 @@ export class TargetTransfer {
       stateHashSourceFull: null,
     };
   }
+}
+
+/** What a peer says can be long; what is told on and stored is not. */
+function cutReason(event: TargetEvent): TargetEvent {
+  return 'reason' in event ? { ...event, reason: event.reason.slice(0, refusalReasonLengthMax) } : event;
 }
