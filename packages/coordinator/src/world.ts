@@ -249,7 +249,9 @@ export class World {
       );
     return {
       nowMs,
-      hosts: this.hostList.map((host) => toInventory(host, this.store.hosts.isInMaintenance(host.identity.name))),
+      hosts: this.hostList.map((host) =>
+        toInventory(host, this.store.hosts.isInMaintenance(host.identity.name)),
+      ),
       vms,
       segments: this.segments,
       strangers,

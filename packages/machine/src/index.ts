@@ -37,7 +37,6 @@ export {
 export { LivePages } from './live-pages.ts';
 export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
-export { machineVersion } from './machine-version.ts';
 export {
   countPages,
   type DirtyConsumer,
@@ -46,6 +45,7 @@ export {
   pageBytes,
   pagesOf,
 } from './machine-memory.ts';
+export { machineVersion } from './machine-version.ts';
 export { createPageCopy, type PageCopy } from './page-copy.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { addHashes, hashBytes } from './state-hash.ts';

@@ -3,7 +3,13 @@
  * that follow the host's name, or null. (design: interfaces, `explain`; style: swarmkit's filters.)
  */
 import { type HostName, type HostState, networkKinds, type VmSpec } from '@skein/shared';
-import { findHost, type HostInventory, type Inventory, type Refusal, type Reservations } from './inventory.ts';
+import {
+  findHost,
+  type HostInventory,
+  type Inventory,
+  type Refusal,
+  type Reservations,
+} from './inventory.ts';
 import { lossBetween } from './pairs.ts';
 
 export interface PlacementRequest {

@@ -186,7 +186,7 @@ export class SourceTransfer {
   }
 
   #listen(): Promise<Listener<typeof migrationProtocol>> {
-    const { command, host, bootId, memoryMib, migrationAddress } = this.#assignment;
+    const { command, host, bootId, migrationAddress } = this.#assignment;
     return listen({
       host: migrationAddress,
       port: 0,

@@ -37,9 +37,7 @@ export class HostTable {
 
   /** Of a host that is known. */
   setMaintenance(name: HostName, isOn: boolean): void {
-    this.#database
-      .prepare('UPDATE hosts SET is_in_maintenance = ? WHERE name = ?')
-      .run(isOn ? 1 : 0, name);
+    this.#database.prepare('UPDATE hosts SET is_in_maintenance = ? WHERE name = ?').run(isOn ? 1 : 0, name);
     if (isOn) this.#inMaintenance.add(name);
     else this.#inMaintenance.delete(name);
   }
@@ -53,7 +51,9 @@ export class HostTable {
   reload(): void {
     this.#byName.clear();
     this.#inMaintenance.clear();
-    for (const row of this.#database.prepare('SELECT name, identity, is_in_maintenance FROM hosts').iterate()) {
+    for (const row of this.#database
+      .prepare('SELECT name, identity, is_in_maintenance FROM hosts')
+      .iterate()) {
       const identity = readStored(HostIdentity, row.identity, `host ${row.name}`);
       this.#byName.set(identity.name, identity);
       if (row.is_in_maintenance === 1) this.#inMaintenance.add(identity.name);
