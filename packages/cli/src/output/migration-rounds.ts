@@ -1,5 +1,6 @@
 /** The rounds of a migration as a table, whole or row by row while it runs. */
-import type { MigrationRound } from '@skein/shared';
+import type { MigrationRound, RoundProgress } from '@skein/shared';
+import { formatDuration } from './duration.ts';
 import { formatMs, formatSize } from './figures.ts';
 import { type Column, GrowingTable } from './table.ts';
 
@@ -28,6 +29,14 @@ export const roundColumns: readonly Column<MigrationRound>[] = [
   { header: 'LEFT', value: ({ remainingPages }) => remainingPages, ...right, widthMin: 6 },
   { header: 'DOWNTIME IF STOPPED', value: predictionOf, ...right },
 ];
+
+/** How far the round at work is: `round 2: 34 %, 1234 of 5678 pages, 1.2 MiB at 120 KiB/s, about 12 s left`. */
+export function roundSentence(progress: RoundProgress): string {
+  const { round, pages, pagesTotal, bytes, bandwidthBytesPerS, remainingMs } = progress;
+  const percent = pagesTotal === 0 ? 100 : Math.floor((pages / pagesTotal) * 100);
+  const left = remainingMs === null ? '' : `, about ${formatDuration(remainingMs)} left`;
+  return `round ${round}: ${percent} %, ${pages} of ${pagesTotal} pages, ${formatSize(bytes)} at ${formatSize(bandwidthBytesPerS)}/s${left}`;
+}
 
 /** Rows that stay, each once, in whatever portions the rounds are told. */
 export class LiveRounds {

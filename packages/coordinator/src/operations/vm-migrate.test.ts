@@ -88,7 +88,7 @@ describe('a migration', () => {
     };
     const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
     const ended = await cluster.ended(operation);
-    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'migration.aborted' } });
+    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'host.out-of-memory' } });
     expect(ended.problem?.message).toContain('no room left');
     expect(cluster.agent('h1').commands('migration.cancel').length).toBeGreaterThan(0);
     expect(await cluster.running('web1', 'h1')).toMatchObject({ epoch: 1 });

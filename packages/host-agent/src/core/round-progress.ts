@@ -19,7 +19,7 @@ export interface RoundCounts {
 export function roundProgress(counts: RoundCounts): RoundProgress {
   const { round, pages, pagesTotal, bytes, onTheWayBytes, elapsedMs } = counts;
   const appliedBytes = Math.max(0, bytes - onTheWayBytes);
-  const bytesPerMs = elapsedMs > 0 ? appliedBytes / elapsedMs : 0;
+  const bytesPerMs = appliedBytes / Math.max(1, elapsedMs);
   const leftBytes = pages === 0 ? 0 : (pagesTotal - pages) * (bytes / pages) + onTheWayBytes;
   const remainingMs = pages > 0 && bytesPerMs > 0 ? leftBytes / bytesPerMs : null;
   return { round, pages, pagesTotal, bytes, bandwidthBytesPerS: bytesPerMs * 1000, remainingMs };
