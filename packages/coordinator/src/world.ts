@@ -141,17 +141,6 @@ export class World {
     this.event('host.removed', `host/${name}`, `${name} was removed: it is no host of this cluster any more`);
   }
 
-  /** What runs there runs on. @throws OperationError host.not-found */
-  setMaintenance(name: HostName, isOn: boolean): void {
-    this.host(name);
-    if (this.store.hosts.isInMaintenance(name) === isOn) return;
-    this.store.hosts.setMaintenance(name, isOn);
-    const [type, message] = isOn
-      ? ['host.maintenance-begun', `${name} is in maintenance: nothing is placed or migrated there`]
-      : ['host.maintenance-ended', `${name} is out of maintenance`];
-    this.event(type, `host/${name}`, message);
-  }
-
   /** A change that is told twice, for its acknowledgement was lost, is one event. */
   networksChanged(name: HostName, changes: readonly NetworkChange[]): void {
     const host = this.host(name);

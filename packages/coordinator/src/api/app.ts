@@ -21,6 +21,7 @@ import { askerOf } from './asker.ts';
 import type { Commands } from './commands.ts';
 import { eventStream } from './event-stream.ts';
 import { type ApiTokens, checkHost, checkToken, countRequests, limitBody } from './guards.ts';
+import { setMaintenance } from './host-maintenance.ts';
 import { removeHost } from './host-removal.ts';
 import { changeOnce } from './once.ts';
 import { invalidRequest, problemResponse } from './problems.ts';
@@ -170,10 +171,7 @@ function addChanges(app: OpenAPIHono, { world, commands, executor, env }: AppOpt
   app.openapi(routes.maintenance, (context) => {
     const { name } = context.req.valid('param');
     const body = context.req.valid('json');
-    const set = (): HostView => {
-      world.atomically(() => world.setMaintenance(name, body.isOn));
-      return hostView(world, world.host(name), world.inventory().vms);
-    };
+    const set = (): HostView => setMaintenance(world, name, body.isOn);
     return changeOnce(context, world, body, env.wallMs(), set) as never;
   });
   app.openapi(routes.remove, (context) => {

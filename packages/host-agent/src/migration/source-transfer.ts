@@ -9,16 +9,13 @@ import {
   type ErrorCode,
   type GuestHistory,
   type MigrationRecord,
-  migrationProtocol,
   OperationError,
   type Problem,
   type RoundProgress,
-  refusalReasonLengthMax,
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
-import { type Link, type Listener, listen, type RequestOf } from '@skein/transport';
 import {
   isOver,
   type SourceEffect,
@@ -37,7 +34,8 @@ import { MigrationLog } from './migration-log.ts';
 import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
-import { refusalCode } from './refusal-code.ts';
+import { cutReason, refusalCode } from './refusal-code.ts';
+import { SourcePort, type TransferLink } from './source-port.ts';
 import {
   type SourceAssignment,
   type TransferEvent,
@@ -48,7 +46,6 @@ import {
 import { openTransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
-type MigrationHello = RequestOf<(typeof migrationProtocol)['fromDialer'], 'migration.hello'>;
 type Suspended = Extract<TransferReply, { type: 'suspended' }>;
 
 const connectDeadlineMs = 10_000;
@@ -57,8 +54,6 @@ const resumedDeadlineMs = 5_000;
 const historyDeadlineMs = 100;
 /** While a round is sent it is told how far it is. */
 const progressPeriodMs = 250;
-
-type TransferLink = Link<typeof migrationProtocol, 'listener'>;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
@@ -73,7 +68,7 @@ export class SourceTransfer {
   readonly #history = Promise.withResolvers<GuestHistory | null>();
   readonly #resumed = Promise.withResolvers<TargetTimes | null>();
   readonly #closedRecord = Promise.withResolvers<MigrationRecord>();
-  #listener: Listener<typeof migrationProtocol> | null = null;
+  readonly #port: SourcePort;
   #link: TransferLink | null = null;
   #sender: PageSender | null = null;
   #rounds: CopyRounds | null = null;
@@ -86,7 +81,6 @@ export class SourceTransfer {
   #mustStop = false;
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
-  #hasHeardResumed = false;
 
   constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void) {
     this.#assignment = assignment;
@@ -99,11 +93,24 @@ export class SourceTransfer {
     this.#leases = openTransferLeases(assignment);
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
+    this.#port = new SourcePort({
+      assignment,
+      memoryPages: this.#memory.pages,
+      state: () => this.#state,
+      feed: (event, code) => this.#feed(event, code),
+      onTarget: (link) => this.#adoptLink(link),
+      onApplied: (bytes) => this.#applied(bytes),
+      onWanted: (pages) => this.#want(pages),
+      onResumed: (times) => {
+        this.#resumed.resolve(times);
+        return this.#closedRecord.promise;
+      },
+    });
   }
 
   async start(): Promise<void> {
-    const { command, migrationAddress } = this.#assignment;
-    this.#listener = await this.#listen();
+    const { command } = this.#assignment;
+    const listening = await this.#port.listen();
     this.#deadlines.set('connect', connectDeadlineMs, () => {
       if (this.#state.phase === 'connecting')
         this.#feed({ type: 'cancelled', reason: 'the target did not connect in time' });
@@ -111,7 +118,7 @@ export class SourceTransfer {
     this.#deadlines.set('whole', command.settings.deadlineMs, () => {
       this.#feed({ type: 'cancelled', reason: `not committed within ${command.settings.deadlineMs} ms` });
     });
-    this.#tell({ type: 'listening', address: migrationAddress, port: this.#listener.port });
+    this.#tell({ type: 'listening', ...listening });
   }
 
   instruct(instruction: TransferInstruction): void {
@@ -185,107 +192,7 @@ export class SourceTransfer {
     }
   }
 
-  #listen(): Promise<Listener<typeof migrationProtocol>> {
-    const { command, host, bootId, migrationAddress } = this.#assignment;
-    return listen({
-      host: migrationAddress,
-      port: 0,
-      protocol: migrationProtocol,
-      own: { role: 'transfer', name: host, bootId },
-      authentication: this.#assignment.authentication,
-      admit: (peer) => {
-        if (peer.name === command.targetHost && this.#link === null) return;
-        throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one migration' });
-      },
-      handlers: {
-        requests: {
-          'migration.hello': (hello, link) => this.#greet(hello, link),
-          'migration.clock': () => ({ nowNs: process.hrtime.bigint() }),
-          'migration.begin': (_, link) => {
-            if (isOver(this.#state)) throw this.#over();
-            if (link !== this.#link || this.#state.phase !== 'connecting')
-              throw this.#breach(link, 'migration.out-of-turn', 'the target begins a second time');
-            this.#feed({ type: 'target-connected' });
-            return {};
-          },
-          'migration.resumed': async (times, link) => {
-            const isCommitted = this.#state.phase === 'committed' || this.#state.phase === 'closed';
-            if (link !== this.#link || !isCommitted || this.#hasHeardResumed)
-              throw this.#breach(link, 'migration.out-of-turn', describeResumed(isCommitted));
-            this.#hasHeardResumed = true;
-            this.#resumed.resolve(times);
-            return { record: await this.#closedRecord.promise };
-          },
-        },
-        notices: {
-          'migration.refused': ({ code, reason }, link) => {
-            if (link === this.#link) this.#feed({ type: 'target-refused', reason }, refusalCode(code));
-          },
-          'pages.wanted': ({ pages }, link) => this.#want(pages, link),
-          'pages.applied': ({ bytes }, link) => this.#applied(bytes, link),
-        },
-      },
-    });
-  }
-
-  #greet(
-    { operation, vm, epoch, machineVersion: theirs, host }: MigrationHello,
-    link: TransferLink,
-  ): { memoryMib: number; machineVersion: number } {
-    const { command, memoryMib, machineVersion: ours, host: own } = this.#assignment;
-    if (operation !== command.operation || vm !== command.vm || epoch !== command.epoch)
-      throw new OperationError({ code: 'epoch.stale', message: 'the target wants another migration' });
-    if (theirs !== ours) {
-      const reason = `${host} has machine version ${theirs}, ${own} has ${ours}: update the older one`;
-      this.#feed({ type: 'target-refused', reason }, 'migration.machine-version');
-      throw new OperationError({ code: 'migration.machine-version', message: reason });
-    }
-    this.#adoptLink(link);
-    return { memoryMib, machineVersion: ours };
-  }
-
-  #want(pages: readonly number[], link: TransferLink): void {
-    const outside = pages.find((page) => page >= this.#memory.pages);
-    if (outside !== undefined) {
-      const reason = `the target wants page ${outside} of a guest that has ${this.#memory.pages}`;
-      this.#breach(link, 'migration.pages-invalid', reason);
-    } else if (this.#state.phase === 'committed' && this.#missing !== null && link === this.#link)
-      this.#frozen.want(pages);
-    // What it asked for a moment ago may have been on its way already.
-    else if (!isOver(this.#state))
-      this.#breach(link, 'migration.out-of-turn', 'the target wants pages although none follow');
-  }
-
-  #applied(bytes: number, link: TransferLink): void {
-    if (link === this.#link && this.#sender?.acknowledged(bytes) === true)
-      this.#traffic.add('sentBytes', bytes);
-    else {
-      const reason = `the target acknowledges ${bytes} bytes that were never sent`;
-      this.#breach(link, 'migration.acknowledgement-invalid', reason);
-    }
-  }
-
-  /**
-   * The target says what it may not: nothing of it is acted on, and it is hung up on. Before the pass that is the end of the
-   * migration; afterwards what became of the lease decides.
-   */
-  #breach(link: TransferLink, code: ErrorCode, reason: string): OperationError {
-    if (link === this.#link) this.#feed({ type: 'cancelled', reason }, code);
-    // Behind the answer to a request, where it was one.
-    setImmediate(() => link.close(reason));
-    return new OperationError({ code, message: reason });
-  }
-
-  #over(): OperationError {
-    return new OperationError({
-      code: this.#code ?? 'migration.aborted',
-      message: this.#state.reason ?? 'the migration has ended',
-    });
-  }
-
   #adoptLink(link: TransferLink): void {
-    if (this.#link !== null)
-      throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one target' });
     this.#link = link;
     const { core, command } = this.#assignment;
     this.#sender = new PageSender(core, this.#memory, link, command.settings);
@@ -302,6 +209,18 @@ export class SourceTransfer {
       const reason = `the link to the target on the migration network ended: ${message}`;
       this.#feed({ type: 'link-lost', reason }, refusalCode(code));
     });
+  }
+
+  #applied(bytes: number): boolean {
+    if (this.#sender?.acknowledged(bytes) !== true) return false;
+    this.#traffic.add('sentBytes', bytes);
+    return true;
+  }
+
+  #want(pages: readonly number[]): boolean {
+    if (this.#missing === null) return false;
+    this.#frozen.want(pages);
+    return true;
   }
 
   async #sendRound(): Promise<void> {
@@ -417,7 +336,7 @@ export class SourceTransfer {
     this.#tell({ type: 'ended', isCommitted, mustStop: this.#mustStop, record: this.#log.record() });
     this.#leases.close();
     // What was said last must reach the target first.
-    setTimeout(() => void this.#listener?.close(), 200);
+    setTimeout(() => void this.#port.close(), 200);
   }
 
   /** Before the pass any failure aborts; what comes after the end is an echo of it. */
@@ -467,20 +386,9 @@ export class SourceTransfer {
   }
 }
 
-function describeResumed(isCommitted: boolean): string {
-  return isCommitted
-    ? 'the target says a second time that its guest runs'
-    : 'the target says that its guest runs before it was granted the lease';
-}
-
 /** Null where the target has the state that it said ready to. */
 function otherHash(theirs: string, ours: string): Problem | null {
   if (theirs === ours) return null;
   const message = `the target says ready to state hash ${theirs}, this host sent ${ours}`;
   return { code: 'migration.hash-mismatch', message, details: {} };
-}
-
-/** What a peer says can be long; what is told on and stored is not. */
-function cutReason(event: SourceEvent): SourceEvent {
-  return 'reason' in event ? { ...event, reason: event.reason.slice(0, refusalReasonLengthMax) } : event;
 }

@@ -2,7 +2,7 @@
  * The target's side of one migration: carries out what core/migration-target.ts decides. Pages go straight into the
  * RAM of a machine that waits in its worker; it runs when, and only when, the lease is ours.
  */
-import { addHashes, MachineMemory } from '@skein/machine';
+import { MachineMemory } from '@skein/machine';
 import {
   type Epoch,
   type ErrorCode,
@@ -12,7 +12,6 @@ import {
   type MigrationRecord,
   migrationProtocol,
   OperationError,
-  type Problem,
   refusalReasonLengthMax,
   type TargetTimes,
   timingDefaults,
@@ -31,14 +30,15 @@ import {
   targetStart,
 } from '../core/migration-target.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
-import type { TransferReply } from '../vm/vm-channel.ts';
+import { ArrivedState } from './arrived-state.ts';
 import { Deadlines } from './deadlines.ts';
+import { greetSource } from './greet-source.ts';
 import { measureOffset } from './measure-offset.ts';
 import { MemoryArrival } from './memory-arrival.ts';
-import { bitmapOf } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
-import { refusalCode } from './refusal-code.ts';
+import { cutReason, refusalCode } from './refusal-code.ts';
+import { isRecordOf, targetRecord } from './target-record.ts';
 import {
   type TargetAssignment,
   type TransferEvent,
@@ -75,9 +75,7 @@ export class TargetTransfer {
   readonly #traffic: TransferTraffic;
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
-  /** What the machine says to its state; null before it came. */
-  #prepared: Promise<Extract<TransferReply, { type: 'prepared' }>> | null = null;
-  #preparedHash = 0n;
+  readonly #arrived: ArrivedState;
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
   /** The source said what completes the state: no page is due any more before the commit. */
@@ -93,6 +91,12 @@ export class TargetTransfer {
       this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] })),
     );
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
+    this.#arrived = new ArrivedState({
+      vm: this.#vm,
+      memory: this.#memory,
+      receiver: this.#receiver,
+      arrival: this.#arrival,
+    });
     this.#traffic = transferTraffic(assignment.traffic);
     this.#leases = openTransferLeases(assignment);
   }
@@ -151,13 +155,13 @@ export class TargetTransfer {
       case 'free-vm':
         break; // The main thread frees when it hears `ended`.
       case 'report':
-        if (this.#state.phase === 'aborted') this.#end(false, this.#abortedRecord());
+        if (this.#state.phase === 'aborted') this.#end(false, this.#ownRecord());
         break;
     }
   }
 
   async #connect(): Promise<Link<typeof migrationProtocol, 'dialer'>> {
-    const { command, host, bootId, migrationAddress, memoryMib, machineVersion } = this.#assignment;
+    const { command, host, bootId, migrationAddress } = this.#assignment;
     const link = await dial({
       host: command.sourceAddress,
       port: command.sourcePort,
@@ -191,24 +195,7 @@ export class TargetTransfer {
       this.#feed({ type: 'link-lost', reason }, refusalCode(code));
     });
     link.onBulk = (frame) => this.#apply(frame);
-    const { operation, vm, epoch } = command;
-    const hello = await link.request(
-      'migration.hello',
-      { operation, vm, epoch, host, machineVersion },
-      { deadlineMs: requestDeadlineMs },
-    );
-    if (hello.machineVersion !== machineVersion) {
-      throw new OperationError({
-        code: 'migration.machine-version',
-        message: `${command.sourceHost} has machine version ${hello.machineVersion}, ${host} has ${machineVersion}: update the older one`,
-      });
-    }
-    if (hello.memoryMib !== memoryMib) {
-      throw new OperationError({
-        code: 'migration.aborted',
-        message: `the source has ${hello.memoryMib} MiB, reserved were ${memoryMib}`,
-      });
-    }
+    await greetSource(link, this.#assignment, requestDeadlineMs);
     this.#offset = await measureOffset(link);
     return link;
   }
@@ -255,16 +242,13 @@ export class TargetTransfer {
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
   }
 
-  /** The machine takes its state over while the last pages are still on their way. */
   #prepare(state: Uint8Array): void {
     if (this.#state.phase === 'aborted') return;
-    if (this.#prepared !== null || this.#state.phase !== 'receiving') {
+    if (this.#arrived.hasCome || this.#state.phase !== 'receiving') {
       this.#breach('migration.out-of-turn', 'the state of CPU and devices came where none is due');
       return;
     }
-    this.#prepared = this.#vm.ask({ type: 'prepare', state }, 'prepared');
-    // Whoever waits for it hears of a failure.
-    this.#prepared.catch(() => {});
+    this.#arrived.prepare(state);
   }
 
   /** The source says that the lease is ours. A second time is one too many: the guest runs. */
@@ -291,7 +275,8 @@ export class TargetTransfer {
     if (this.#hasFinal || this.#state.phase !== 'receiving')
       throw this.#breach('migration.out-of-turn', 'the final message came where none is due');
     this.#hasFinal = true;
-    const problem = await this.#compare(final);
+    const problem = await this.#arrived.compare(final);
+    this.#stateHash = this.#arrived.hash;
     if (problem !== null) {
       this.#feed({ type: 'final-mismatched', reason: problem.message }, problem.code);
       throw new OperationError(problem);
@@ -308,33 +293,6 @@ export class TargetTransfer {
       code: this.#code ?? 'migration.aborted',
       message: this.#state.reason ?? 'the target gave up',
     });
-  }
-
-  /** Null if everything is as the source has it. */
-  async #compare(final: MigrationFinal): Promise<Pick<Problem, 'code' | 'message'> | null> {
-    if (final.batches !== this.#receiver.batches) {
-      const message = `${this.#receiver.batches} page batches were applied, ${final.batches} were sent`;
-      return { code: 'migration.pages-invalid', message };
-    }
-    const missing = final.missing === null ? null : bitmapOf(final.missing, this.#memory.pages);
-    if (final.missing !== null && missing === null) {
-      const message = `the bitmap of missing pages has ${final.missing.length} bytes, this guest has ${this.#memory.pages} pages`;
-      return { code: 'migration.state-invalid', message };
-    }
-    if (this.#prepared === null)
-      return { code: 'migration.state-invalid', message: 'the state of CPU and devices never came' };
-    if (missing !== null) {
-      this.#receiver.withhold(missing);
-      this.#arrival.begin();
-    }
-    const prepared = await this.#prepared.catch((error: unknown) => toProblem(error));
-    if ('code' in prepared) return { code: 'migration.state-invalid', message: prepared.message };
-    this.#preparedHash = prepared.stateHash;
-    this.#stateHash = addHashes(this.#receiver.hashes.sum, prepared.stateHash);
-    const hash = formatStateHash(this.#stateHash);
-    if (hash === final.stateHash) return null;
-    const message = `the state hash is ${hash} here and ${final.stateHash} at the source`;
-    return { code: 'migration.hash-mismatch', message };
   }
 
   async #resume(): Promise<void> {
@@ -360,7 +318,7 @@ export class TargetTransfer {
       this.#lostMemory(lost);
       return;
     }
-    this.#stateHash = addHashes(this.#receiver.hashes.sum, this.#preparedHash);
+    this.#stateHash = this.#arrived.hash;
     const record = await this.#closedRecord({
       readyAtNs: this.#readyAtNs,
       grantedAtNs: this.#grantedAtNs === 0n ? atNs : this.#grantedAtNs,
@@ -379,9 +337,8 @@ export class TargetTransfer {
     const message = `${this.#memory.missingPages} pages of its memory were lost with ${this.#assignment.command.sourceHost}: ${reason}`;
     const epochAfter = this.#assignment.command.epoch + 1;
     this.#feed({ type: 'vm-resumed' });
-    const record = this.#abortedRecord();
     const code = 'migration.memory-lost';
-    this.#end(true, { ...record, outcome: 'committed', reason: message, code, epochAfter }, true);
+    this.#end(true, this.#ownRecord({ outcome: 'committed', reason: message, code, epochAfter }), true);
   }
 
   /** The source's record with everything in it; ours, with less, if the source is gone. */
@@ -389,31 +346,12 @@ export class TargetTransfer {
     try {
       if (this.#link === null) throw new OperationError({ code: 'link.closed', message: 'no link' });
       const reply = await this.#link.request('migration.resumed', times, { deadlineMs: recordDeadlineMs });
-      if (this.#isOurs(reply.record)) return reply.record;
+      if (isRecordOf(reply.record, this.#assignment)) return reply.record;
       throw new OperationError({ code: 'migration.state-invalid', message: 'a record of another migration' });
     } catch {
-      return {
-        ...this.#abortedRecord(),
-        outcome: 'committed',
-        reason: null,
-        code: null,
-        epochAfter: this.#assignment.command.epoch + 1,
-      };
+      const epochAfter = this.#assignment.command.epoch + 1;
+      return this.#ownRecord({ outcome: 'committed', reason: null, code: null, epochAfter });
     }
-  }
-
-  /** The coordinator takes our word for what it hears from us. */
-  #isOurs(record: MigrationRecord): boolean {
-    const { command, host } = this.#assignment;
-    return (
-      record.operation === command.operation &&
-      record.vm === command.vm &&
-      record.from === command.sourceHost &&
-      record.to === host &&
-      record.outcome === 'committed' &&
-      record.epochBefore === command.epoch &&
-      record.epochAfter === command.epoch + 1
-    );
   }
 
   async #readLease(): Promise<void> {
@@ -438,46 +376,19 @@ export class TargetTransfer {
     setTimeout(() => this.#link?.close('the migration ended'), 200);
   }
 
-  #abortedRecord(): MigrationRecord {
-    const { command, host } = this.#assignment;
-    const nothing = formatStateHash(0n);
-    return {
-      operation: command.operation,
-      vm: command.vm,
-      from: command.sourceHost,
-      to: host,
+  #ownRecord(told: Partial<MigrationRecord> = {}): MigrationRecord {
+    const { command } = this.#assignment;
+    const record = targetRecord(this.#assignment, {
       mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
       outcome: 'aborted',
       reason: this.#state.reason,
       code: this.#code,
-      epochBefore: command.epoch,
       epochAfter: command.epoch,
-      phases: { precopyMs: 0, stopAndCopyMs: 0, postcopyMs: 0 },
-      settings: null,
-      rounds: [],
-      precopyEnd: null,
-      postcopy: null,
-      moments: null,
-      memoryMib: this.#assignment.memoryMib,
-      pages: 0,
-      zeroPages: 0,
-      deltaPages: 0,
-      bytes: 0,
-      uncompressedBytes: 0,
-      throttlePercentMax: 0,
       totalMs: Number(process.hrtime.bigint() - this.#startedNs) / 1e6,
-      downtimeMs: 0,
-      downtime: { boundaryWaitMs: 0, lastPagesMs: 0, stateMs: 0, verifyMs: 0, leasePassMs: 0, resumeMs: 0 },
-      clockOffsetMs: Number(this.#offset.offsetNs) / 1e6,
-      clockOffsetErrorMs: Number(this.#offset.errorNs) / 1e6,
-      stateHashSource: this.#final?.stateHash ?? nothing,
-      stateHashTarget: formatStateHash(this.#stateHash),
-      stateHashSourceFull: null,
-    };
+      offset: this.#offset,
+      stateHashSource: this.#final?.stateHash ?? null,
+      stateHash: this.#stateHash,
+    });
+    return { ...record, ...told };
   }
-}
-
-/** What a peer says can be long; what is told on and stored is not. */
-function cutReason(event: TargetEvent): TargetEvent {
-  return 'reason' in event ? { ...event, reason: event.reason.slice(0, refusalReasonLengthMax) } : event;
 }

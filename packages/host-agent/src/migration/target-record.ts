@@ -1,0 +1,61 @@
+/** The record as a migration's target has it where its source tells none: who, whereto, how it ended. Figures are the source's. */
+import type { MigrationRecord } from '@skein/shared';
+import type { ClockOffset } from '../core/clock-offset.ts';
+import { formatStateHash } from './page-hashes.ts';
+import type { TargetAssignment } from './transfer-channel.ts';
+
+type Told = Pick<MigrationRecord, 'mode' | 'outcome' | 'reason' | 'code' | 'epochAfter' | 'totalMs'>;
+
+export interface TargetStory extends Told {
+  readonly offset: ClockOffset;
+  /** As the source said it; null: it did not come to that. */
+  readonly stateHashSource: string | null;
+  readonly stateHash: bigint;
+}
+
+export function targetRecord(
+  { command, host, memoryMib }: TargetAssignment,
+  { offset, stateHash, stateHashSource, ...told }: TargetStory,
+): MigrationRecord {
+  return {
+    operation: command.operation,
+    vm: command.vm,
+    from: command.sourceHost,
+    to: host,
+    epochBefore: command.epoch,
+    ...told,
+    phases: { precopyMs: 0, stopAndCopyMs: 0, postcopyMs: 0 },
+    settings: null,
+    rounds: [],
+    precopyEnd: null,
+    postcopy: null,
+    moments: null,
+    memoryMib,
+    pages: 0,
+    zeroPages: 0,
+    deltaPages: 0,
+    bytes: 0,
+    uncompressedBytes: 0,
+    throttlePercentMax: 0,
+    downtimeMs: 0,
+    downtime: { boundaryWaitMs: 0, lastPagesMs: 0, stateMs: 0, verifyMs: 0, leasePassMs: 0, resumeMs: 0 },
+    clockOffsetMs: Number(offset.offsetNs) / 1e6,
+    clockOffsetErrorMs: Number(offset.errorNs) / 1e6,
+    stateHashSource: stateHashSource ?? formatStateHash(0n),
+    stateHashTarget: formatStateHash(stateHash),
+    stateHashSourceFull: null,
+  };
+}
+
+/** Whether what the source tells at the end is of this migration: the coordinator takes our word for it. */
+export function isRecordOf(record: MigrationRecord, { command, host }: TargetAssignment): boolean {
+  return (
+    record.operation === command.operation &&
+    record.vm === command.vm &&
+    record.from === command.sourceHost &&
+    record.to === host &&
+    record.outcome === 'committed' &&
+    record.epochBefore === command.epoch &&
+    record.epochAfter === command.epoch + 1
+  );
+}
