@@ -222,6 +222,19 @@ describe('a source that lies', () => {
     await expectGhostRuns(source);
   });
 
+  it('grants a lease that it never passed: the target fences it at its first renewal', async () => {
+    const source = await HostileSource.open(bed, vm.machine.image);
+    await source.makeReady();
+    source.grant();
+    const ghost: BedVm = { ...vm, vm: source.vm };
+    const ended = await until('it is fenced', () => {
+      const report = bed.report('h2', ghost);
+      return report?.state === 'stopped' && report;
+    });
+    expect(ended.reason).toMatch(/^fenced: /);
+    await source.close();
+  });
+
   it('tells the record of another migration at the end: the target tells its own', async () => {
     const { operation } = await fromLiar((liar) => liar.sendPage(5, 1, { hash: 1n }));
     const known = await bed.recordOf(operation, 'target', endDeadlineMs);
