@@ -115,6 +115,25 @@ export class HostileSource {
     this.link.sendBulk(writer.finish(1, lie.sequence ?? this.#batches++));
   }
 
+  /** Full batches of honest pages, all memory so many times over, without a look at what is acknowledged. */
+  async flood(times: number): Promise<void> {
+    const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
+    for (let time = 1; time <= times; time++) {
+      for (let page = 0; page < this.#machine.memory.pages; page++) {
+        this.#machine.memory.page(page).fill(time);
+        this.#machine.memory.markTouched(page);
+        writer.bytes.fill(time, writer.nextDataOffset, writer.nextDataOffset + 4096);
+        writer.addRaw(page, this.#machine.pageHash(page));
+        if (!writer.isFull) continue;
+        // Its memory is used again: what goes is a copy.
+        this.link.sendBulk(writer.finish(time, this.#batches++).slice());
+        writer.clear();
+        if (this.link.unsentBytes > 1 << 20)
+          await until('the socket takes more', () => this.link.unsentBytes < 1 << 20);
+      }
+    }
+  }
+
   /** A zero page of this number, whether there is such a page or not. */
   sendZeroPage(page: number): void {
     const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
@@ -237,5 +256,22 @@ export class HostileSource {
       { deadlineMs },
     );
     await until('the target begins, or gives up', () => this.#hasBegun || this.closed !== null);
+  }
+}
+
+/** Lets it tell, and waits until the target has hung up. */
+export async function lieAsSource(
+  bed: AgentBed,
+  image: string,
+  tell: (source: HostileSource) => Promise<unknown> | unknown,
+  options: HostileSourceOptions = {},
+): Promise<HostileSource> {
+  const source = await HostileSource.open(bed, image, options);
+  try {
+    await tell(source);
+    await until('the target hangs up', () => source.closed !== null, deadlineMs);
+    return source;
+  } finally {
+    await source.close();
   }
 }

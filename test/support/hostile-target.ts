@@ -12,6 +12,7 @@ import {
 import { type CloseReason, dial, type Link } from '@skein/transport';
 import type { AgentBed, BedVm } from './agent-bed.ts';
 import { hostileHost } from './hostile-source.ts';
+import { until } from './until.ts';
 
 type TargetLink = Link<typeof migrationProtocol, 'dialer'>;
 
@@ -23,7 +24,7 @@ export interface HostileTargetOptions {
   readonly stateHash?: (final: MigrationFinal) => string;
 }
 
-export const deadlineMs = 5000;
+const deadlineMs = 5000;
 
 export class HostileTarget {
   readonly operation: string;
@@ -106,4 +107,17 @@ export class HostileTarget {
     };
     await this.link.request('migration.resumed', times, { deadlineMs });
   }
+}
+
+/** Lets it tell, and waits until the source has hung up. */
+export async function lieAsTarget(
+  bed: AgentBed,
+  vm: BedVm,
+  tell: (target: HostileTarget) => Promise<unknown> | unknown,
+  options: HostileTargetOptions = {},
+): Promise<HostileTarget> {
+  const target = await HostileTarget.open(bed, vm, options);
+  await tell(target);
+  await until('the source hangs up', () => target.closed !== null, deadlineMs);
+  return target;
 }

@@ -180,7 +180,7 @@ async function assemble(
     view: () => loop.view,
     onLinkClosed: (name: HostName) => consoles.linkLost(name),
     onMigrationEnded: (host, side, record) => executor.migrationEnded(host, side, record),
-    onMigrationProgress: (_host, progress) => executor.progress(progress),
+    onMigrationProgress: (host, progress) => executor.progress(host, progress),
     onConsole: (name, output) => consoles.heard(name, output),
     onHeartbeat: (name, sinceMs) => metrics.heartbeat(name, sinceMs - world.timing.heartbeatPeriodMs),
   });

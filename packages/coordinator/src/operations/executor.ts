@@ -165,9 +165,10 @@ export class Executor {
     return store.operations.get(id) ?? record;
   }
 
-  progress(progress: MigrationProgress): void {
-    if (this.#world.store.operations.activeOf(progress.vm)?.id === progress.operation)
-      this.#progress.note(progress);
+  /** Only the source tells it. */
+  progress(teller: HostName, progress: MigrationProgress): void {
+    const record = this.#world.store.operations.activeOf(progress.vm);
+    if (record?.id === progress.operation && record.host === teller) this.#progress.note(progress);
   }
 
   /** Persisted before it is acknowledged: the agent repeats it until then. A host speaks for its own side alone. */

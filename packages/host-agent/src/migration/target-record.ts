@@ -55,6 +55,7 @@ export function isRecordOf(record: MigrationRecord, { command, host }: TargetAss
     record.from === command.sourceHost &&
     record.to === host &&
     record.outcome === 'committed' &&
+    record.reason === null &&
     record.epochBefore === command.epoch &&
     record.epochAfter === command.epoch + 1
   );
