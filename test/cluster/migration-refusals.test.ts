@@ -191,7 +191,7 @@ describe('a migration', () => {
     expect(later.bandwidthBytesPerS).toBeLessThan(3 << 20);
     expect(later.bytes).toBeGreaterThan(currentRound?.bytes ?? 0);
     expect(await cluster.skein('describe', 'operation', operation)).toMatch(
-      /round 1: \d+ %, \d+ of \d+ pages, [\d.]+ MiB at [\d.]+ [KM]iB\/s, about [\dms. ]+ left/,
+      /round 1: \d+ %, about [\dms. ]+ left at [\d.]+ [KM]iB\/s, \d+ of \d+ pages, [\d.]+ [KM]iB/,
     );
     expect(await migrate('web1', 'h2')).toMatchObject({ code: 'vm.busy', exitCode: 4 });
     await cluster.skein('operation', 'cancel', operation);

@@ -128,7 +128,7 @@ describe.concurrent('skein migration', () => {
     expect(stdout).toContain(
       'pre-copy, round 1: 23493 pages sent, 6500 remaining; the vCPU is slowed by 20 %',
     );
-    expect(stdout).toContain('round 2: 7 %, 500 of 7000 pages, 1.8 MiB at 122.1 KiB/s, about 3m17s left\n');
+    expect(stdout).toContain('round 2: 7 %, about 3m17s left at 122.1 KiB/s, 500 of 7000 pages, 1.8 MiB\n');
     expect(stdout).toMatch(/^ +ROUND .*\n +1 +23493 .*\n$/m);
   });
 

@@ -13,12 +13,12 @@ const round = {
 describe('how far a round is', () => {
   it('has its share of the round, what it sent, how fast, and for how long it goes on like this', () => {
     expect(roundSentence(round)).toBe(
-      'round 3: 25 %, 250 of 1000 pages, 512 KiB at 128 KiB/s, about 12.3 s left',
+      'round 3: 25 %, about 12.3 s left at 128 KiB/s, 250 of 1000 pages, 512 KiB',
     );
   });
 
   it('says no time before there is one, and is whole where nothing was to be sent', () => {
     const nothing = { ...round, pages: 0, pagesTotal: 0, bytes: 0, bandwidthBytesPerS: 0, remainingMs: null };
-    expect(roundSentence(nothing)).toBe('round 3: 100 %, 0 of 0 pages, 0 KiB at 0 KiB/s');
+    expect(roundSentence(nothing)).toBe('round 3: 100 %, 0 of 0 pages, 0 KiB');
   });
 });

@@ -30,12 +30,16 @@ export const roundColumns: readonly Column<MigrationRound>[] = [
   { header: 'DOWNTIME IF STOPPED', value: predictionOf, ...right },
 ];
 
-/** How far the round at work is: `round 2: 34 %, 1234 of 5678 pages, 1.2 MiB at 120 KiB/s, about 12 s left`. */
+/**
+ * How far the round at work is: `round 2: 34 %, about 12.3 s left at 120 KiB/s, 1234 of 5678 pages, 1.2 MiB`. What people look
+ * for comes first: a terminal may be too narrow for the rest.
+ */
 export function roundSentence(progress: RoundProgress): string {
   const { round, pages, pagesTotal, bytes, bandwidthBytesPerS, remainingMs } = progress;
   const percent = pagesTotal === 0 ? 100 : Math.floor((pages / pagesTotal) * 100);
-  const left = remainingMs === null ? '' : `, about ${formatDuration(remainingMs)} left`;
-  return `round ${round}: ${percent} %, ${pages} of ${pagesTotal} pages, ${formatSize(bytes)} at ${formatSize(bandwidthBytesPerS)}/s${left}`;
+  const rate = `${formatSize(bandwidthBytesPerS)}/s`;
+  const left = remainingMs === null ? '' : `about ${formatDuration(remainingMs)} left at ${rate}, `;
+  return `round ${round}: ${percent} %, ${left}${pages} of ${pagesTotal} pages, ${formatSize(bytes)}`;
 }
 
 /** Rows that stay, each once, in whatever portions the rounds are told. */
