@@ -17,7 +17,6 @@ import {
   timingDefaults,
   toProblem,
 } from '@skein/shared';
-import type { LeaseClient } from '@skein/storage';
 import { dial, type Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
@@ -46,7 +45,7 @@ import {
   type TransferTraffic,
   transferTraffic,
 } from './transfer-channel.ts';
-import { openTransferLeases } from './transfer-leases.ts';
+import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 const requestDeadlineMs = 3000;
@@ -61,7 +60,7 @@ export class TargetTransfer {
   readonly #tell: (event: TransferEvent) => void;
   readonly #vm: VmLink;
   readonly #receiver: PageReceiver;
-  readonly #leases: LeaseClient;
+  readonly #leases: TransferLeases;
   readonly #deadlines = new Deadlines();
   readonly #startedNs = process.hrtime.bigint();
   #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
@@ -81,7 +80,7 @@ export class TargetTransfer {
   /** The source said what completes the state: no page is due any more before the commit. */
   #hasFinal = false;
 
-  constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
+  constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void, leases: TransferLeases) {
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
@@ -98,7 +97,7 @@ export class TargetTransfer {
       arrival: this.#arrival,
     });
     this.#traffic = transferTraffic(assignment.traffic);
-    this.#leases = openTransferLeases(assignment);
+    this.#leases = leases;
   }
 
   async start(): Promise<void> {
