@@ -15,7 +15,7 @@ import {
   type OperationId,
   type OwnAddress,
 } from '@skein/shared';
-import { type Authentication, requireOwnAddress } from '@skein/transport';
+import { type Authentication, failpoint, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
@@ -86,7 +86,9 @@ export class MigrationService {
     if (this.#running.has(command.operation)) return;
     this.#requireNetwork();
     this.#requirePeer(command.sourceHost);
+    failpoint('migration.reserve.before');
     const vm = this.#options.hypervisor.admitIncoming(command);
+    failpoint('migration.reserve.after');
     this.#run('target', command, vm);
   }
 
@@ -242,7 +244,7 @@ export class MigrationService {
       this.#hashMismatches += 1;
       this.#options.log.fatal({ operation, record }, 'ALARM: the source re-hashed to another state');
     }
-    if (side === 'source' && isCommitted) vm.stop('migrated away');
+    if (side === 'source' && isCommitted) this.#destroy(vm);
     if (side === 'target' && !isCommitted) vm.stop(`migration aborted: ${record.reason ?? 'no reason'}`);
     if (side === 'target' && isCommitted) {
       if (mustStop) vm.stop(record.reason ?? 'its memory was lost in a migration');
@@ -260,6 +262,13 @@ export class MigrationService {
     setTimeout(() => void worker.terminate(), 1000).unref();
   }
 
+  /** The copy that was left behind. */
+  #destroy(vm: HostedVm): void {
+    failpoint('migration.destroy.before');
+    vm.whenState('stopped', () => failpoint('migration.destroy.after'));
+    vm.stop('migrated away');
+  }
+
   /** The transfer worker died, or gave up without an end: what becomes of the VM is the lease's to say. */
   #abandon(operation: OperationId, running: Running, reason: string): void {
     const { vm, side, worker, isCommitted } = running;
@@ -270,7 +279,7 @@ export class MigrationService {
     vm.onLeaseLost = null;
     void worker.terminate();
     if (side === 'target' && !isCommitted) vm.stop(`migration failed: ${reason}`);
-    if (side === 'source' && isCommitted) vm.stop('migrated away');
+    if (side === 'source' && isCommitted) this.#destroy(vm);
     if (side === 'source' && !isCommitted && vm.state === 'suspended')
       void this.#options.hypervisor.reclaim(vm);
   }

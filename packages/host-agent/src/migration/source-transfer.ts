@@ -14,7 +14,7 @@ import {
   toProblem,
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
-import { type Link, type Listener, listen } from '@skein/transport';
+import { failpoint, type Link, type Listener, listen } from '@skein/transport';
 import {
   isOver,
   type SourceEffect,
@@ -196,6 +196,7 @@ export class SourceTransfer {
           },
           'migration.clock': () => ({ nowNs: process.hrtime.bigint() }),
           'migration.begin': () => {
+            failpoint('migration.pre-copy.before');
             this.#feed({ type: 'target-connected' });
             return {};
           },
@@ -253,11 +254,24 @@ export class SourceTransfer {
   }
 
   async #suspend(): Promise<void> {
+    failpoint('migration.pre-copy.after');
+    failpoint('migration.suspend.before');
     this.#log.mark('suspendRequestedNs');
     this.#suspended = await this.#vm.ask({ type: 'suspend' }, 'suspended');
     this.#log.moments.suspendedNs = this.#suspended.suspendedAtNs;
     this.#tell({ type: 'history-wanted' });
+    failpoint('migration.suspend.after');
+    this.#drain();
     this.#feed({ type: 'suspended' });
+  }
+
+  /**
+   * What the guest wrote must be on its disk before its lease passes.
+   * Omitted: disks, which VMs of a cluster do not have; nothing is in flight here when the vCPU stands.
+   */
+  #drain(): void {
+    failpoint('migration.drain.before');
+    failpoint('migration.drain.after');
   }
 
   async #sendFinal(): Promise<void> {
@@ -266,6 +280,7 @@ export class SourceTransfer {
     const { rounds, sender } = this.#requireTarget();
     if (suspended === null || link === null)
       throw new OperationError({ code: 'internal', message: 'not suspended' });
+    failpoint('migration.final-state.before');
     link.notify('migration.state', { state: suspended.state });
     this.#missing = await rounds.last();
     this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
@@ -281,6 +296,7 @@ export class SourceTransfer {
       { deadlineMs: finalDeadlineMs },
     );
     this.#log.mark('finalSentNs');
+    failpoint('migration.final-state.after');
     const refusal = await answer.then(
       () => null,
       (error: unknown) => toProblem(error).message,
@@ -291,7 +307,9 @@ export class SourceTransfer {
   }
 
   async #passLease(): Promise<void> {
+    failpoint('migration.lease-pass.before');
     const outcome = await this.#pass.pass();
+    failpoint('migration.lease-pass.after');
     if (outcome.kind === 'granted') {
       this.#committed(outcome.epoch);
       this.#feed({ type: 'pass-granted' });

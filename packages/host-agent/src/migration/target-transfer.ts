@@ -15,7 +15,7 @@ import {
   toProblem,
 } from '@skein/shared';
 import type { LeaseClient } from '@skein/storage';
-import { dial, type Link } from '@skein/transport';
+import { dial, failpoint, type Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
 import {
@@ -232,6 +232,7 @@ export class TargetTransfer {
 
   /** All pages were applied before this message, in order. @throws OperationError migration.hash-mismatch */
   async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
+    failpoint('migration.verify.before');
     const reason = await this.#compare(final).catch((error: unknown) => toProblem(error).message);
     if (reason !== null) {
       this.#feed({ type: 'final-mismatched', reason });
@@ -246,6 +247,7 @@ export class TargetTransfer {
     this.#final = final;
     this.#readyAtNs = process.hrtime.bigint();
     this.#feed({ type: 'final-verified' });
+    failpoint('migration.verify.after');
     return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
   }
 
@@ -275,6 +277,7 @@ export class TargetTransfer {
     const final = this.#final;
     if (final === null)
       throw new OperationError({ code: 'internal', message: 'committed without a verified state' });
+    failpoint('migration.resume.before');
     // The lease counts from when `ready` was said: the pass came after it (safety: Commit point).
     new VmControlBlock(control).deadlineNs = grantDeadlineNs(
       this.#readyAtNs,
@@ -287,6 +290,7 @@ export class TargetTransfer {
     const activated = this.#vm.ask({ type: 'activate', clock }, 'activated');
     this.#tell({ type: 'committed', epoch, history: this.#history });
     const { atNs } = await activated;
+    failpoint('migration.resume.after');
     this.#deadlines.clear();
     const lost = await this.#arrival.whole();
     if (lost !== null) {

@@ -1,0 +1,100 @@
+/**
+ * Watches, host by host, whether copies of a VM execute: each agent's own count of executed steps, whatever the coordinator
+ * thinks. Once a copy of one epoch has executed none of an older epoch may, and an epoch belongs to one host.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Scrape } from './scrape.ts';
+
+export interface ObservedHost {
+  readonly name: string;
+  readonly metricsUrl: string;
+}
+
+/** A copy that takes its host's memory, whether or not it may run. */
+export interface ObservedCopy {
+  readonly host: string;
+  readonly epoch: number;
+  readonly steps: number;
+  /** 0: it has no right to run. */
+  readonly leaseRemainingS: number;
+}
+
+interface Sample {
+  /** Between these two the agent looked. */
+  readonly askedAtMs: number;
+  readonly answeredAtMs: number;
+  readonly copy: ObservedCopy | null;
+}
+
+interface Executed {
+  readonly host: string;
+  readonly epoch: number;
+  readonly byMs: number;
+}
+
+const periodMs = 100;
+
+export class CopyObserver {
+  readonly #hosts: readonly ObservedHost[];
+  readonly #token: string;
+  readonly #vm: string;
+  readonly #watches: Promise<void>[];
+  #newest: Executed | null = null;
+  #isEnded = false;
+  readonly violations: string[] = [];
+
+  constructor(hosts: readonly ObservedHost[], token: string, vm: string) {
+    this.#hosts = hosts;
+    this.#token = token;
+    this.#vm = vm;
+    this.#watches = hosts.map((host) => this.#watch(host));
+  }
+
+  /** On all hosts that answer. */
+  async copies(): Promise<ObservedCopy[]> {
+    const samples = await Promise.all(this.#hosts.map((host) => this.#look(host)));
+    return samples.flatMap((sample) => sample?.copy ?? []);
+  }
+
+  async close(): Promise<void> {
+    this.#isEnded = true;
+    await Promise.all(this.#watches);
+  }
+
+  async #watch(host: ObservedHost): Promise<void> {
+    let before: Sample | null = null;
+    while (!this.#isEnded) {
+      const now = await this.#look(host);
+      if (before !== null && now !== null) this.#compare(before, now);
+      before = now;
+      await delay(periodMs);
+    }
+  }
+
+  async #look({ name, metricsUrl }: ObservedHost): Promise<Sample | null> {
+    const askedAtMs = performance.now();
+    const scrape = await Scrape.of(metricsUrl, this.#token).catch(() => null);
+    if (scrape === null) return null;
+    const of = { name: this.#vm };
+    const steps = scrape.value('skein_vm_steps_total', of);
+    const epoch = scrape.value('skein_vm_epoch', of);
+    const leaseRemainingS = scrape.value('skein_vm_lease_remaining_seconds', of) ?? 0;
+    const copy =
+      steps === undefined || epoch === undefined ? null : { host: name, epoch, steps, leaseRemainingS };
+    return { askedAtMs, answeredAtMs: performance.now(), copy };
+  }
+
+  #compare(before: Sample, now: Sample): void {
+    if (before.copy === null || now.copy === null || now.copy.steps <= before.copy.steps) return;
+    const { host, epoch } = now.copy;
+    const newest = this.#newest;
+    const isOlder = newest !== null && epoch < newest.epoch && before.askedAtMs >= newest.byMs;
+    const isSecond = newest !== null && epoch === newest.epoch && host !== newest.host;
+    if (isOlder || isSecond) {
+      this.violations.push(
+        `${this.#vm} executed on ${host} at epoch ${epoch} after it had on ${newest.host} at epoch ${newest.epoch}`,
+      );
+    }
+    if (newest === null || epoch > newest.epoch) this.#newest = { host, epoch, byMs: now.answeredAtMs };
+  }
+}

@@ -1,0 +1,83 @@
+/** One case of the matrix: a migration is held at a failpoint, something breaks there, it is let go, all must be well. */
+import type { MigrationSettings } from '@skein/shared';
+import type { Failpoint } from '@skein/transport';
+import { expect } from 'vitest';
+import type { FailpointCluster } from './failpoint-cluster.ts';
+
+export const faults = ['source', 'target', 'coordinator', 'storage', 'cut', 'garbage'] as const;
+export type Fault = (typeof faults)[number];
+
+export interface HeldCase {
+  readonly point: Failpoint;
+  readonly fault: Fault;
+  readonly settings: Partial<MigrationSettings>;
+  /** False: its memory is lost with the fault, and HA starts it anew. */
+  readonly survives: boolean;
+}
+
+export async function breakHeldMigration(bench: FailpointCluster, held: HeldCase): Promise<void> {
+  const { cluster } = bench;
+  const { point, fault, settings, survives } = held;
+  bench.now = `${point}:${fault}:${settings.mode ?? ''}`;
+  const t0 = performance.now(); let said = ''; const lap = (w: string): void => { said += ` ${w}=${Math.round(performance.now() - t0)}`; };
+  const before = await bench.settled();
+  const source = before.host;
+  const target = source === 'h1' ? 'h2' : source === 'h2' ? 'h3' : 'h1';
+  const known = new Set((await bench.migrations()).map(({ id }) => id));
+  await bench.startDirtier();
+
+  lap('dirtier');
+  bench.hold(point);
+  const asked = bench.askMigration(target, settings);
+  await bench.reached(point);
+  lap('reached');
+  const victim = await strike(bench, fault, { source, target });
+  lap('struck');
+  bench.release(point);
+  lap('released');
+  const operation = await asked;
+  if (victim === 'coordinator' || victim === 'storage') await cluster.restart(victim);
+
+  lap('restarted');
+  const after = await bench.settled();
+  lap('settled');
+  bench.relay.heal();
+  const mine = (await bench.migrations()).filter(({ id }) => !known.has(id));
+  // Of what was never recorded nobody was told that it had begun.
+  expect(mine.length).toBe(operation === null ? mine.length : 1);
+  for (const { endedAtMs } of mine) expect(endedAtMs).not.toBeNull();
+  if (survives) expect(after.host).toBe(mine[0]?.state === 'succeeded' ? target : source);
+  else expect(after.host).not.toBe(victim);
+  const lease = await bench.lease();
+  expect(lease).toMatchObject({ owner: after.host, epoch: after.epoch });
+  lap('leased');
+  if (victim === source || victim === target) await cluster.restart(victim);
+  await cluster.connected('h1', 'h2', 'h3');
+  lap('connected');
+  await bench.expectOneCopy(after.host, after.epoch);
+
+  lap('onecopy');
+  const next = after.host === target ? source : target;
+  await bench.migrate(next);
+  lap('migrated');
+  expect(await bench.hasKeptMemory()).toBe(survives);
+  lap('verified');
+  const end = await bench.settled();
+  expect(end.host).toBe(next);
+  await bench.expectOneCopy(next, end.epoch);
+  lap('end'); console.log(point, fault, mine[0]?.state, mine[0]?.problem?.message, said);
+}
+
+/** The process that was killed, if any. */
+async function strike(
+  { cluster, relay }: FailpointCluster,
+  fault: Fault,
+  ends: { readonly source: string; readonly target: string },
+): Promise<string | null> {
+  if (fault === 'cut') relay.cut();
+  if (fault === 'garbage') relay.garble();
+  if (fault === 'cut' || fault === 'garbage') return null;
+  const victim = fault === 'source' || fault === 'target' ? ends[fault] : fault;
+  await cluster.kill(victim);
+  return victim;
+}
