@@ -2,6 +2,7 @@
  * Every place between two steps of a live migration, times everything that can break there: real processes, a real
  * guest, each held at that place while it happens (design: safety, Commit point of a migration).
  */
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { FailpointCluster } from '../support/failpoint-cluster.ts';
 import { breakHeldMigration, type Fault, faults } from '../support/held-migration.ts';
@@ -19,15 +20,34 @@ async function withCluster(use: (bench: FailpointCluster) => Promise<void>): Pro
   if (!started.includes(bench)) started.push(bench);
   const t = performance.now();
   try {
-  await use(bench);
-  } catch (e) { console.log('FAILED', bench.cluster.folder, bench.now); throw e; }
-  finally { console.log(bench.now, Math.round(performance.now() - t)); }
+    await use(bench);
+  } catch (e) {
+    console.log('FAILED', bench.cluster.folder, bench.now);
+    const d = `/tmp/fp-fail/${bench.now}`;
+    mkdirSync(d, { recursive: true });
+    cpSync(bench.cluster.folder, d, { recursive: true, filter: (f) => !/state/.test(f) });
+    writeFileSync(
+      `${d}/why.json`,
+      JSON.stringify(
+        {
+          e: String(e),
+          ops: await bench.migrations().catch(() => 0),
+          events: await bench.cluster.api('GET', '/events').catch(() => 0),
+          view: await bench.view().catch(() => 0),
+        },
+        null,
+        1,
+      ),
+    );
+    throw e;
+  } finally {
+    console.log(bench.now, Math.round(performance.now() - t));
+  }
   whole.push(bench);
 }
 
 afterAll(async () => {
-  if (process.env.KEEP === undefined)
-  for (const bench of started) await bench.close();
+  if (process.env.KEEP !== '1') for (const bench of started) await bench.close();
 });
 
 const happens: Record<Fault, string> = {

@@ -251,7 +251,12 @@ export class Console {
   }
 
   until(pattern: RegExp, deadlineMs = 30_000, from = 0): Promise<RegExpExecArray> {
-    return until(`the console shows ${pattern}`, () => pattern.exec(this.text.slice(from)), deadlineMs);
+    const shown = (): string => this.text.slice(from);
+    return until(`the console shows ${pattern}`, () => pattern.exec(shown()), deadlineMs).catch((cause) => {
+      throw new Error(`the console shows no ${pattern} but ${JSON.stringify(shown().slice(-500))}`, {
+        cause,
+      });
+    });
   }
 
   /** Answers only if the guest lives. */

@@ -184,7 +184,7 @@ export class FailpointCluster {
     console.type('killall dirtier || echo none of $((1 + 1)) lives\n');
     const [said] = await console.until(/none of 2 lives|dirtier: verified \d+|MISMATCH.*/, 30_000, from);
     console.close();
-    if (said.startsWith('none')) return false;
+    if (said.startsWith('none')) { console.close(); process.stdout.write(`NONE ${JSON.stringify(console.text.slice(-700))}\n`); return false; }
     if (said !== `dirtier: verified ${dirtiedPages}`) throw new Error(`the guest says: ${said}`);
     return true;
   }

@@ -19,7 +19,11 @@ export async function breakHeldMigration(bench: FailpointCluster, held: HeldCase
   const { cluster } = bench;
   const { point, fault, settings, survives } = held;
   bench.now = `${point}:${fault}:${settings.mode ?? ''}`;
-  const t0 = performance.now(); let said = ''; const lap = (w: string): void => { said += ` ${w}=${Math.round(performance.now() - t0)}`; };
+  const t0 = performance.now();
+  let said = '';
+  const lap = (w: string): void => {
+    said += ` ${w}=${Math.round(performance.now() - t0)}`;
+  };
   const before = await bench.settled();
   const source = before.host;
   const target = source === 'h1' ? 'h2' : source === 'h2' ? 'h3' : 'h1';
@@ -65,7 +69,8 @@ export async function breakHeldMigration(bench: FailpointCluster, held: HeldCase
   const end = await bench.settled();
   expect(end.host).toBe(next);
   await bench.expectOneCopy(next, end.epoch);
-  lap('end'); console.log(point, fault, mine[0]?.state, mine[0]?.problem?.message, said);
+  lap('end');
+  console.log(point, fault, mine[0]?.state, mine[0]?.problem?.message, said);
 }
 
 /** The process that was killed, if any. */

@@ -94,6 +94,9 @@ export class CoordinatorSession {
             migrations.cancel(operation);
             return {};
           },
+          'migration.source-aborted': ({ operation, reason }) => ({
+            isUnderWay: migrations.sourceAborted(operation, reason),
+          }),
           'console.attach': ({ vm }) => this.#attach(vm),
           'console.detach': ({ vm }) => {
             this.#attached.delete(vm);

@@ -24,10 +24,14 @@ afterEach(() => {
 
 /** Runs to the failpoint and on; resolves with what was printed by the end. */
 function run(environment: NodeJS.ProcessEnv): { readonly pid: number; readonly ended: Promise<string> } {
-  const program = spawn(process.execPath, ['--input-type=module-typescript', '--eval', script, join(folder, place)], {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const program = spawn(
+    process.execPath,
+    ['--input-type=module-typescript', '--eval', script, join(folder, place)],
+    {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   child = program;
   let printed = '';
   program.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -44,6 +44,7 @@ export const vmMigrate: OperationProgram = {
     'watch-migration': watch,
     'watch-record': watchRecord,
     cancel,
+    'release-target': releaseTarget,
     resolve,
   },
 };
@@ -129,7 +130,7 @@ function watch(context: StepContext): StepResult {
   const { source, target } = record.ended;
   const committed = [source, target].find((side) => side?.outcome === 'committed');
   if (committed != null) return commit(to, committed.epochAfter);
-  if (source?.outcome === 'aborted') return aborted(source, record.cancelProblem);
+  if (source?.outcome === 'aborted') return { kind: 'next', step: 'release-target' };
   const copy = liveCopy(context);
   if (copy !== null && copy.host === to && copy.report.epoch > epoch) return commit(to, copy.report.epoch);
   if (record.cancelProblem !== null && !record.isCalledOff) return { kind: 'next', step: 'cancel' };
@@ -137,6 +138,29 @@ function watch(context: StepContext): StepResult {
   const isOver = inStepMs > deadlineMs + outcomeGraceMs || (isOneSided && inStepMs > otherSideWaitMs);
   if (isOver || isFailed(inventory, from)) return { kind: 'next', step: 'resolve' };
   return { kind: 'wait', reason: null };
+}
+
+/**
+ * A target that was ready, and lost its source, waits for the lease until it is told that it will not come; its memory is
+ * taken as long. Whoever is not to be reached finds out by itself.
+ */
+async function releaseTarget(context: StepContext): Promise<StepResult> {
+  const { record, inventory, inStepMs } = context;
+  const { to } = plan(context);
+  const { source, target } = record.ended;
+  invariant(source !== null, 'the source said that it goes on');
+  const isToBeTold = target === null && inStepMs < otherSideWaitMs && isReachable(inventory, to);
+  if (isToBeTold && (await isStillWaiting(context, to, source.reason ?? 'the source goes on')))
+    return { kind: 'wait', reason: `${to} has not given its copy up yet` };
+  return aborted(source, record.cancelProblem);
+}
+
+function isStillWaiting({ env, record }: StepContext, to: string, reason: string): Promise<boolean> {
+  const body = { operation: record.id, reason: reason.slice(0, 500) };
+  return env.command(to, 'migration.source-aborted', body, cancelDeadlineMs).then(
+    ({ isUnderWay }) => isUnderWay,
+    () => false,
+  );
 }
 
 /** It runs on the target; the fuller record is waited for a little. */
@@ -167,7 +191,7 @@ async function resolve(context: StepContext): Promise<StepResult> {
   const { from, to, epoch } = plan(context);
   const { source } = record.ended;
   if (source?.outcome === 'committed') return commit(to, source.epochAfter);
-  if (source?.outcome === 'aborted') return aborted(source, record.cancelProblem);
+  if (source?.outcome === 'aborted') return { kind: 'next', step: 'release-target' };
   const lease = await env.readLease(vm.spec.id).catch((error: unknown) => toProblem(error));
   if (lease !== null && 'code' in lease)
     return {

@@ -183,6 +183,10 @@ export class ScriptedAgent {
             await this.#tell('migration.cancel', body);
             return {};
           },
+          'migration.source-aborted': async (body) => {
+            await this.#tell('migration.source-aborted', body);
+            return { isUnderWay: false };
+          },
           'console.attach': async (body) => {
             await this.#tell('console.attach', body);
             return { position: 0, backlog: new Uint8Array(Buffer.from(`console of ${this.name}\n`)) };
@@ -272,6 +276,7 @@ export function dialRaw(
         'migration.source': nothing,
         'migration.target': nothing,
         'migration.cancel': nothing,
+        'migration.source-aborted': nothing,
         'console.attach': nothing,
         'console.detach': nothing,
       },

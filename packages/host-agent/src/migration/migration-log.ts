@@ -1,6 +1,7 @@
 /** What the source notes while a migration runs, and the record that it becomes. Times are of one monotonic clock. */
 import type {
   MigrationMoments,
+  MigrationProgress,
   MigrationRecord,
   MigrationRound,
   MigrationSourceCommand,
@@ -57,6 +58,31 @@ export class MigrationLog {
 
   get outcomes(): readonly RoundOutcome[] {
     return this.rounds;
+  }
+
+  progress(
+    phase: MigrationProgress['phase'],
+    pagesRemaining: number,
+    throttlePercent: number,
+  ): MigrationProgress {
+    const { operation, vm } = this.#command;
+    return {
+      operation,
+      vm,
+      phase,
+      round: this.rounds.length,
+      pagesSent: this.rounds.reduce((total, { pages }) => total + pages, 0),
+      pagesRemaining,
+      bytes: this.rounds.reduce((total, { bytes }) => total + bytes, 0),
+      throttlePercent,
+      lastRound: this.rounds.at(-1) ?? null,
+    };
+  }
+
+  describeNoConvergence(): string {
+    const last = this.rounds.at(-1);
+    const { downtimeBudgetMs } = this.#command.settings;
+    return `it does not converge: after ${this.rounds.length} rounds the rest would take ${Math.round(last?.predictedDowntimeMs ?? 0)} ms of downtime, allowed are ${downtimeBudgetMs}, with the vCPU slowed by ${last?.throttlePercent ?? 0} %`;
   }
 
   record(): MigrationRecord {

@@ -97,6 +97,13 @@ export class MigrationService {
     this.#running.get(operation)?.worker.postMessage(instruction);
   }
 
+  /** The source went on. False: nothing of this migration is here any more. */
+  sourceAborted(operation: OperationId, reason: string): boolean {
+    const running = this.#running.get(operation);
+    if (running !== undefined) this.#instruct(running, { type: 'source-aborted', reason });
+    return running !== undefined;
+  }
+
   /** Migrations that this host takes part in at present. */
   running(side: 'source' | 'target'): number {
     return [...this.#running.values()].filter((running) => running.side === side).length;

@@ -27,12 +27,14 @@ import { VmControlBlock } from '../vm/control-block.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
+import { endMeanwhile } from './end-meanwhile.ts';
 import { FrozenMemory } from './frozen-memory.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
 import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
+import { tellHistory } from './tell-history.ts';
 import {
   type SourceAssignment,
   type TransferEvent,
@@ -48,7 +50,6 @@ type Suspended = Extract<TransferReply, { type: 'suspended' }>;
 const connectDeadlineMs = 10_000;
 const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
-const historyDeadlineMs = 100;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
@@ -60,7 +61,7 @@ export class SourceTransfer {
   readonly #leases: LeaseClient;
   readonly #pass: LeasePass;
   readonly #deadlines = new Deadlines();
-  readonly #history = Promise.withResolvers<GuestHistory | null>();
+  readonly #history = Promise.withResolvers<GuestHistory>();
   readonly #resumed = Promise.withResolvers<TargetTimes | null>();
   readonly #closedRecord = Promise.withResolvers<MigrationRecord>();
   #listener: Listener<typeof migrationProtocol> | null = null;
@@ -143,7 +144,7 @@ export class SourceTransfer {
         void this.#reassertLease();
         break;
       case 'forward-grant':
-        void this.#forwardGrant();
+        this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter });
         break;
       case 'resume-vm':
         this.#control.throttlePercent = 0;
@@ -243,14 +244,8 @@ export class SourceTransfer {
     const { rounds } = this.#requireTarget();
     const { next, remainingPages } = await rounds.precopy();
     this.#progress('pre-copy', remainingPages);
-    if (next === 'give-up') this.#feed({ type: 'cancelled', reason: this.#describeNoConvergence() });
+    if (next === 'give-up') this.#feed({ type: 'cancelled', reason: this.#log.describeNoConvergence() });
     else this.#feed({ type: 'round-ended', next });
-  }
-
-  #describeNoConvergence(): string {
-    const last = this.#log.rounds.at(-1);
-    const { downtimeBudgetMs } = this.#assignment.command.settings;
-    return `it does not converge: after ${this.#log.rounds.length} rounds the rest would take ${Math.round(last?.predictedDowntimeMs ?? 0)} ms of downtime, allowed are ${downtimeBudgetMs}, with the vCPU slowed by ${last?.throttlePercent ?? 0} %`;
   }
 
   async #suspend(): Promise<void> {
@@ -297,17 +292,20 @@ export class SourceTransfer {
     );
     this.#log.mark('finalSentNs');
     failpoint('migration.final-state.after');
+    const historyTold = tellHistory(link, this.#history.promise, finalDeadlineMs);
     const refusal = await answer.then(
       () => null,
       (error: unknown) => toProblem(error).message,
     );
     this.#log.mark('readyHeardNs');
-    if (refusal === null) this.#feed({ type: 'target-ready' });
-    else this.#feed({ type: 'target-refused', reason: refusal });
+    await historyTold;
+    failpoint('migration.lease-pass.before');
+    const reason = refusal ?? (await endMeanwhile(link));
+    if (reason === null) this.#feed({ type: 'target-ready' });
+    else this.#feed({ type: 'target-refused', reason });
   }
 
   async #passLease(): Promise<void> {
-    failpoint('migration.lease-pass.before');
     const outcome = await this.#pass.pass();
     failpoint('migration.lease-pass.after');
     if (outcome.kind === 'granted') {
@@ -334,12 +332,6 @@ export class SourceTransfer {
     this.#log.outcome = 'committed';
     this.#deadlines.clear();
     this.#tell({ type: 'committed', epoch: this.#log.epochAfter, history: null });
-  }
-
-  async #forwardGrant(): Promise<void> {
-    const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), historyDeadlineMs));
-    const history = await Promise.race([this.#history.promise, late]);
-    this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter, history });
   }
 
   /** Off the downtime path: the target gets what it misses, then the frozen RAM is hashed in full and compared. */
@@ -388,22 +380,7 @@ export class SourceTransfer {
   }
 
   #progress(phase: 'pre-copy' | 'stop-and-copy', pagesRemaining: number): void {
-    const { operation, vm } = this.#assignment.command;
-    const sum = (pick: (round: { pages: number; bytes: number }) => number): number =>
-      this.#log.rounds.reduce((total, round) => total + pick(round), 0);
-    this.#tell({
-      type: 'progress',
-      progress: {
-        operation,
-        vm,
-        phase,
-        round: this.#log.rounds.length,
-        pagesSent: sum(({ pages }) => pages),
-        pagesRemaining,
-        bytes: sum(({ bytes }) => bytes),
-        throttlePercent: this.#control.throttlePercent,
-        lastRound: this.#log.rounds.at(-1) ?? null,
-      },
-    });
+    const { throttlePercent } = this.#control;
+    this.#tell({ type: 'progress', progress: this.#log.progress(phase, pagesRemaining, throttlePercent) });
   }
 }

@@ -34,6 +34,7 @@ import { MemoryArrival } from './memory-arrival.ts';
 import { bitmapOf } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
+import { targetRecord } from './target-record.ts';
 import {
   type TargetAssignment,
   type TransferEvent,
@@ -104,6 +105,8 @@ export class TargetTransfer {
 
   instruct(instruction: TransferInstruction): void {
     if (instruction.type === 'cancel') this.#feed({ type: 'cancelled', reason: instruction.reason });
+    if (instruction.type === 'source-aborted')
+      this.#feed({ type: 'source-aborted', reason: instruction.reason });
     if (instruction.type === 'peer-lost') {
       this.#feed({ type: 'link-lost', reason: instruction.reason });
       this.#link?.close(instruction.reason);
@@ -162,11 +165,16 @@ export class TargetTransfer {
         });
       },
       handlers: {
-        requests: { 'migration.final': (final) => this.#verify(final) },
+        requests: {
+          'migration.final': (final) => this.#verify(final),
+          'migration.history': (history) => {
+            this.#history = history;
+            return {};
+          },
+        },
         notices: {
           'migration.state': ({ state }) => this.#prepare(state),
-          'migration.granted': ({ history }) => {
-            this.#history = history;
+          'migration.granted': () => {
             this.#grantedAtNs = process.hrtime.bigint();
             this.#feed({ type: 'granted' });
           },
@@ -358,39 +366,13 @@ export class TargetTransfer {
   }
 
   #abortedRecord(): MigrationRecord {
-    const { command, host } = this.#assignment;
-    const nothing = formatStateHash(0n);
-    return {
-      operation: command.operation,
-      vm: command.vm,
-      from: command.sourceHost,
-      to: host,
+    return targetRecord(this.#assignment, {
       mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
-      outcome: 'aborted',
       reason: this.#state.reason,
-      epochBefore: command.epoch,
-      epochAfter: command.epoch,
-      phases: { precopyMs: 0, stopAndCopyMs: 0, postcopyMs: 0 },
-      settings: null,
-      rounds: [],
-      precopyEnd: null,
-      postcopy: null,
-      moments: null,
-      memoryMib: this.#assignment.memoryMib,
-      pages: 0,
-      zeroPages: 0,
-      deltaPages: 0,
-      bytes: 0,
-      uncompressedBytes: 0,
-      throttlePercentMax: 0,
-      totalMs: Number(process.hrtime.bigint() - this.#startedNs) / 1e6,
-      downtimeMs: 0,
-      downtime: { boundaryWaitMs: 0, lastPagesMs: 0, stateMs: 0, verifyMs: 0, leasePassMs: 0, resumeMs: 0 },
-      clockOffsetMs: Number(this.#offset.offsetNs) / 1e6,
-      clockOffsetErrorMs: Number(this.#offset.errorNs) / 1e6,
-      stateHashSource: this.#final?.stateHash ?? nothing,
-      stateHashTarget: formatStateHash(this.#stateHash),
-      stateHashSourceFull: null,
-    };
+      startedNs: this.#startedNs,
+      offset: this.#offset,
+      stateHashSource: this.#final?.stateHash ?? null,
+      stateHash: this.#stateHash,
+    });
   }
 }

@@ -1,0 +1,16 @@
+/**
+ * A thread that stood still for a while hears one thing after the other of what came meanwhile: `ready` first, and that
+ * its peer has died since only in later turns of the event loop. A lease that passes to a host that is gone is lost with
+ * the guest, so these turns are taken before it passes.
+ */
+import type { migrationProtocol } from '@skein/shared';
+import type { Link } from '@skein/transport';
+
+/** In the first the last bytes of a connection are read, in the second its end. */
+const turns = 2;
+
+/** Why the target is not there any more; null: as far as this host can know it is. */
+export async function endMeanwhile(link: Link<typeof migrationProtocol, 'listener'>): Promise<string | null> {
+  for (let turn = 0; turn < turns; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  return link.isOpen ? null : 'the link to the target on the migration network ended';
+}
