@@ -56,6 +56,17 @@ export class CopyObserver {
     return samples.flatMap((sample) => sample?.copy ?? []);
   }
 
+  /** Alarms of all hosts that answer: migrations whose two ends were not one state. */
+  async hashMismatches(): Promise<number> {
+    const scrapes = await Promise.all(
+      this.#hosts.map(({ metricsUrl }) => Scrape.of(metricsUrl, this.#token).catch(() => null)),
+    );
+    return scrapes.reduce(
+      (sum, scrape) => sum + (scrape?.value('skein_migration_hash_mismatches_total') ?? 0),
+      0,
+    );
+  }
+
   async close(): Promise<void> {
     this.#isEnded = true;
     await Promise.all(this.#watches);

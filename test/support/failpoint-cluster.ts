@@ -81,7 +81,7 @@ export class FailpointCluster {
       },
     });
     const started = new FailpointCluster(cluster, relay, holds);
-    await cluster.boot(guest, 'h1', '10.77.0.11', { memoryMib: 96 });
+    await cluster.boot(guest, 'h1', '10.77.0.11', { memoryMib: 128 });
     return started;
   }
 
@@ -160,11 +160,13 @@ export class FailpointCluster {
       const [now] = await this.#observer.copies();
       return now !== undefined && now.steps > (before?.steps ?? 0);
     });
+    if ((await this.#observer.hashMismatches()) > 0) throw new Error('a host alarms: hashes did not match');
     if (this.#observer.violations.length > 0) throw new Error(this.#observer.violations.join('\n'));
   }
 
   async lease(): Promise<LeaseView | null> {
-    return await this.#leases.read((await this.view()).id);
+    const { id } = await this.view();
+    return await this.cluster.eventually('the lease is read', async () => await this.#leases.read(id));
   }
 
   /** Begins to rewrite memory, each page of which must hold what was written last. */

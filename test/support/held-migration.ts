@@ -84,5 +84,7 @@ async function strike(
   if (fault === 'cut' || fault === 'garbage') return null;
   const victim = fault === 'source' || fault === 'target' ? ends[fault] : fault;
   await cluster.kill(victim);
+  // What the kernel tells a dead host's peer at once comes by way of the relay.
+  if (victim !== 'coordinator' && victim !== 'storage') await relay.whenNobodyIsJoined();
   return victim;
 }

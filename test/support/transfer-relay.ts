@@ -1,5 +1,6 @@
 /** Stands between source and target of migrations (transfer-detour.ts leads there): cuts what joins them, or garbles it. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { until } from './until.ts';
 
 /** More than a message, less than a batch of pages; no frame of a WebSocket begins like this. */
 const garbage = Buffer.alloc(20_000, 0xff);
@@ -36,6 +37,11 @@ export class TransferRelay {
   garble(): void {
     this.#isGarbling = true;
     for (const end of this.#ends) end.write(garbage);
+  }
+
+  /** Whoever was joined to what ended has been told. */
+  async whenNobodyIsJoined(): Promise<void> {
+    await until('both ends are gone', () => this.#ends.size === 0);
   }
 
   heal(): void {

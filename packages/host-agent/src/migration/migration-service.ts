@@ -20,6 +20,7 @@ import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import { WarmWorkers } from '../vm/warm-workers.ts';
+import { formatStateHash } from './page-hashes.ts';
 import {
   type SourceAssignment,
   type TargetAssignment,
@@ -322,15 +323,23 @@ function describeSilence(host: HostName, peer: HostName, silentMs: number): stri
   return `${host} has not heard ${peer} on the migration network for ${Math.round(silentMs)} ms`;
 }
 
-/** What was sent, what was applied and what stands frozen at the source must be one state. */
+/** Of a target that was gone before it told. */
+const untold = formatStateHash(0n);
+
+/**
+ * What was sent, what was applied and what stands frozen at the source must be one state: where all of it was sent, for a
+ * committed migration has a reason only if memory was lost in it.
+ */
 function isMismatch({
   outcome,
+  reason,
   stateHashSource,
   stateHashTarget,
   stateHashSourceFull,
 }: MigrationRecord): boolean {
-  if (outcome !== 'committed' || stateHashSourceFull === null) return false;
-  return stateHashSourceFull !== stateHashSource || stateHashTarget !== stateHashSource;
+  if (outcome !== 'committed' || reason !== null || stateHashSourceFull === null) return false;
+  const isTold = stateHashTarget !== untold;
+  return stateHashSourceFull !== stateHashSource || (isTold && stateHashTarget !== stateHashSource);
 }
 
 const emptyHistory: GuestHistory = {
