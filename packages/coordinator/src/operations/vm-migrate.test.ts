@@ -77,6 +77,21 @@ describe('a migration', () => {
     expect(await cluster.running('web1', 'h1')).toMatchObject({ epoch: 1 });
   });
 
+  it('that the source gave up ends once its target, told so, has given its copy up', async () => {
+    const id = await begin();
+    const target = cluster.agent('h2');
+    target.isAwaitingLease = true;
+    await cluster.agent('h1').migrationEnded('source', record(id, 'aborted', 'the link ended'));
+    await cluster.eventually('it was told', () => target.commands('migration.source-aborted').length > 0);
+    expect(target.commands('migration.source-aborted')[0]?.body).toEqual({
+      operation: id,
+      reason: 'the link ended',
+    });
+    expect(await cluster.operation(id)).toMatchObject({ endedAtMs: null });
+    target.isAwaitingLease = false;
+    expect(await cluster.ended(id)).toMatchObject({ state: 'failed' });
+  });
+
   it('is called off at the source when the target refuses', async () => {
     cluster.agent('h2').before = () => {
       throw new OperationError({ code: 'host.out-of-memory', message: 'no room left' });

@@ -48,6 +48,8 @@ export class ScriptedAgent {
   /** Throw to refuse; never resolve to hang. Called before anything is done. */
   before: (command: string, body: unknown) => Promise<void> | void = () => {};
   inputs = '';
+  /** As a migration's target: it was ready, and lost its source. */
+  isAwaitingLease = false;
   /** Whom it says it does not hear. */
   silentPeers: SilentPeer[] = [];
   readonly #operations = new Map<string, Promise<unknown>>();
@@ -185,7 +187,7 @@ export class ScriptedAgent {
           },
           'migration.source-aborted': async (body) => {
             await this.#tell('migration.source-aborted', body);
-            return { isUnderWay: false };
+            return { isUnderWay: this.isAwaitingLease };
           },
           'console.attach': async (body) => {
             await this.#tell('console.attach', body);
