@@ -203,7 +203,7 @@ export class Cluster {
     }
   }
 
-  async close(): Promise<void> {
+  async close({ keepsFolder = false }: { readonly keepsFolder?: boolean } = {}): Promise<void> {
     for (const console of this.#consoles) console.close();
     for (const { pid } of this.processes) {
       if (!isAlive(pid)) continue;
@@ -211,7 +211,7 @@ export class Cluster {
       process.kill(pid, 'SIGCONT');
     }
     for (const { name, pid } of this.processes) await until(`${name} is gone`, () => !isAlive(pid));
-    rmSync(this.folder, { recursive: true, force: true });
+    if (!keepsFolder) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

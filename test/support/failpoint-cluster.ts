@@ -37,7 +37,6 @@ const guest = 'web1';
 const dirtiedPages = 1024;
 
 export class FailpointCluster {
-  now = '';
   readonly cluster: Cluster;
   readonly relay: TransferRelay;
   readonly #folder: string;
@@ -186,16 +185,17 @@ export class FailpointCluster {
     console.type('killall dirtier || echo none of $((1 + 1)) lives\n');
     const [said] = await console.until(/none of 2 lives|dirtier: verified \d+|MISMATCH.*/, 30_000, from);
     console.close();
-    if (said.startsWith('none')) { console.close(); process.stdout.write(`NONE ${JSON.stringify(console.text.slice(-700))}\n`); return false; }
+    if (said.startsWith('none')) return false;
     if (said !== `dirtier: verified ${dirtiedPages}`) throw new Error(`the guest says: ${said}`);
     return true;
   }
 
-  async close(): Promise<void> {
+  /** `keepsLogs`: of its processes, in the folder of its cluster. */
+  async close({ keepsLogs }: { readonly keepsLogs: boolean }): Promise<void> {
     rmSync(this.#folder, { recursive: true, force: true });
     await this.#observer.close();
     this.#leases.close();
-    await this.cluster.close();
+    await this.cluster.close({ keepsFolder: keepsLogs });
     await this.relay.close();
   }
 

@@ -25,13 +25,13 @@ export function failpoint(name: Failpoint): void {
 }
 
 /** The folder in which holds are asked for; null: none. */
-export function folderOf(environment: NodeJS.ProcessEnv): string | null {
+function folderOf(environment: NodeJS.ProcessEnv): string | null {
   const value = environment[failpointsVariable];
   return value === undefined || value === '' ? null : value;
 }
 
 /** Stands still while there is a file of that name; the second thread at one place waits with the first. */
-export function holdAt(directory: string, name: string): void {
+function holdAt(directory: string, name: string): void {
   const hold = join(directory, name);
   if (!existsSync(hold)) return;
   tellReached(`${hold}.reached`);

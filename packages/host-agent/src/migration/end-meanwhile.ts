@@ -6,8 +6,8 @@
 import type { migrationProtocol } from '@skein/shared';
 import type { Link } from '@skein/transport';
 
-/** In the first the last bytes of a connection are read, in the second its end. */
-const turns = 2;
+/** The first may be over before anything is read; then the last bytes of a connection are, and then its end. */
+const turns = 3;
 
 /** Why the target is not there any more; null: as far as this host can know it is. */
 export async function endMeanwhile(link: Link<typeof migrationProtocol, 'listener'>): Promise<string | null> {

@@ -30,14 +30,9 @@ export const migrationSteps = [
 
 export type MigrationStep = (typeof migrationSteps)[number];
 
-/** Places that are neither before nor after a step. */
-export const inBetweenFailpoints = [
-  /** At the storage service: the pass is durable, and nobody was told yet. */
-  'migration.lease-pass.recorded',
-  /** At the source, in a post-copy migration: committed, and pages are missing at the target. */
-  'migration.post-copy.push',
-] as const;
-
 export type MigrationFailpoint =
   | `migration.${MigrationStep}.${'before' | 'after'}`
-  | (typeof inBetweenFailpoints)[number];
+  /** At the storage service: the pass is durable, and nobody was told yet. */
+  | 'migration.lease-pass.recorded'
+  /** At the source, in a post-copy migration: committed, and pages are missing at the target. */
+  | 'migration.post-copy.push';
