@@ -80,6 +80,7 @@ export class FailpointCluster {
       },
     });
     const started = new FailpointCluster(cluster, relay, holds);
+    await cluster.connected(...hosts);
     await cluster.boot(guest, 'h1', '10.77.0.11', { memoryMib: 128 });
     return started;
   }

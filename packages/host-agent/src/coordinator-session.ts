@@ -94,8 +94,9 @@ export class CoordinatorSession {
             migrations.cancel(operation);
             return {};
           },
-          'migration.source-aborted': ({ operation, reason }) => ({
-            isUnderWay: migrations.sourceAborted(operation, reason),
+          'migration.source-aborted': ({ operation, vm, reason }) => ({
+            isUnderWay:
+              migrations.sourceAborted(operation, reason) || hypervisor.find(vm)?.isPresent === true,
           }),
           'console.attach': ({ vm }) => this.#attach(vm),
           'console.detach': ({ vm }) => {

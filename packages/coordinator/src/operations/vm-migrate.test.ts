@@ -85,6 +85,7 @@ describe('a migration', () => {
     await cluster.eventually('it was told', () => target.commands('migration.source-aborted').length > 0);
     expect(target.commands('migration.source-aborted')[0]?.body).toEqual({
       operation: id,
+      vm,
       reason: 'the link ended',
     });
     expect(await cluster.operation(id)).toMatchObject({ endedAtMs: null });

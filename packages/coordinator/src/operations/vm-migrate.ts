@@ -147,16 +147,16 @@ function watch(context: StepContext): StepResult {
 async function releaseTarget(context: StepContext): Promise<StepResult> {
   const { record, inventory, inStepMs } = context;
   const { to } = plan(context);
-  const { source, target } = record.ended;
+  const { source } = record.ended;
   invariant(source !== null, 'the source said that it goes on');
-  const isToBeTold = target === null && inStepMs < otherSideWaitMs && isReachable(inventory, to);
+  const isToBeTold = inStepMs < otherSideWaitMs && isReachable(inventory, to);
   if (isToBeTold && (await isStillWaiting(context, to, source.reason ?? 'the source goes on')))
     return { kind: 'wait', reason: `${to} has not given its copy up yet` };
   return aborted(source, record.cancelProblem);
 }
 
 function isStillWaiting({ env, record }: StepContext, to: string, reason: string): Promise<boolean> {
-  const body = { operation: record.id, reason: reason.slice(0, 500) };
+  const body = { operation: record.id, vm: record.vm, reason: reason.slice(0, 500) };
   return env.command(to, 'migration.source-aborted', body, cancelDeadlineMs).then(
     ({ isUnderWay }) => isUnderWay,
     () => false,

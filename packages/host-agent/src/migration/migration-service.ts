@@ -98,7 +98,7 @@ export class MigrationService {
     this.#running.get(operation)?.worker.postMessage(instruction);
   }
 
-  /** The source went on. False: nothing of this migration is here any more. */
+  /** The source went on. False: this migration has ended here. */
   sourceAborted(operation: OperationId, reason: string): boolean {
     const running = this.#running.get(operation);
     if (running !== undefined) this.#instruct(running, { type: 'source-aborted', reason });
