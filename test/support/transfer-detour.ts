@@ -20,8 +20,10 @@ function detour(port: number): void {
     // node:net passes what it was given as one list; everybody else, the options themselves.
     const first = args[0] as NetConnectOpts | NetConnectOpts[];
     const options = (Array.isArray(first) ? first[0] : first) as TcpNetConnectOpts;
-    const { host, port: meant } = options;
-    if (host === undefined || !onMigrationNetwork.test(host)) return connect.apply(this, args);
+    const { host, port: meant, localAddress } = options;
+    // A worker that dials its own host rehearses.
+    if (host === undefined || host === localAddress || !onMigrationNetwork.test(host))
+      return connect.apply(this, args);
     Object.assign(options, { host: '127.0.0.1', port });
     const socket = connect.apply(this, args);
     socket.write(`${host} ${meant}\n`);

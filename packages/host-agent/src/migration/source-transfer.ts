@@ -13,8 +13,7 @@ import {
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
-import type { LeaseClient } from '@skein/storage';
-import { failpoint, type Link, type Listener, listen } from '@skein/transport';
+import { type Failpoint, failpoint, type Link, type Listener, listen } from '@skein/transport';
 import {
   isOver,
   type SourceEffect,
@@ -42,7 +41,7 @@ import {
   type TransferTraffic,
   transferTraffic,
 } from './transfer-channel.ts';
-import { openTransferLeases } from './transfer-leases.ts';
+import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 type Suspended = Extract<TransferReply, { type: 'suspended' }>;
@@ -54,11 +53,12 @@ const resumedDeadlineMs = 5_000;
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
   readonly #tell: (event: TransferEvent) => void;
+  readonly #hold: (place: Failpoint) => void;
   readonly #memory: MachineMemory;
   readonly #vm: VmLink;
   readonly #control: VmControlBlock;
   readonly #log: MigrationLog;
-  readonly #leases: LeaseClient;
+  readonly #leases: TransferLeases;
   readonly #pass: LeasePass;
   readonly #deadlines = new Deadlines();
   readonly #history = Promise.withResolvers<GuestHistory>();
@@ -76,7 +76,14 @@ export class SourceTransfer {
   #suspended: Suspended | null = null;
   #mustStop = false;
 
-  constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void) {
+  /** `hold`: of a rehearsal, which nobody wants to hold, another. */
+  constructor(
+    assignment: SourceAssignment,
+    tell: (event: TransferEvent) => void,
+    leases: TransferLeases,
+    hold: (place: Failpoint) => void = failpoint,
+  ) {
+    this.#hold = hold;
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
@@ -84,7 +91,7 @@ export class SourceTransfer {
     this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
     this.#control = new VmControlBlock(assignment.control);
     this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
-    this.#leases = openTransferLeases(assignment);
+    this.#leases = leases;
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
   }
@@ -197,7 +204,7 @@ export class SourceTransfer {
           },
           'migration.clock': () => ({ nowNs: process.hrtime.bigint() }),
           'migration.begin': () => {
-            failpoint('migration.pre-copy.before');
+            this.#hold('migration.pre-copy.before');
             this.#feed({ type: 'target-connected' });
             return {};
           },
@@ -249,13 +256,13 @@ export class SourceTransfer {
   }
 
   async #suspend(): Promise<void> {
-    failpoint('migration.pre-copy.after');
-    failpoint('migration.suspend.before');
+    this.#hold('migration.pre-copy.after');
+    this.#hold('migration.suspend.before');
     this.#log.mark('suspendRequestedNs');
     this.#suspended = await this.#vm.ask({ type: 'suspend' }, 'suspended');
     this.#log.moments.suspendedNs = this.#suspended.suspendedAtNs;
     this.#tell({ type: 'history-wanted' });
-    failpoint('migration.suspend.after');
+    this.#hold('migration.suspend.after');
     this.#drain();
     this.#feed({ type: 'suspended' });
   }
@@ -265,8 +272,8 @@ export class SourceTransfer {
    * Omitted: disks, which VMs of a cluster do not have; nothing is in flight here when the vCPU stands.
    */
   #drain(): void {
-    failpoint('migration.drain.before');
-    failpoint('migration.drain.after');
+    this.#hold('migration.drain.before');
+    this.#hold('migration.drain.after');
   }
 
   async #sendFinal(): Promise<void> {
@@ -275,7 +282,7 @@ export class SourceTransfer {
     const { rounds, sender } = this.#requireTarget();
     if (suspended === null || link === null)
       throw new OperationError({ code: 'internal', message: 'not suspended' });
-    failpoint('migration.final-state.before');
+    this.#hold('migration.final-state.before');
     link.notify('migration.state', { state: suspended.state });
     this.#missing = await rounds.last();
     this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
@@ -291,7 +298,7 @@ export class SourceTransfer {
       { deadlineMs: finalDeadlineMs },
     );
     this.#log.mark('finalSentNs');
-    failpoint('migration.final-state.after');
+    this.#hold('migration.final-state.after');
     const historyTold = tellHistory(link, this.#history.promise, finalDeadlineMs);
     const refusal = await answer.then(
       () => null,
@@ -299,7 +306,7 @@ export class SourceTransfer {
     );
     this.#log.mark('readyHeardNs');
     await historyTold;
-    failpoint('migration.lease-pass.before');
+    this.#hold('migration.lease-pass.before');
     const reason = refusal ?? (await endMeanwhile(link));
     if (reason === null) this.#feed({ type: 'target-ready' });
     else this.#feed({ type: 'target-refused', reason });
@@ -307,7 +314,7 @@ export class SourceTransfer {
 
   async #passLease(): Promise<void> {
     const outcome = await this.#pass.pass();
-    failpoint('migration.lease-pass.after');
+    this.#hold('migration.lease-pass.after');
     if (outcome.kind === 'granted') {
       this.#committed(outcome.epoch);
       this.#feed({ type: 'pass-granted' });

@@ -14,8 +14,7 @@ import {
   timingDefaults,
   toProblem,
 } from '@skein/shared';
-import type { LeaseClient } from '@skein/storage';
-import { dial, failpoint, type Link } from '@skein/transport';
+import { dial, type Failpoint, failpoint, type Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
 import {
@@ -42,7 +41,7 @@ import {
   type TransferTraffic,
   transferTraffic,
 } from './transfer-channel.ts';
-import { openTransferLeases } from './transfer-leases.ts';
+import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 const requestDeadlineMs = 3000;
@@ -55,9 +54,10 @@ const maxPayloadBytes = 1 << 20;
 export class TargetTransfer {
   readonly #assignment: TargetAssignment;
   readonly #tell: (event: TransferEvent) => void;
+  readonly #hold: (place: Failpoint) => void;
   readonly #vm: VmLink;
   readonly #receiver: PageReceiver;
-  readonly #leases: LeaseClient;
+  readonly #leases: TransferLeases;
   readonly #deadlines = new Deadlines();
   readonly #startedNs = process.hrtime.bigint();
   #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
@@ -75,7 +75,14 @@ export class TargetTransfer {
   #prepared: Promise<Extract<TransferReply, { type: 'prepared' }>> | null = null;
   #preparedHash = 0n;
 
-  constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
+  /** `hold`: of a rehearsal, which nobody wants to hold, another. */
+  constructor(
+    assignment: TargetAssignment,
+    tell: (event: TransferEvent) => void,
+    leases: TransferLeases,
+    hold: (place: Failpoint) => void = failpoint,
+  ) {
+    this.#hold = hold;
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
@@ -86,7 +93,7 @@ export class TargetTransfer {
     );
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
     this.#traffic = transferTraffic(assignment.traffic);
-    this.#leases = openTransferLeases(assignment);
+    this.#leases = leases;
   }
 
   async start(): Promise<void> {
@@ -240,7 +247,7 @@ export class TargetTransfer {
 
   /** All pages were applied before this message, in order. @throws OperationError migration.hash-mismatch */
   async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
-    failpoint('migration.verify.before');
+    this.#hold('migration.verify.before');
     const reason = await this.#compare(final).catch((error: unknown) => toProblem(error).message);
     if (reason !== null) {
       this.#feed({ type: 'final-mismatched', reason });
@@ -255,7 +262,7 @@ export class TargetTransfer {
     this.#final = final;
     this.#readyAtNs = process.hrtime.bigint();
     this.#feed({ type: 'final-verified' });
-    failpoint('migration.verify.after');
+    this.#hold('migration.verify.after');
     return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
   }
 
@@ -285,7 +292,7 @@ export class TargetTransfer {
     const final = this.#final;
     if (final === null)
       throw new OperationError({ code: 'internal', message: 'committed without a verified state' });
-    failpoint('migration.resume.before');
+    this.#hold('migration.resume.before');
     // The lease counts from when `ready` was said: the pass came after it (safety: Commit point).
     new VmControlBlock(control).deadlineNs = grantDeadlineNs(
       this.#readyAtNs,
@@ -298,7 +305,7 @@ export class TargetTransfer {
     const activated = this.#vm.ask({ type: 'activate', clock }, 'activated');
     this.#tell({ type: 'committed', epoch, history: this.#history });
     const { atNs } = await activated;
-    failpoint('migration.resume.after');
+    this.#hold('migration.resume.after');
     this.#deadlines.clear();
     const lost = await this.#arrival.whole();
     if (lost !== null) {
