@@ -50,10 +50,9 @@ export async function breakHeldMigration(bench: FailpointCluster, held: HeldCase
   expect(await bench.lease()).toMatchObject({ owner: after.host, epoch: after.epoch });
   if (victim === source || victim === target) {
     await cluster.restart(victim);
-    await cluster.connected('h1', 'h2', 'h3');
     await bench.expectOneCopy(after.host, after.epoch);
   }
-
+  await cluster.connected('h1', 'h2', 'h3');
   // Where nobody died, at once: an operation that has ended leaves nothing behind that would be in the way.
   const next = after.host === target ? source : target;
   await bench.migrate(next);

@@ -145,6 +145,19 @@ describe('a migration', () => {
     expect(await cluster.ended(id)).toMatchObject({ state: 'succeeded' });
   });
 
+  it('waits for the memory that follows also where the source has told its end already', async () => {
+    const id = await begin();
+    commit();
+    cluster.agent('h2').set(vm, { missingPages: 5000 });
+    await cluster.agent('h1').migrationEnded('source', record(id, 'committed'));
+    cluster.agent('h2').set(vm, { missingPages: 4000 });
+    await cluster.eventually('it waits for the rest', async () =>
+      /^4000 pages/.test((await cluster.operation(id)).waiting ?? ''),
+    );
+    cluster.agent('h2').set(vm, { missingPages: 0 });
+    expect(await cluster.ended(id)).toMatchObject({ state: 'succeeded' });
+  });
+
   it('whose guest lost its memory with the source fails with that, and the guest is started anew', async () => {
     const id = await begin();
     commit();

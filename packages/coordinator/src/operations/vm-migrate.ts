@@ -172,12 +172,13 @@ function watchRecord(context: StepContext): StepResult {
   const full = records.find(({ stateHashSourceFull }) => stateHashSourceFull !== null);
   const isSourceGone = isFailed(inventory, from);
   const copy = liveCopy(context);
-  if (copy?.host === record.targetHost && copy.report.missingPages > 0 && records.length === 0)
+  const lost = records.find(({ reason }) => reason !== null);
+  // The source may tell its end before the target tells that all is there: until then it would not migrate again.
+  if (copy?.host === record.targetHost && copy.report.missingPages > 0 && lost === undefined)
     return { kind: 'wait', reason: `${copy.report.missingPages} pages are still at ${from}` };
   if (full === undefined && !isSourceGone && inStepMs < fullRecordWaitMs)
     return { kind: 'wait', reason: null };
   const best = full ?? records[0] ?? null;
-  const lost = records.find(({ reason }) => reason !== null);
   if (lost !== undefined) return memoryLost(lost);
   return {
     kind: 'done',

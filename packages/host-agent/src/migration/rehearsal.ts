@@ -11,10 +11,9 @@ import {
   dirtyConsumers,
   hashBytes,
   Machine,
-  MachineMemory,
   pageBytes,
 } from '@skein/machine';
-import { type GuestHistory, MigrationSettings, OperationError } from '@skein/shared';
+import { type GuestHistory, MigrationSettings, memoryMibMin, OperationError } from '@skein/shared';
 import { requireOwnAddress } from '@skein/transport';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { vmDevices } from '../vm/vm-board.ts';
@@ -30,7 +29,10 @@ import {
 } from './transfer-channel.ts';
 import type { TransferLeases } from './transfer-leases.ts';
 
-const memoryMib = 2;
+/** The least that a machine can have. */
+const memoryMib = memoryMibMin;
+/** Of them all others stay untouched and are not sent. */
+const dirtiedPages = 512;
 const ramBase = 0x8000_0000;
 const deadlineMs = 5000;
 /** No round fits it and none helps, so that there are as many as slow a vCPU step by step. */
@@ -135,17 +137,16 @@ function rehearsedVm({ core }: TransferRehearsal): Pick<SourceAssignment, 'memor
     vmDevices({ nics: [{ mac: '52:54:00:00:00:00' }], rngSeed: randomBytes(32), rtcEpochSeconds: 0 }),
   );
   const machine = new Machine({ core, memory: wasm, memoryMib, devices, emit: () => {} });
-  const memory = new MachineMemory(core, wasm, memoryMib);
   const { port1, port2 } = new MessageChannel();
-  port1.on('message', (request: TransferCommand) => port1.postMessage(answer(request, machine, memory)));
+  port1.on('message', (request: TransferCommand) => port1.postMessage(answer(request, machine)));
   port1.unref();
   return { memory: wasm, control: new VmControlBlock().buffer, vmPort: port2 };
 }
 
-function answer(request: TransferCommand, machine: Machine, memory: MachineMemory): TransferReply {
+function answer(request: TransferCommand, machine: Machine): TransferReply {
   switch (request.type) {
     case 'harvest':
-      dirtyAllPages(machine, memory);
+      dirtyPages(machine);
       machine.harvestDirty(dirtyConsumers.migration);
       return { type: 'harvested' };
     case 'suspend': {
@@ -164,8 +165,8 @@ function answer(request: TransferCommand, machine: Machine, memory: MachineMemor
 }
 
 /** Every kind of page: some zero, some changed a little, some new. */
-function dirtyAllPages(machine: Machine, memory: MachineMemory): void {
-  for (let page = 0; page < memory.pages; page++) {
+function dirtyPages(machine: Machine): void {
+  for (let page = 0; page < dirtiedPages; page++) {
     const address = ramBase + page * pageBytes;
     if (page % 8 === 0) machine.guestMemory.write(address, new Uint8Array(pageBytes));
     else machine.guestMemory.write(address, randomBytes(page % 2 === 0 ? 64 : pageBytes));

@@ -11,7 +11,7 @@ import {
   Machine,
   MachineMemory,
 } from '@skein/machine';
-import { invariant } from '@skein/shared';
+import { invariant, memoryMibMin } from '@skein/shared';
 import type { GuestClock } from '../core/guest-clock.ts';
 import { VmControlBlock } from './control-block.ts';
 import { Introduction } from './introduction.ts';
@@ -21,7 +21,8 @@ import { VmLoop } from './vm-loop.ts';
 import { VmOutputs } from './vm-outputs.ts';
 
 const rehearsals = 30;
-const rehearsalMemoryMib = 1;
+/** The least that a machine can have; what is not touched costs nothing. */
+const rehearsalMemoryMib = memoryMibMin;
 let rehearsed = 0;
 
 function main(assignment: VmAssignment): void {
