@@ -80,9 +80,14 @@ export class FailpointCluster {
       },
     });
     const started = new FailpointCluster(cluster, relay, holds);
-    await cluster.connected(...hosts);
-    await cluster.boot(guest, 'h1', '10.77.0.11', { memoryMib: 128 });
-    return started;
+    try {
+      await cluster.connected(...hosts);
+      await cluster.boot(guest, 'h1', '10.77.0.11', { memoryMib: 128 });
+      return started;
+    } catch (error) {
+      await started.close({ keepsLogs: true });
+      throw error;
+    }
   }
 
   /** Whoever comes to that place waits from now on. */
