@@ -3,33 +3,12 @@
  * thinks. Once a copy of one epoch has executed none of an older epoch may, and an epoch belongs to one host.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { ExecutionOrder, type ObservedCopy, type Sample } from './execution-order.ts';
 import { Scrape } from './scrape.ts';
 
 export interface ObservedHost {
   readonly name: string;
   readonly metricsUrl: string;
-}
-
-/** A copy that takes its host's memory, whether or not it may run. */
-export interface ObservedCopy {
-  readonly host: string;
-  readonly epoch: number;
-  readonly steps: number;
-  /** 0: it has no right to run. */
-  readonly leaseRemainingS: number;
-}
-
-interface Sample {
-  /** Between these two the agent looked. */
-  readonly askedAtMs: number;
-  readonly answeredAtMs: number;
-  readonly copy: ObservedCopy | null;
-}
-
-interface Executed {
-  readonly host: string;
-  readonly epoch: number;
-  readonly byMs: number;
 }
 
 const periodMs = 100;
@@ -39,15 +18,20 @@ export class CopyObserver {
   readonly #token: string;
   readonly #vm: string;
   readonly #watches: Promise<void>[];
-  #newest: Executed | null = null;
+  readonly #order: ExecutionOrder;
   #isEnded = false;
-  readonly violations: string[] = [];
 
   constructor(hosts: readonly ObservedHost[], token: string, vm: string) {
     this.#hosts = hosts;
     this.#token = token;
     this.#vm = vm;
+    this.#order = new ExecutionOrder(vm);
     this.#watches = hosts.map((host) => this.#watch(host));
+  }
+
+  /** Two copies executed, or an older one after a newer. */
+  get violations(): readonly string[] {
+    return this.#order.violations;
   }
 
   /** On all hosts that answer. */
@@ -76,7 +60,7 @@ export class CopyObserver {
     let before: Sample | null = null;
     while (!this.#isEnded) {
       const now = await this.#look(host);
-      if (before !== null && now !== null) this.#compare(before, now);
+      if (before !== null && now !== null) this.#order.note(before, now);
       before = now;
       await delay(periodMs);
     }
@@ -93,19 +77,5 @@ export class CopyObserver {
     const copy =
       steps === undefined || epoch === undefined ? null : { host: name, epoch, steps, leaseRemainingS };
     return { askedAtMs, answeredAtMs: performance.now(), copy };
-  }
-
-  #compare(before: Sample, now: Sample): void {
-    if (before.copy === null || now.copy === null || now.copy.steps <= before.copy.steps) return;
-    const { host, epoch } = now.copy;
-    const newest = this.#newest;
-    const isOlder = newest !== null && epoch < newest.epoch && before.askedAtMs >= newest.byMs;
-    const isSecond = newest !== null && epoch === newest.epoch && host !== newest.host;
-    if (isOlder || isSecond) {
-      this.violations.push(
-        `${this.#vm} executed on ${host} at epoch ${epoch} after it had on ${newest.host} at epoch ${newest.epoch}`,
-      );
-    }
-    if (newest === null || epoch > newest.epoch) this.#newest = { host, epoch, byMs: now.answeredAtMs };
   }
 }
