@@ -13,7 +13,7 @@ import {
   Machine,
   pageBytes,
 } from '@skein/machine';
-import { type GuestHistory, MigrationSettings, memoryMibMin, OperationError } from '@skein/shared';
+import { type GuestHistory, type MigrationRecord, MigrationSettings, OperationError } from '@skein/shared';
 import { requireOwnAddress } from '@skein/transport';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { vmDevices } from '../vm/vm-board.ts';
@@ -29,9 +29,9 @@ import {
 } from './transfer-channel.ts';
 import type { TransferLeases } from './transfer-leases.ts';
 
-/** The least that a machine can have. */
-const memoryMib = memoryMibMin;
-/** Of them all others stay untouched and are not sent. */
+/** The least that a machine has. */
+const memoryMib = 64;
+/** Of these, which are all that is touched. */
 const dirtiedPages = 512;
 const ramBase = 0x8000_0000;
 const deadlineMs = 5000;
@@ -47,13 +47,24 @@ const noLeases: TransferLeases = { pass: refused, acquire: refused, read: async 
 /** At failpoints: whoever holds a migration means a real one. */
 const passBy = (): void => {};
 
+export interface Rehearsed {
+  readonly source: MigrationRecord;
+  readonly target: MigrationRecord;
+}
+
 /**
- * Resolves when both sides have ended; gives up when `signal` says that there is something real to do.
+ * Resolves with the records when both sides have ended; gives up when `signal` says that there is something real to do.
  * @throws OperationError address.unavailable, and whatever keeps a migration from beginning
  */
-export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: AbortSignal): Promise<void> {
+export async function rehearseTransfer(
+  rehearsal: TransferRehearsal,
+  signal: AbortSignal,
+): Promise<Rehearsed> {
   const migrationAddress = requireOwnAddress(rehearsal.migrationAddress);
-  const ends = { source: Promise.withResolvers<void>(), target: Promise.withResolvers<void>() };
+  const ends = {
+    source: Promise.withResolvers<MigrationRecord>(),
+    target: Promise.withResolvers<MigrationRecord>(),
+  };
   const common = commonAssignment(rehearsal, migrationAddress);
   const source = new SourceTransfer(
     {
@@ -65,7 +76,7 @@ export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: Abo
     (event) => {
       if (event.type === 'listening') beginTarget(event);
       if (event.type === 'history-wanted') source.instruct({ type: 'history', history: noHistory });
-      if (isLast(event)) ends.source.resolve();
+      settle(ends.source, event);
     },
     noLeases,
     passBy,
@@ -88,7 +99,7 @@ export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: Abo
     const target = new TargetTransfer(
       assignment,
       (event) => {
-        if (isLast(event)) ends.target.resolve();
+        settle(ends.target, event);
       },
       noLeases,
       passBy,
@@ -97,11 +108,13 @@ export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: Abo
   };
   signal.addEventListener('abort', () => source.instruct({ type: 'cancel', reason: 'it gets serious' }));
   await source.start();
-  await Promise.all([ends.source.promise, ends.target.promise]);
+  const [sourceRecord, targetRecord] = await Promise.all([ends.source.promise, ends.target.promise]);
+  return { source: sourceRecord, target: targetRecord };
 }
 
-function isLast(event: TransferEvent): boolean {
-  return event.type === 'ended' || event.type === 'failed';
+function settle({ resolve, reject }: PromiseWithResolvers<MigrationRecord>, event: TransferEvent): void {
+  if (event.type === 'ended') resolve(event.record);
+  if (event.type === 'failed') reject(new Error(event.message));
 }
 
 const noHistory: GuestHistory = {
