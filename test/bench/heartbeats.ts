@@ -55,7 +55,7 @@ export class Heartbeats {
         own: own('source'),
         authentication,
         handlers: {
-          requests: { 'migration.final': notHere },
+          requests: { 'migration.final': notHere, 'migration.history': notHere },
           notices: { 'migration.state': notHere, 'migration.granted': notHere, 'migration.aborted': notHere },
         },
       }),

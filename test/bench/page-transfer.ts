@@ -138,7 +138,7 @@ export class PageTarget {
       authentication: authenticationOf(assignment),
       bulkBuffer: receiver.socketBuffer,
       handlers: {
-        requests: { 'migration.final': notHere },
+        requests: { 'migration.final': notHere, 'migration.history': notHere },
         notices: { 'migration.state': notHere, 'migration.granted': notHere, 'migration.aborted': notHere },
       },
     });

@@ -22,6 +22,15 @@ const pages = (64 << 20) / 4096;
 /** A record of a liar's target takes no longer. */
 const endDeadlineMs = 15_000;
 
+const history = {
+  consolePosition: 0,
+  consoleBacklog: new Uint8Array(0),
+  kernel: null,
+  firstStepMs: null,
+  readyMs: null,
+  startedFrom: null,
+};
+
 describe('a source that lies', () => {
   it.each<
     [string, string, RegExp, (source: HostileSource) => Promise<unknown> | unknown, HostileSourceOptions?]
@@ -161,8 +170,17 @@ describe('a source that lies', () => {
       /the backlog is longer/,
       async (source) => {
         await source.makeReady();
-        const told = { kernel: null, firstStepMs: null, readyMs: null, startedFrom: null };
-        source.grant(2, { ...told, consolePosition: 3, consoleBacklog: new Uint8Array(64) });
+        await source.tellHistory({ ...history, consolePosition: 3, consoleBacklog: new Uint8Array(64) });
+      },
+    ],
+    [
+      "tells the guest's history a second time",
+      'migration.out-of-turn',
+      /history came where none is due/,
+      async (source) => {
+        await source.makeReady();
+        expect(await source.tellHistory(history)).toBeNull();
+        expect(await source.tellHistory(history)).toBe('migration.out-of-turn');
       },
     ],
   ])('%s: it is refused by %s, and nothing of it stays', async (_, code, words, tell, options) => {

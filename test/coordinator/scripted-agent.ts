@@ -29,7 +29,8 @@ export type CommandName =
   | 'vm.stop'
   | 'migration.source'
   | 'migration.target'
-  | 'migration.cancel';
+  | 'migration.cancel'
+  | 'migration.source-aborted';
 
 export interface ScriptedAgentOptions {
   readonly name: HostName;
@@ -243,6 +244,10 @@ export class ScriptedAgent {
           this.received.push({ name: 'migration.cancel', operation });
           await this.before('migration.cancel');
           return {};
+        },
+        'migration.source-aborted': async ({ operation }) => {
+          this.received.push({ name: 'migration.source-aborted', operation });
+          return { isUnderWay: false };
         },
         'console.attach': ({ vm }) => {
           const known = this.#present(vm, null);

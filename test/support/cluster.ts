@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,6 +26,13 @@ interface RecordedProcess {
 
 const packageOf = { coordinator: 'coordinator', storage: 'storage', agent: 'host-agent' } as const;
 
+export interface ClusterOptions {
+  /** More of `skein up`. */
+  readonly arguments?: readonly string[];
+  /** Of all its processes. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
 export class Cluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'skein-cluster-'));
   readonly processes: RecordedProcess[] = [];
@@ -33,11 +40,17 @@ export class Cluster {
   #token = '';
   #image = '';
   #consoles: Console[] = [];
+  readonly #environment: NodeJS.ProcessEnv;
 
-  static async start(hosts: number): Promise<Cluster> {
-    const cluster = new Cluster();
+  private constructor(environment: NodeJS.ProcessEnv) {
+    this.#environment = { ...process.env, ...environment, SKEIN_STATE: this.folder };
+  }
+
+  static async start(hosts: number, options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(options.environment ?? {});
     cluster.#image = (await ensureGuestImage({})).digest;
-    await cluster.skein('up', '--hosts', String(hosts), '--state', cluster.folder);
+    const more = options.arguments ?? [];
+    await cluster.skein('up', '--hosts', String(hosts), '--state', cluster.folder, ...more);
     const file = JSON.parse(readFileSync(join(cluster.folder, 'cluster.json'), 'utf8')) as {
       apiUrl: string;
       apiTokenFile: string;
@@ -66,7 +79,7 @@ export class Cluster {
   async skein(...args: string[]): Promise<string> {
     const main = join(root, 'packages/cli/src/main.ts');
     const { stdout } = await run(process.execPath, [main, ...args], {
-      env: { ...process.env, SKEIN_STATE: this.folder },
+      env: this.#environment,
       timeout: 120_000,
     });
     return stdout;
@@ -93,13 +106,16 @@ export class Cluster {
   async restart(name: string): Promise<void> {
     const one = this.process(name);
     const main = join(root, 'packages', packageOf[one.role], 'src/main.ts');
+    const log = openSync(one.logFile, 'a');
     const child = spawn(process.execPath, [main, '--config', one.configFile], {
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', log],
+      env: this.#environment,
       detached: true,
     });
+    closeSync(log);
     one.pid = child.pid ?? 0;
     await new Promise<void>((done, fail) => {
-      child.stdout.once('data', () => done());
+      child.stdout?.once('data', () => done());
       child.once('exit', (code) => fail(new Error(`${name} ended with ${code}`)));
     });
     child.unref();
@@ -187,7 +203,7 @@ export class Cluster {
     }
   }
 
-  async close(): Promise<void> {
+  async close({ keepsFolder = false }: { readonly keepsFolder?: boolean } = {}): Promise<void> {
     for (const console of this.#consoles) console.close();
     for (const { pid } of this.processes) {
       if (!isAlive(pid)) continue;
@@ -195,7 +211,7 @@ export class Cluster {
       process.kill(pid, 'SIGCONT');
     }
     for (const { name, pid } of this.processes) await until(`${name} is gone`, () => !isAlive(pid));
-    rmSync(this.folder, { recursive: true, force: true });
+    if (!keepsFolder) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
@@ -235,7 +251,12 @@ export class Console {
   }
 
   until(pattern: RegExp, deadlineMs = 30_000, from = 0): Promise<RegExpExecArray> {
-    return until(`the console shows ${pattern}`, () => pattern.exec(this.text.slice(from)), deadlineMs);
+    const shown = (): string => this.text.slice(from);
+    return until(`the console shows ${pattern}`, () => pattern.exec(shown()), deadlineMs).catch((cause) => {
+      throw new Error(`the console shows no ${pattern} but ${JSON.stringify(shown().slice(-500))}`, {
+        cause,
+      });
+    });
   }
 
   /** Answers only if the guest lives. */

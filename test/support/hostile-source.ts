@@ -175,8 +175,16 @@ export class HostileSource {
     if (refusal !== null) throw new Error(`the target is not ready: ${refusal}`);
   }
 
-  grant(epoch = 2, history: GuestHistory | null = null): void {
-    this.link.notify('migration.granted', { epoch, history });
+  grant(epoch = 2): void {
+    this.link.notify('migration.granted', { epoch });
+  }
+
+  /** Resolves with null, or the code of the refusal. */
+  async tellHistory(history: GuestHistory): Promise<string | null> {
+    return await this.link.request('migration.history', history, { deadlineMs }).then(
+      () => null,
+      (error: { code: string }) => error.code,
+    );
   }
 
   /** The lease of its VM, taken for h9 and passed to the target, as it should be. */

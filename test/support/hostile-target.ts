@@ -65,6 +65,7 @@ export class HostileTarget {
             stateHashTarget: options.stateHash?.(final) ?? final.stateHash,
             readyAtNs: process.hrtime.bigint(),
           }),
+          'migration.history': () => ({}),
         },
         notices: {
           'migration.state': () => {},

@@ -94,6 +94,10 @@ export class CoordinatorSession {
             migrations.cancel(operation);
             return {};
           },
+          'migration.source-aborted': ({ operation, vm, reason }) => ({
+            isUnderWay:
+              migrations.sourceAborted(operation, reason) || hypervisor.find(vm)?.isPresent === true,
+          }),
           'console.attach': ({ vm }) => this.#attach(vm),
           'console.detach': ({ vm }) => {
             this.#attached.delete(vm);

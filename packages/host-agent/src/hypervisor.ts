@@ -18,6 +18,7 @@ import {
   type VmStartCommand,
   type VmStopCommand,
 } from '@skein/shared';
+import { failpoint } from '@skein/transport';
 import type { Logger } from 'pino';
 import { CpuDivider } from './cpu-divider.ts';
 import { EffectsOnce } from './effects-once.ts';
@@ -190,8 +191,10 @@ export class Hypervisor {
     vm.startedFrom = history.startedFrom;
     vm.console.adopt(history);
     this.#options.leases.adopt(vm.vm, epoch, vm.control);
+    failpoint('migration.announce.before');
     this.#options.network.plug(vm);
     vm.runner?.announce();
+    failpoint('migration.announce.after');
     this.#divider.divide();
     this.#options.onChange();
   }

@@ -17,6 +17,7 @@ export * from './migration/ledger.ts';
 export * from './migration/read-ledger.ts';
 export * from './migration/replay/outcome.ts';
 export * from './migration/replay/replay.ts';
+export * from './migration/steps.ts';
 export * from './migration/write-ledger.ts';
 export * from './model/guest-image.ts';
 export * from './model/guest-start.ts';

@@ -8,6 +8,7 @@ export {
 export { isBearer } from './bearer-token.ts';
 export { ReceiveCredits, SendCredits } from './credits.ts';
 export { type DialOptions, dial } from './dial.ts';
+export { type Failpoint, failpoint, failpointsVariable } from './failpoint.ts';
 export type { Identity } from './handshake.ts';
 export { type CloseReason, type Handlers, Link } from './link.ts';
 export { type Listener, type ListenOptions, listen } from './listener.ts';

@@ -12,6 +12,7 @@ import {
   type StartVmRequest,
   type VmSpec,
 } from '@skein/shared';
+import { failpoint } from '@skein/transport';
 import type { Environment } from '../env.ts';
 import type { GuestImages } from '../guest-images.ts';
 import type { Executor } from '../operations/executor.ts';
@@ -161,7 +162,8 @@ export class Commands {
     }
     this.#refuseApart(inventory, from, wanted ?? null);
     const placement = this.#place(inventory, spec, wanted ?? null, from);
-    return this.#world.atomically(() => {
+    failpoint('migration.intent.before');
+    const reply = this.#world.atomically(() => {
       const { id } = this.#executor.create({
         kind: 'vm-migrate',
         vm: spec.id,
@@ -177,6 +179,8 @@ export class Commands {
       });
       return this.#reply(spec.id, id);
     });
+    failpoint('migration.intent.after');
+    return reply;
   }
 
   /** After a post-copy migration: what it does not have yet it cannot send. */

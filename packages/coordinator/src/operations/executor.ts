@@ -15,6 +15,7 @@ import {
   toProblem,
   type VmId,
 } from '@skein/shared';
+import { failpoint } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Environment } from '../env.ts';
 import type { World } from '../world.ts';
@@ -259,11 +260,14 @@ export class Executor {
     const waitingReason = result.kind === 'wait' ? result.reason : null;
     if (!hasChanged(record, next, result) && store.desired.get(record.vm).waitingReason === waitingReason)
       return;
+    const isMigrationsEnd = isEnded(next) && next.kind === 'vm-migrate';
+    if (isMigrationsEnd) failpoint('migration.close.before');
     this.#world.atomically(() => {
       store.operations.put(next);
       this.#decide(record, result, waitingReason);
       if (isEnded(next)) this.#tellEnd(next);
     });
+    if (isMigrationsEnd) failpoint('migration.close.after');
     if (result.refusal !== undefined) this.#world.refused(record.vm, result.refusal);
     if (next.state === 'failed') this.#world.startFailed(next);
     if (record.step === 'start' && result.record?.epoch != null)

@@ -36,6 +36,8 @@ export const OperationStepName = z.enum([
   'watch-record',
   /** Calls the migration off at both sides. */
   'cancel',
+  /** The source goes on: its target need not wait for the lease. */
+  'release-target',
   /** Both sides are gone or silent: the lease says what happened. */
   'resolve',
   'ended',

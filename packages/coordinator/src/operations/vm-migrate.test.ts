@@ -77,6 +77,22 @@ describe('a migration', () => {
     expect(await cluster.running('web1', 'h1')).toMatchObject({ epoch: 1 });
   });
 
+  it('that the source gave up ends once its target, told so, has given its copy up', async () => {
+    const id = await begin();
+    const target = cluster.agent('h2');
+    target.isAwaitingLease = true;
+    await cluster.agent('h1').migrationEnded('source', record(id, 'aborted', 'the link ended'));
+    await cluster.eventually('it was told', () => target.commands('migration.source-aborted').length > 0);
+    expect(target.commands('migration.source-aborted')[0]?.body).toEqual({
+      operation: id,
+      vm,
+      reason: 'the link ended',
+    });
+    expect(await cluster.operation(id)).toMatchObject({ endedAtMs: null });
+    target.isAwaitingLease = false;
+    expect(await cluster.ended(id)).toMatchObject({ state: 'failed' });
+  });
+
   it('is called off at the source when the target refuses', async () => {
     cluster.agent('h2').before = () => {
       throw new OperationError({ code: 'host.out-of-memory', message: 'no room left' });
@@ -150,6 +166,19 @@ describe('a migration', () => {
     cluster.agent('h2').set(vm, { missingPages: 0 });
     await cluster.agent('h2').migrationEnded('target', record(id, 'committed'));
     await cluster.agent('h1').migrationEnded('source', record(id, 'committed'));
+    expect(await cluster.ended(id)).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('waits for the memory that follows also where the source has told its end already', async () => {
+    const id = await begin();
+    commit();
+    cluster.agent('h2').set(vm, { missingPages: 5000 });
+    await cluster.agent('h1').migrationEnded('source', record(id, 'committed'));
+    cluster.agent('h2').set(vm, { missingPages: 4000 });
+    await cluster.eventually('it waits for the rest', async () =>
+      /^4000 pages/.test((await cluster.operation(id)).waiting ?? ''),
+    );
+    cluster.agent('h2').set(vm, { missingPages: 0 });
     expect(await cluster.ended(id)).toMatchObject({ state: 'succeeded' });
   });
 

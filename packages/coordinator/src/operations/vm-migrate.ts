@@ -46,6 +46,7 @@ export const vmMigrate: OperationProgram = {
     'watch-migration': watch,
     'watch-record': watchRecord,
     cancel,
+    'release-target': releaseTarget,
     resolve,
   },
 };
@@ -131,7 +132,7 @@ function watch(context: StepContext): StepResult {
   const { source, target } = record.ended;
   const committed = [source, target].find((side) => side?.outcome === 'committed');
   if (committed != null) return commit(to, committed.epochAfter);
-  if (source?.outcome === 'aborted') return aborted(source, record.cancelProblem);
+  if (source?.outcome === 'aborted') return { kind: 'next', step: 'release-target' };
   const copy = liveCopy(context);
   if (copy !== null && copy.host === to && copy.report.epoch > epoch) return commit(to, copy.report.epoch);
   if (record.cancelProblem !== null && !record.isCalledOff) return { kind: 'next', step: 'cancel' };
@@ -139,6 +140,29 @@ function watch(context: StepContext): StepResult {
   const isOver = inStepMs > deadlineMs + outcomeGraceMs || (isOneSided && inStepMs > otherSideWaitMs);
   if (isOver || isFailed(inventory, from)) return { kind: 'next', step: 'resolve' };
   return { kind: 'wait', reason: null };
+}
+
+/**
+ * A target that was ready, and lost its source, waits for the lease until it is told that it will not come; its memory is
+ * taken as long. Whoever is not to be reached finds out by itself.
+ */
+async function releaseTarget(context: StepContext): Promise<StepResult> {
+  const { record, inventory, inStepMs } = context;
+  const { to } = plan(context);
+  const { source } = record.ended;
+  invariant(source !== null, 'the source said that it goes on');
+  const isToBeTold = inStepMs < otherSideWaitMs && isReachable(inventory, to);
+  if (isToBeTold && (await isStillWaiting(context, to, source.reason ?? 'the source goes on')))
+    return { kind: 'wait', reason: `${to} has not given its copy up yet` };
+  return aborted(source, record.cancelProblem);
+}
+
+function isStillWaiting({ env, record }: StepContext, to: string, reason: string): Promise<boolean> {
+  const body = { operation: record.id, vm: record.vm, reason: reason.slice(0, 500) };
+  return env.command(to, 'migration.source-aborted', body, cancelDeadlineMs).then(
+    ({ isUnderWay }) => isUnderWay,
+    () => false,
+  );
 }
 
 /** It runs on the target; the fuller record is waited for a little. */
@@ -150,12 +174,13 @@ function watchRecord(context: StepContext): StepResult {
   const full = records.find(({ stateHashSourceFull }) => stateHashSourceFull !== null);
   const isSourceGone = isFailed(inventory, from);
   const copy = liveCopy(context);
-  if (copy?.host === record.targetHost && copy.report.missingPages > 0 && records.length === 0)
+  const lost = records.find(({ reason }) => reason !== null);
+  // The source may tell its end before the target tells that all is there: until then it would not migrate again.
+  if (copy?.host === record.targetHost && copy.report.missingPages > 0 && lost === undefined)
     return { kind: 'wait', reason: `${copy.report.missingPages} pages are still at ${from}` };
   if (full === undefined && !isSourceGone && inStepMs < fullRecordWaitMs)
     return { kind: 'wait', reason: null };
   const best = full ?? records[0] ?? null;
-  const lost = records.find(({ reason }) => reason !== null);
   if (lost !== undefined) return memoryLost(lost);
   return {
     kind: 'done',
@@ -169,7 +194,7 @@ async function resolve(context: StepContext): Promise<StepResult> {
   const { from, to, epoch } = plan(context);
   const { source } = record.ended;
   if (source?.outcome === 'committed') return commit(to, source.epochAfter);
-  if (source?.outcome === 'aborted') return aborted(source, record.cancelProblem);
+  if (source?.outcome === 'aborted') return { kind: 'next', step: 'release-target' };
   const lease = await env.readLease(vm.spec.id).catch((error: unknown) => toProblem(error));
   if (lease !== null && 'code' in lease)
     return {

@@ -48,6 +48,8 @@ export class ScriptedAgent {
   /** Throw to refuse; never resolve to hang. Called before anything is done. */
   before: (command: string, body: unknown) => Promise<void> | void = () => {};
   inputs = '';
+  /** As a migration's target: it was ready, and lost its source. */
+  isAwaitingLease = false;
   /** Whom it says it does not hear. */
   silentPeers: SilentPeer[] = [];
   readonly #operations = new Map<string, Promise<unknown>>();
@@ -184,6 +186,10 @@ export class ScriptedAgent {
             await this.#tell('migration.cancel', body);
             return {};
           },
+          'migration.source-aborted': async (body) => {
+            await this.#tell('migration.source-aborted', body);
+            return { isUnderWay: this.isAwaitingLease };
+          },
           'console.attach': async (body) => {
             await this.#tell('console.attach', body);
             return { position: 0, backlog: new Uint8Array(Buffer.from(`console of ${this.name}\n`)) };
@@ -273,6 +279,7 @@ export function dialRaw(
         'migration.source': nothing,
         'migration.target': nothing,
         'migration.cancel': nothing,
+        'migration.source-aborted': nothing,
         'console.attach': nothing,
         'console.detach': nothing,
       },

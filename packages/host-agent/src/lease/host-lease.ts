@@ -52,6 +52,7 @@ export class HostLease {
           'migration.source': nothing,
           'migration.target': nothing,
           'migration.cancel': nothing,
+          'migration.source-aborted': nothing,
           'console.attach': nothing,
           'console.detach': nothing,
         },

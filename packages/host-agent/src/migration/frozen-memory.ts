@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine';
 import { toProblem } from '@skein/shared';
+import { failpoint } from '@skein/transport';
 import type { MigrationLog } from './migration-log.ts';
 import type { PageSender } from './page-sender.ts';
 import { PostcopyPush } from './postcopy-push.ts';
@@ -37,6 +38,7 @@ export class FrozenMemory {
     const { log } = this.#options;
     const startedNs = process.hrtime.bigint();
     this.#push = new PostcopyPush(sender, missing, round);
+    failpoint('migration.post-copy.push');
     try {
       const pushed = await this.#push.run();
       const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;

@@ -2,6 +2,7 @@
 import type {
   ErrorCode,
   MigrationMoments,
+  MigrationProgress,
   MigrationRecord,
   MigrationRound,
   MigrationSourceCommand,
@@ -59,6 +60,28 @@ export class MigrationLog {
 
   get outcomes(): readonly RoundOutcome[] {
     return this.rounds;
+  }
+
+  progress(
+    now: Pick<MigrationProgress, 'phase' | 'pagesRemaining' | 'throttlePercent' | 'currentRound'>,
+  ): MigrationProgress {
+    const { operation, vm } = this.#command;
+    const { currentRound } = now;
+    return {
+      operation,
+      vm,
+      ...now,
+      round: currentRound?.round ?? this.rounds.length,
+      pagesSent: this.rounds.reduce((total, { pages }) => total + pages, currentRound?.pages ?? 0),
+      bytes: this.rounds.reduce((total, { bytes }) => total + bytes, currentRound?.bytes ?? 0),
+      lastRound: this.rounds.at(-1) ?? null,
+    };
+  }
+
+  describeNoConvergence(): string {
+    const last = this.rounds.at(-1);
+    const { downtimeBudgetMs } = this.#command.settings;
+    return `it does not converge: after ${this.rounds.length} rounds the rest would take ${Math.round(last?.predictedDowntimeMs ?? 0)} ms of downtime, allowed are ${downtimeBudgetMs}, with the vCPU slowed by ${last?.throttlePercent ?? 0} %`;
   }
 
   record(): MigrationRecord {

@@ -5,7 +5,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { CoreModules } from '@skein/machine';
 import {
-  type GuestHistory,
   type HostName,
   type MachineVersion,
   type MigrationProgress,
@@ -16,12 +15,14 @@ import {
   type OperationId,
   type OwnAddress,
 } from '@skein/shared';
-import { type Authentication, requireOwnAddress } from '@skein/transport';
+import { type Authentication, failpoint, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import { WarmWorkers } from '../vm/warm-workers.ts';
+import { emptyHistory, historyOf } from './guest-history.ts';
+import { isMismatch } from './state-mismatch.ts';
 import {
   type SourceAssignment,
   type TargetAssignment,
@@ -106,13 +107,22 @@ export class MigrationService {
     await this.#options.images.describe(command.machine.image);
     // The command may have come a second time meanwhile.
     if (this.#running.has(command.operation)) return;
+    failpoint('migration.reserve.before');
     const vm = this.#options.hypervisor.admitIncoming(command);
+    failpoint('migration.reserve.after');
     this.#run('target', command, vm);
   }
 
   cancel(operation: OperationId, reason = 'cancelled on request'): void {
     const instruction: TransferInstruction = { type: 'cancel', reason };
     this.#running.get(operation)?.worker.postMessage(instruction);
+  }
+
+  /** The source went on. False: this migration has ended here. */
+  sourceAborted(operation: OperationId, reason: string): boolean {
+    const running = this.#running.get(operation);
+    if (running !== undefined) this.#instruct(running, { type: 'source-aborted', reason });
+    return running !== undefined;
   }
 
   /** Migrations that this host takes part in at present. */
@@ -263,7 +273,7 @@ export class MigrationService {
       this.#hashMismatches += 1;
       this.#options.log.fatal({ operation, record }, 'ALARM: the source re-hashed to another state');
     }
-    if (side === 'source' && isCommitted) vm.stop('migrated away');
+    if (side === 'source' && isCommitted) this.#destroy(vm);
     if (side === 'target' && !isCommitted) vm.stop(`migration aborted: ${record.reason ?? 'no reason'}`);
     if (side === 'target' && isCommitted) {
       if (mustStop) vm.stop(record.reason ?? 'its memory was lost in a migration');
@@ -282,6 +292,13 @@ export class MigrationService {
     setTimeout(() => void worker.terminate(), 1000).unref();
   }
 
+  /** The copy that was left behind. */
+  #destroy(vm: HostedVm): void {
+    failpoint('migration.destroy.before');
+    vm.whenState('stopped', () => failpoint('migration.destroy.after'));
+    vm.stop('migrated away');
+  }
+
   /** The transfer worker died, or gave up without an end: what becomes of the VM is the lease's to say. */
   #abandon(operation: OperationId, running: Running, reason: string): void {
     const { vm, side, worker, isCommitted } = running;
@@ -293,7 +310,7 @@ export class MigrationService {
     void worker.terminate();
     this.#makeReady();
     if (side === 'target' && !isCommitted) vm.stop(`migration failed: ${reason}`);
-    if (side === 'source' && isCommitted) vm.stop('migrated away');
+    if (side === 'source' && isCommitted) this.#destroy(vm);
     if (side === 'source' && !isCommitted && vm.state === 'suspended')
       void this.#options.hypervisor.reclaim(vm);
   }
@@ -347,35 +364,4 @@ export class MigrationService {
 
 function describeSilence(host: HostName, peer: HostName, silentMs: number): string {
   return `${host} has not heard ${peer} on the migration network for ${Math.round(silentMs)} ms`;
-}
-
-/** What was sent, what was applied and what stands frozen at the source must be one state. */
-function isMismatch({
-  outcome,
-  stateHashSource,
-  stateHashTarget,
-  stateHashSourceFull,
-}: MigrationRecord): boolean {
-  if (outcome !== 'committed' || stateHashSourceFull === null) return false;
-  return stateHashSourceFull !== stateHashSource || stateHashTarget !== stateHashSource;
-}
-
-const emptyHistory: GuestHistory = {
-  consolePosition: 0,
-  consoleBacklog: new Uint8Array(0),
-  kernel: null,
-  firstStepMs: null,
-  readyMs: null,
-  startedFrom: null,
-};
-
-function historyOf(vm: HostedVm): GuestHistory {
-  return {
-    consolePosition: vm.console.position,
-    consoleBacklog: vm.console.backlog,
-    kernel: vm.console.kernel,
-    firstStepMs: vm.firstStepMs,
-    readyMs: vm.readyMs,
-    startedFrom: vm.startedFrom,
-  };
 }

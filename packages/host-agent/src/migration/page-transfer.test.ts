@@ -62,7 +62,7 @@ beforeEach(async () => {
     authentication: token,
     bulkBuffer: receiver.socketBuffer,
     handlers: {
-      requests: { 'migration.final': never },
+      requests: { 'migration.final': never, 'migration.history': never },
       notices: { 'migration.state': () => {}, 'migration.granted': () => {}, 'migration.aborted': () => {} },
     },
   });

@@ -14,11 +14,12 @@ import {
   machineVersion,
   pageBytes,
 } from '@skein/machine';
-import { type GuestHistory, type MigrationRecord, MigrationSettings, OperationError } from '@skein/shared';
+import { type MigrationRecord, MigrationSettings, OperationError } from '@skein/shared';
 import { requireOwnAddress } from '@skein/transport';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { vmDevices } from '../vm/vm-board.ts';
 import type { TransferCommand, TransferReply } from '../vm/vm-channel.ts';
+import { emptyHistory } from './guest-history.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
 import {
@@ -44,6 +45,9 @@ const refused = async (): Promise<never> => {
   throw new OperationError({ code: 'lease.not-found', message: 'a rehearsal has no lease' });
 };
 const noLeases: TransferLeases = { pass: refused, acquire: refused, read: async () => null, close: () => {} };
+
+/** At failpoints: whoever holds a migration means a real one. */
+const passBy = (): void => {};
 
 export interface Rehearsed {
   readonly source: MigrationRecord;
@@ -73,10 +77,11 @@ export async function rehearseTransfer(
     } satisfies SourceAssignment,
     (event) => {
       if (event.type === 'listening') beginTarget(event);
-      if (event.type === 'history-wanted') source.instruct({ type: 'history', history: noHistory });
+      if (event.type === 'history-wanted') source.instruct({ type: 'history', history: emptyHistory });
       settle(ends.source, event);
     },
     noLeases,
+    passBy,
   );
   const beginTarget = ({ address, port }: { readonly address: string; readonly port: number }): void => {
     const assignment: TargetAssignment = {
@@ -99,6 +104,7 @@ export async function rehearseTransfer(
         settle(ends.target, event);
       },
       noLeases,
+      passBy,
     );
     void target.start();
   };
@@ -112,15 +118,6 @@ function settle({ resolve, reject }: PromiseWithResolvers<MigrationRecord>, even
   if (event.type === 'ended') resolve(event.record);
   if (event.type === 'failed') reject(new Error(event.message));
 }
-
-const noHistory: GuestHistory = {
-  consolePosition: 0,
-  consoleBacklog: new Uint8Array(0),
-  kernel: null,
-  firstStepMs: null,
-  readyMs: null,
-  startedFrom: null,
-};
 
 function commonAssignment(
   { host, bootId, authentication, core }: TransferRehearsal,

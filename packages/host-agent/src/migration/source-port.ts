@@ -24,6 +24,8 @@ export interface SourcePortOptions {
   readonly feed: (event: SourceEvent, code: ErrorCode | null) => void;
   /** The one target has come. */
   readonly onTarget: (link: TransferLink) => void;
+  /** It is ready for pages. */
+  readonly onBegin: () => void;
   /** So many bytes were applied there; false: so many are not on their way. */
   readonly onApplied: (bytes: number) => boolean;
   /** The guest waits there for these pages; false: none follow. */
@@ -109,6 +111,7 @@ export class SourcePort {
     }
     if (link !== this.#link || state.phase !== 'connecting')
       throw this.#breach(link, 'migration.out-of-turn', 'the target begins a second time');
+    this.#options.onBegin();
     this.#options.feed({ type: 'target-connected' }, null);
     return {};
   }

@@ -15,6 +15,7 @@ import {
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
+import { type Failpoint, failpoint } from '@skein/transport';
 import {
   isOver,
   type SourceEffect,
@@ -27,6 +28,7 @@ import { VmControlBlock } from '../vm/control-block.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
+import { endMeanwhile } from './end-meanwhile.ts';
 import { FrozenMemory } from './frozen-memory.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
@@ -35,6 +37,7 @@ import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
 import { SourcePort, type TransferLink } from './source-port.ts';
+import { tellHistory } from './tell-history.ts';
 import {
   type SourceAssignment,
   type TransferEvent,
@@ -50,13 +53,13 @@ type Suspended = Extract<TransferReply, { type: 'suspended' }>;
 const connectDeadlineMs = 10_000;
 const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
-const historyDeadlineMs = 100;
 /** While a round is sent it is told how far it is. */
 const progressPeriodMs = 250;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
   readonly #tell: (event: TransferEvent) => void;
+  readonly #hold: (place: Failpoint) => void;
   readonly #memory: MachineMemory;
   readonly #vm: VmLink;
   readonly #control: VmControlBlock;
@@ -64,7 +67,7 @@ export class SourceTransfer {
   readonly #leases: TransferLeases;
   readonly #pass: LeasePass;
   readonly #deadlines = new Deadlines();
-  readonly #history = Promise.withResolvers<GuestHistory | null>();
+  readonly #history = Promise.withResolvers<GuestHistory>();
   readonly #resumed = Promise.withResolvers<TargetTimes | null>();
   readonly #closedRecord = Promise.withResolvers<MigrationRecord>();
   readonly #port: SourcePort;
@@ -81,7 +84,14 @@ export class SourceTransfer {
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
 
-  constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void, leases: TransferLeases) {
+  /** `hold`: of a rehearsal, which nobody wants to hold, another. */
+  constructor(
+    assignment: SourceAssignment,
+    tell: (event: TransferEvent) => void,
+    leases: TransferLeases,
+    hold: (place: Failpoint) => void = failpoint,
+  ) {
+    this.#hold = hold;
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
@@ -98,6 +108,7 @@ export class SourceTransfer {
       state: () => this.#state,
       feed: (event, code) => this.#feed(event, code),
       onTarget: (link) => this.#adoptLink(link),
+      onBegin: () => this.#hold('migration.pre-copy.before'),
       onApplied: (bytes) => this.#applied(bytes),
       onWanted: (pages) => this.#want(pages),
       onResumed: (times) => {
@@ -165,7 +176,7 @@ export class SourceTransfer {
         void this.#reassertLease();
         break;
       case 'forward-grant':
-        void this.#forwardGrant();
+        this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter });
         break;
       case 'resume-vm':
         this.#control.throttlePercent = 0;
@@ -228,22 +239,32 @@ export class SourceTransfer {
     const { next, remainingPages } = await rounds.precopy().finally(() => clearInterval(ticking));
     this.#progress('pre-copy', remainingPages, null);
     if (next === 'give-up')
-      this.#feed({ type: 'cancelled', reason: this.#describeNoConvergence() }, 'migration.not-converging');
+      this.#feed(
+        { type: 'cancelled', reason: this.#log.describeNoConvergence() },
+        'migration.not-converging',
+      );
     else this.#feed({ type: 'round-ended', next });
   }
 
-  #describeNoConvergence(): string {
-    const last = this.#log.rounds.at(-1);
-    const { downtimeBudgetMs } = this.#assignment.command.settings;
-    return `it does not converge: after ${this.#log.rounds.length} rounds the rest would take ${Math.round(last?.predictedDowntimeMs ?? 0)} ms of downtime, allowed are ${downtimeBudgetMs}, with the vCPU slowed by ${last?.throttlePercent ?? 0} %`;
-  }
-
   async #suspend(): Promise<void> {
+    this.#hold('migration.pre-copy.after');
+    this.#hold('migration.suspend.before');
     this.#log.mark('suspendRequestedNs');
     this.#suspended = await this.#vm.ask({ type: 'suspend' }, 'suspended');
     this.#log.moments.suspendedNs = this.#suspended.suspendedAtNs;
     this.#tell({ type: 'history-wanted' });
+    this.#hold('migration.suspend.after');
+    this.#drain();
     this.#feed({ type: 'suspended' });
+  }
+
+  /**
+   * What the guest wrote must be on its disk before its lease passes.
+   * Omitted: disks, which VMs of a cluster do not have; nothing is in flight here when the vCPU stands.
+   */
+  #drain(): void {
+    this.#hold('migration.drain.before');
+    this.#hold('migration.drain.after');
   }
 
   async #sendFinal(): Promise<void> {
@@ -252,6 +273,7 @@ export class SourceTransfer {
     const { rounds, sender } = this.#requireTarget();
     if (suspended === null || link === null)
       throw new OperationError({ code: 'internal', message: 'not suspended' });
+    this.#hold('migration.final-state.before');
     link.notify('migration.state', { state: suspended.state });
     this.#missing = await rounds.last();
     this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
@@ -267,17 +289,23 @@ export class SourceTransfer {
       { deadlineMs: finalDeadlineMs },
     );
     this.#log.mark('finalSentNs');
+    this.#hold('migration.final-state.after');
+    const historyTold = tellHistory(link, this.#history.promise, finalDeadlineMs);
     const refusal = await answer.then(
       ({ stateHashTarget }) => otherHash(stateHashTarget, formatStateHash(this.#log.stateHashSource)),
       (error: unknown) => toProblem(error),
     );
     this.#log.mark('readyHeardNs');
-    if (refusal === null) this.#feed({ type: 'target-ready' });
-    else this.#feed({ type: 'target-refused', reason: refusal.message }, refusalCode(refusal.code));
+    await historyTold;
+    this.#hold('migration.lease-pass.before');
+    const problem = refusal ?? (await endMeanwhile(link));
+    if (problem === null) this.#feed({ type: 'target-ready' });
+    else this.#feed({ type: 'target-refused', reason: problem.message }, refusalCode(problem.code));
   }
 
   async #passLease(): Promise<void> {
     const outcome = await this.#pass.pass();
+    this.#hold('migration.lease-pass.after');
     if (outcome.kind === 'granted') {
       this.#committed(outcome.epoch);
       this.#feed({ type: 'pass-granted' });
@@ -302,12 +330,6 @@ export class SourceTransfer {
     this.#log.outcome = 'committed';
     this.#deadlines.clear();
     this.#tell({ type: 'committed', epoch: this.#log.epochAfter, history: null });
-  }
-
-  async #forwardGrant(): Promise<void> {
-    const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), historyDeadlineMs));
-    const history = await Promise.race([this.#history.promise, late]);
-    this.#link?.notify('migration.granted', { epoch: this.#log.epochAfter, history });
   }
 
   /** Off the downtime path: the target gets what it misses, then the frozen RAM is hashed in full and compared. */
@@ -364,24 +386,9 @@ export class SourceTransfer {
   }
 
   #progress(phase: 'pre-copy', pagesRemaining: number, currentRound: RoundProgress | null): void {
-    const { operation, vm } = this.#assignment.command;
-    const sum = (pick: (round: { pages: number; bytes: number }) => number): number =>
-      this.#log.rounds.reduce((total, round) => total + pick(round), 0);
-    this.#tell({
-      type: 'progress',
-      progress: {
-        operation,
-        vm,
-        phase,
-        round: currentRound?.round ?? this.#log.rounds.length,
-        pagesSent: sum(({ pages }) => pages) + (currentRound?.pages ?? 0),
-        pagesRemaining,
-        bytes: sum(({ bytes }) => bytes) + (currentRound?.bytes ?? 0),
-        throttlePercent: this.#control.throttlePercent,
-        lastRound: this.#log.rounds.at(-1) ?? null,
-        currentRound,
-      },
-    });
+    const { throttlePercent } = this.#control;
+    const progress = this.#log.progress({ phase, pagesRemaining, throttlePercent, currentRound });
+    this.#tell({ type: 'progress', progress });
   }
 }
 

@@ -17,7 +17,7 @@ import {
   timingDefaults,
   toProblem,
 } from '@skein/shared';
-import { dial, type Link } from '@skein/transport';
+import { dial, type Failpoint, failpoint, type Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
 import {
@@ -58,6 +58,7 @@ const maxPayloadBytes = 1 << 20;
 export class TargetTransfer {
   readonly #assignment: TargetAssignment;
   readonly #tell: (event: TransferEvent) => void;
+  readonly #hold: (place: Failpoint) => void;
   readonly #vm: VmLink;
   readonly #receiver: PageReceiver;
   readonly #leases: TransferLeases;
@@ -80,7 +81,14 @@ export class TargetTransfer {
   /** The source said what completes the state: no page is due any more before the commit. */
   #hasFinal = false;
 
-  constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void, leases: TransferLeases) {
+  /** `hold`: of a rehearsal, which nobody wants to hold, another. */
+  constructor(
+    assignment: TargetAssignment,
+    tell: (event: TransferEvent) => void,
+    leases: TransferLeases,
+    hold: (place: Failpoint) => void = failpoint,
+  ) {
+    this.#hold = hold;
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
@@ -117,6 +125,8 @@ export class TargetTransfer {
 
   instruct(instruction: TransferInstruction): void {
     if (instruction.type === 'cancel') this.#feed({ type: 'cancelled', reason: instruction.reason });
+    if (instruction.type === 'source-aborted')
+      this.#feed({ type: 'source-aborted', reason: instruction.reason });
     if (instruction.type === 'peer-lost') {
       this.#feed({ type: 'link-lost', reason: instruction.reason });
       this.#link?.close(instruction.reason);
@@ -178,10 +188,13 @@ export class TargetTransfer {
         });
       },
       handlers: {
-        requests: { 'migration.final': (final) => this.#verify(final) },
+        requests: {
+          'migration.final': (final) => this.#verify(final),
+          'migration.history': (history) => this.#hearHistory(history),
+        },
         notices: {
           'migration.state': ({ state }) => this.#prepare(state),
-          'migration.granted': ({ epoch, history }) => this.#granted(epoch, history),
+          'migration.granted': ({ epoch }) => this.#granted(epoch),
           'migration.aborted': ({ code, reason }) =>
             this.#feed({ type: 'source-aborted', reason }, refusalCode(code)),
         },
@@ -250,8 +263,18 @@ export class TargetTransfer {
     this.#arrived.prepare(state);
   }
 
+  /** Told beside the final message, before the source passes the lease. */
+  #hearHistory(history: GuestHistory): Record<string, never> {
+    const { phase } = this.#state;
+    if (phase === 'aborted') throw this.#over();
+    if (this.#history !== null || (phase !== 'receiving' && phase !== 'ready'))
+      throw this.#breach('migration.out-of-turn', "the guest's history came where none is due");
+    this.#history = history;
+    return {};
+  }
+
   /** The source says that the lease is ours. A second time is one too many: the guest runs. */
-  #granted(epoch: Epoch, history: GuestHistory | null): void {
+  #granted(epoch: Epoch): void {
     const { phase } = this.#state;
     if (phase === 'aborted') return;
     if (phase !== 'ready' && phase !== 'resolving') {
@@ -263,7 +286,6 @@ export class TargetTransfer {
       this.#breach('epoch.stale', `the source grants epoch ${epoch}, where ${due} is next`);
       return;
     }
-    this.#history = history;
     this.#grantedAtNs = process.hrtime.bigint();
     this.#feed({ type: 'granted' });
   }
@@ -274,6 +296,7 @@ export class TargetTransfer {
     if (this.#hasFinal || this.#state.phase !== 'receiving')
       throw this.#breach('migration.out-of-turn', 'the final message came where none is due');
     this.#hasFinal = true;
+    this.#hold('migration.verify.before');
     const problem = await this.#arrived.compare(final);
     this.#stateHash = this.#arrived.hash;
     if (problem !== null) {
@@ -284,6 +307,7 @@ export class TargetTransfer {
     this.#final = final;
     this.#readyAtNs = process.hrtime.bigint();
     this.#feed({ type: 'final-verified' });
+    this.#hold('migration.verify.after');
     return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
   }
 
@@ -299,6 +323,7 @@ export class TargetTransfer {
     const final = this.#final;
     if (final === null)
       throw new OperationError({ code: 'internal', message: 'committed without a verified state' });
+    this.#hold('migration.resume.before');
     // The lease counts from when `ready` was said: the pass came after it (safety: Commit point).
     new VmControlBlock(control).deadlineNs = grantDeadlineNs(
       this.#readyAtNs,
@@ -311,6 +336,7 @@ export class TargetTransfer {
     const activated = this.#vm.ask({ type: 'activate', clock }, 'activated');
     this.#tell({ type: 'committed', epoch, history: this.#history });
     const { atNs } = await activated;
+    this.#hold('migration.resume.after');
     this.#deadlines.clear();
     const lost = await this.#arrival.whole();
     if (lost !== null) {

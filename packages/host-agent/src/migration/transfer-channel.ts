@@ -72,6 +72,8 @@ export type TransferInstruction =
   | { readonly type: 'cancel'; readonly reason: string }
   /** The peer is not heard on the migration network, or this host has lost that network. */
   | { readonly type: 'peer-lost'; readonly reason: string }
+  /** Target: the coordinator heard of the source that it goes on. */
+  | { readonly type: 'source-aborted'; readonly reason: string }
   /** The lease worker heard that the lease is another's. */
   | { readonly type: 'lease-lost'; readonly reason: string }
   /** Answer to `history-wanted`. */

@@ -46,7 +46,7 @@ export class HostedVm {
   /** What the divider last took it to want. */
   demandMhz = 0;
   startedFrom: VmStartKind | null = null;
-  readonly #awaited = new Map<VmRunState, () => void>();
+  readonly #awaited = new Map<VmRunState, (() => void)[]>();
   #state: VmRunState;
   #reason: string | null = null;
 
@@ -73,15 +73,15 @@ export class HostedVm {
     this.#state = moveVmState(this.#state, to);
     this.#reason = reason;
     this.#options.onChange(this);
-    const then = this.#awaited.get(to);
+    const awaited = this.#awaited.get(to) ?? [];
     this.#awaited.delete(to);
-    then?.();
+    for (const then of awaited) then();
   }
 
   /** Calls `then` once the VM is in `state`: now, or when it gets there. */
   whenState(state: VmRunState, then: () => void): void {
     if (this.#state === state) then();
-    else this.#awaited.set(state, then);
+    else this.#awaited.set(state, [...(this.#awaited.get(state) ?? []), then]);
   }
 
   /** True while a vCPU of this VM may exist on this host. */

@@ -183,6 +183,12 @@ export const agentCoordinatorProtocol = {
       'migration.target': { request: MigrationTargetCommand, reply: Empty },
       /** Before the commit only; afterwards it changes nothing. */
       'migration.cancel': { request: z.strictObject({ operation: OperationId }), reply: Empty },
+      /** To the target, which the source could not tell: it went on and will never pass the lease in this migration. */
+      'migration.source-aborted': {
+        request: z.strictObject({ operation: OperationId, vm: VmId, reason: z.string().max(500) }),
+        /** False: nothing of this migration is here any more, its copy included. */
+        reply: z.strictObject({ isUnderWay: z.boolean() }),
+      },
       /** From now on the VM's console output is sent as `console.output`; the reply has the last 64 KiB. */
       'console.attach': {
         request: z.strictObject({ vm: VmId }),

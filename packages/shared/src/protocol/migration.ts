@@ -116,12 +116,14 @@ export const migrationProtocol = {
         /** Ready: the target hashed what it applied and it is equal; else it answers with an error. */
         reply: z.strictObject({ stateHashTarget: StateHash, readyAtNs: MonotonicNs }),
       },
+      /** Before the lease passes: from then on the target may be the only one who has it. */
+      'migration.history': { request: GuestHistory, reply: Empty },
     },
     notices: {
       /** CPU and devices of the suspended guest: ahead of its last pages, so that the target takes both at a time. */
       'migration.state': z.strictObject({ state: bytesUpTo(machineStateBytesMax) }),
       /** The lease passed; the new epoch is the target's. */
-      'migration.granted': z.strictObject({ epoch: Epoch, history: GuestHistory.nullable() }),
+      'migration.granted': z.strictObject({ epoch: Epoch }),
       /** The source goes on and will never pass the lease in this migration. */
       'migration.aborted': Refusal,
     },

@@ -15,6 +15,7 @@ import {
 import {
   type Authentication,
   type CloseReason,
+  failpoint,
   type Handlers,
   type Identity,
   type Listener,
@@ -204,6 +205,7 @@ export class LeaseService {
       await this.#store.put({ vm, owner, boot, epoch });
       onDecision?.(request, 'granted');
     }
+    if (request.type === 'pass') failpoint('migration.lease-pass.recorded');
     this.#leases.set(request.vm, lease);
     onDecided?.(request.type, 'granted');
     return { epoch: lease.epoch, ttlMs };

@@ -1,0 +1,93 @@
+/** Stands between source and target of migrations (transfer-detour.ts leads there): cuts what joins them, or garbles it. */
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { until } from './until.ts';
+
+/** More than a message, less than a batch of pages; no frame of a WebSocket begins like this. */
+const garbage = Buffer.alloc(20_000, 0xff);
+
+export class TransferRelay {
+  readonly #server: Server;
+  readonly #ends = new Set<Socket>();
+  #isCut = false;
+  #isGarbling = false;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async open(): Promise<TransferRelay> {
+    const server = createServer();
+    const relay = new TransferRelay(server);
+    server.on('connection', (target) => relay.#accept(target));
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    return relay;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends what is joined; until `heal` nothing is joined any more. */
+  cut(): void {
+    this.#isCut = true;
+    for (const end of this.#ends) end.destroy();
+  }
+
+  /** Both ends of what is joined, and until `heal` of what will be, get what nobody sent. */
+  garble(): void {
+    this.#isGarbling = true;
+    for (const end of this.#ends) end.write(garbage);
+  }
+
+  /** Whoever was joined to what ended has been told. */
+  async whenNobodyIsJoined(): Promise<void> {
+    await until('both ends are gone', () => this.#ends.size === 0);
+  }
+
+  heal(): void {
+    this.#isCut = false;
+    this.#isGarbling = false;
+  }
+
+  async close(): Promise<void> {
+    for (const end of this.#ends) end.destroy();
+    await new Promise((done) => this.#server.close(done));
+  }
+
+  #accept(target: Socket): void {
+    target.on('error', () => target.destroy());
+    if (this.#isCut) {
+      target.destroy();
+      return;
+    }
+    let head = Buffer.alloc(0);
+    const hear = (chunk: Buffer): void => {
+      head = Buffer.concat([head, chunk]);
+      const end = head.indexOf('\n');
+      if (end < 0) return;
+      target.off('data', hear);
+      target.pause();
+      const [host = '', port] = head.toString('latin1', 0, end).split(' ');
+      this.#join(target, connect({ host, port: Number(port) }), head.subarray(end + 1));
+    };
+    target.on('data', hear);
+  }
+
+  #join(target: Socket, source: Socket, first: Buffer): void {
+    source.write(first);
+    for (const [from, to] of [
+      [source, target],
+      [target, source],
+    ] as const) {
+      this.#ends.add(from);
+      from.on('error', () => from.destroy());
+      from.on('close', () => {
+        this.#ends.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+      if (this.#isGarbling) to.write(garbage);
+    }
+    if (this.#isCut) this.cut();
+  }
+}
