@@ -375,6 +375,7 @@ export class TargetTransfer {
       memoryMib: this.#assignment.memoryMib,
       pages: 0,
       zeroPages: 0,
+      freePages: 0,
       deltaPages: 0,
       bytes: 0,
       uncompressedBytes: 0,
