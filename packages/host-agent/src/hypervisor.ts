@@ -29,6 +29,7 @@ import type { TemplateStore } from './template/template-store.ts';
 import { GuestConsole } from './vm/guest-console.ts';
 import type { GuestStart } from './vm/guest-start.ts';
 import { HostedVm, type HostedVmOptions } from './vm/hosted-vm.ts';
+import type { VmRehearsal } from './vm/vm-channel.ts';
 import { VmLaunch } from './vm/vm-launch.ts';
 import { WarmWorkers } from './vm/warm-workers.ts';
 
@@ -55,7 +56,7 @@ export class Hypervisor {
   readonly #options: HypervisorOptions;
   readonly #vms = new Map<VmId, HostedVm>();
   readonly #effects = new EffectsOnce();
-  readonly #workers = new WarmWorkers('vm.worker', 1);
+  readonly #workers: WarmWorkers;
   readonly #launch: VmLaunch;
   readonly #divider: CpuDivider;
   readonly #maker: TemplateMaker;
@@ -67,6 +68,8 @@ export class Hypervisor {
   constructor(options: HypervisorOptions) {
     this.#options = options;
     const { core, guests, templates, network, log, capacity } = options;
+    const rehearsal: VmRehearsal = { type: 'rehearse', core };
+    this.#workers = new WarmWorkers({ entry: 'vm.worker', spareCount: 1, rehearsal });
     this.#launch = new VmLaunch({ core, guests, templates, network, log, workers: this.#workers });
     this.#maker = new TemplateMaker({
       core,
@@ -87,6 +90,11 @@ export class Hypervisor {
 
   get capacity(): HypervisorOptions['capacity'] {
     return this.#options.capacity;
+  }
+
+  /** A guest has arrived, or will not: a thread is made ready for the next VM. */
+  makeReady(): void {
+    if (!this.#isClosed) this.#workers.refill();
   }
 
   /** How often a VM froze here, and how many copies were discarded. */

@@ -65,7 +65,8 @@ export function atomicAddress(virtual: u64, size: u32, access: u32): u32 {
   if (physical === NO_ADDRESS) return 0;
   const host = ramAddress(physical, size);
   if (host === 0) setFault(accessFault(access));
-  else if (access === ACCESS_STORE) {
+  else if (access === ACCESS_LOAD) fill(FAST_LOAD, virtual, physical, host, ACCESS_LOAD);
+  else {
     storePrepare(host, size);
     fillStore(virtual, physical, host);
   }

@@ -4,7 +4,7 @@
  * FS, TVM ...) is not decided here: an entry depends on the instruction's bits only.
  * Source: RISC-V ISA manual, "Base Instruction Formats", "Immediate Encoding Variants".
  */
-import { ADDI4, LI4, LOAD_ZERO4, withoutResult } from './generated/operation-numbers';
+import { ADDI4, ILLEGAL4, LI4, LOAD_ZERO4, withoutResult } from './generated/operation-numbers';
 
 /** Page offset that says: no jump from here is local (an instruction that crosses a page). */
 export const OFFSET_CROSSING: u32 = 0xffffffff;
@@ -85,10 +85,15 @@ export function readNothing(entry: u32, operation: u32, _instruction: u32): void
   setEntry(entry, operation, 0, 0, 0, 0);
 }
 
-/** The instruction itself; the registers only for who looks at the entry. */
+/** The instruction itself, and the registers. x0 as a destination stays one. */
 export function readWhole(entry: u32, operation: u32, instruction: u32): void {
   const rd = sink(rdOf(instruction));
   setEntry(entry, operation, rd, rs1Of(instruction), rs2Of(instruction), instruction as i32);
+}
+
+export function readLoadReserved(entry: u32, operation: u32, instruction: u32): void {
+  if (rs2Of(instruction) === 0) readWhole(entry, operation, instruction);
+  else setEntry(entry, ILLEGAL4, 0, 0, 0, instruction as i32);
 }
 
 export function readWholeFloat(entry: u32, operation: u32, instruction: u32): void {

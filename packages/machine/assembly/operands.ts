@@ -12,12 +12,9 @@ export function source2(ip: u32): u64 {
   return load<u64>(load<u8>(ip, 3) as u32, XREG);
 }
 
+/** Where in its register file the result goes. */
 export function destination(ip: u32): u32 {
-  return XREG + (load<u8>(ip, 1) as u32);
-}
-
-export function floatDestination(ip: u32): u32 {
-  return FREG + (load<u8>(ip, 1) as u32);
+  return load<u8>(ip, 1) as u32;
 }
 
 export function floatSource2(ip: u32): u64 {
@@ -25,7 +22,9 @@ export function floatSource2(ip: u32): u64 {
 }
 
 export function immediate(ip: u32): u64 {
-  return load<i32>(ip, 4) as i64 as u64;
+  // One sign-extending load. A load and an extension make the engine load twice.
+  const value: i64 = load<i32>(ip, 4);
+  return value as u64;
 }
 
 /** A 32-bit result, sign-extended. */

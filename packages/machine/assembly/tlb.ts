@@ -27,12 +27,12 @@ export const INDEX_BARE: u32 = 3;
 export const INDEX_MACHINE: u32 = 4;
 export const INDEX_NONE: u32 = 5;
 
-/** No tag of a page looks like this. */
-const EMPTY: u64 = 1;
+/** No page looks like this, and no address of an access with the low bits that an aligned one would not have. */
+const EMPTY: u64 = 0x800;
 const SLOT_MASK: u32 = (TLB_ENTRIES - 1) << 4;
 
 export function fastSlot(virtual: u64): u32 {
-  return ((virtual >> 8) as u32) & SLOT_MASK;
+  return ((virtual as u32) >> 8) & SLOT_MASK;
 }
 
 /** The architectural entry of a virtual page, or 0: the pte with its level in bits 55:54. */

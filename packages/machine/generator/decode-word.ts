@@ -1,6 +1,6 @@
 /**
  * assembly/generated/decode-word.ts: which operation a 32-bit instruction is, as switches over its opcode, funct3 and
- * high bits (funct6, funct7 or funct12), and which reader of assembly/decode.ts takes its operands.
+ * high bits (funct5, funct6, funct7 or funct12), and which reader of assembly/decode.ts takes its operands.
  * Source: RISC-V ISA manual, "RV32/64G Instruction Set Listings".
  */
 import type { Format, WordEncoding } from '../src/operations/encoding.ts';
@@ -47,6 +47,7 @@ const readers: Readonly<Record<Format, string>> = {
   jump: 'readJump',
   none: 'readNothing',
   whole: 'readWhole',
+  'load-reserved': 'readLoadReserved',
   'whole-float': 'readWholeFloat',
 };
 
@@ -65,10 +66,11 @@ function choiceByFunct3(group: readonly Encoded[]): string[] {
 }
 
 /** The high bits that tell an instruction from others of its opcode and funct3, and how many they are. */
-function highBitsOf({ funct6, funct7, funct12 }: WordEncoding): { value: number; width: number } {
+function highBitsOf({ funct5, funct6, funct7, funct12 }: WordEncoding): { value: number; width: number } {
   if (funct12 !== undefined) return { value: funct12, width: 12 };
   if (funct7 !== undefined) return { value: funct7, width: 7 };
-  return funct6 === undefined ? { value: 0, width: 0 } : { value: funct6, width: 6 };
+  if (funct6 !== undefined) return { value: funct6, width: 6 };
+  return funct5 === undefined ? { value: 0, width: 0 } : { value: funct5, width: 5 };
 }
 
 /** By as many bits as all have, then those that share them by more. */

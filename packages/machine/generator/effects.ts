@@ -4,6 +4,7 @@
  * a jump with `target`, or whatever else executeSlowly must do).
  */
 import type { Effect, Operation } from '../src/operations/instruction.ts';
+import { atomicPath } from './atomic-path.ts';
 
 /** Operands of one access have names of their own, because the two of a pair stand in one block. */
 export interface AccessNames {
@@ -27,11 +28,15 @@ export function fastPath(operation: Operation, names: AccessNames): readonly str
   const onwards = [`ip += ${entryBytes(operation)};`, 'continue;'];
   switch (effect.kind) {
     case 'result':
-      return [`store<u64>(destination(ip), ${withOperands(effect.value)});`, ...onwards];
+      return [`store<u64>(destination(ip), ${withOperands(effect.value)}, XREG);`, ...onwards];
     case 'load':
       return [...findPage(effect, names, 'FAST_LOAD'), loadLine(effect, names), ...onwards];
     case 'store':
       return [...findPage(effect, names, 'FAST_STORE'), storeLine(effect, names), ...onwards];
+    case 'load-reserved':
+    case 'store-conditional':
+    case 'read-modify-write':
+      return [...atomicPath(effect), ...onwards];
     case 'branch':
       return [
         `if (${withOperands(effect.condition)}) {`,
@@ -59,10 +64,10 @@ export function canBeginPair({ instruction }: Operation): boolean {
   return kind === 'result' || kind === 'load' || kind === 'store';
 }
 
-/** True if the operation is an instruction with a fast path. */
+/** True if the operation is an instruction with a fast path, and no rare one. */
 export function canEndPair({ instruction }: Operation): boolean {
   const { kind } = instruction.effect;
-  return kind !== 'slow' && kind !== 'page-end';
+  return !['slow', 'page-end', 'load-reserved', 'store-conditional', 'read-modify-write'].includes(kind);
 }
 
 /** Distance to the next instruction's entry: 8 bytes for each 2 of the instruction. */
@@ -82,7 +87,7 @@ function distantPath({ reach }: Operation): readonly string[] {
 }
 
 function link({ length }: Operation, links: boolean): readonly string[] {
-  return links ? [`store<u64>(destination(ip), ${withOperands('pc')} + ${length});`] : [];
+  return links ? [`store<u64>(destination(ip), ${withOperands('pc')} + ${length}, XREG);`] : [];
 }
 
 type Access = Extract<Effect, { kind: 'load' | 'store' }>;
@@ -100,8 +105,8 @@ function findPage(effect: Access, { address, slot }: AccessNames, table: string)
 
 function loadLine(effect: Extract<Access, { kind: 'load' }>, { address, slot }: AccessNames): string {
   const place = `(${address} as u32) + load<u32>(${slot}, FAST_LOAD + 8)`;
-  const target = effect.file === 'float' ? 'floatDestination(ip)' : 'destination(ip)';
-  return `store<u64>(${target}, ${loadedValue(effect, place)});`;
+  const file = effect.file === 'float' ? 'FREG' : 'XREG';
+  return `store<u64>(destination(ip), ${loadedValue(effect, place)}, ${file});`;
 }
 
 function loadedValue({ bytes, isSigned, file }: Extract<Access, { kind: 'load' }>, place: string): string {

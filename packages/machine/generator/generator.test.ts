@@ -48,7 +48,7 @@ function caseOf(source: string, name: string): string[] {
 describe('the generated interpreter', () => {
   it('does a pair as the first operation, a look at the budget, and the second one', () => {
     const source = interpreterSource(tableOf([add], [['ADD4', 'ADD2']]));
-    const sum = 'store<u64>(destination(ip), source1(ip) + source2(ip));';
+    const sum = 'store<u64>(destination(ip), source1(ip) + source2(ip), XREG);';
     expect(caseOf(source, 'ADD4')).toEqual([sum, 'ip += 16;', 'continue;']);
     expect(caseOf(source, 'ADD4_ADD2')).toEqual([
       sum,

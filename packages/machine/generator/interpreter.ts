@@ -70,15 +70,18 @@ import {
   FAST_STORE,
   FAST_STRIDE,
   FETCH_VIRTUAL,
+  FREG,
   NONE,
   PAGE_MASK,
   PC,
+  RESERVATION_ADDRESS,
+  RESERVATION_VALUE,
   SCRATCH,
+  XREG,
 } from '../layout';
 import { mmuIndex } from '../mmu';
 import {
   destination,
-  floatDestination,
   floatSource2,
   immediate,
   isFloatDirty,

@@ -50,6 +50,10 @@ function slowCall(operation: Operation): string | undefined {
       const store = effect.file === 'float' ? 'storeFloat' : 'storeInteger';
       return `${store}(ip, ${effect.bytes}, ${step})`;
     }
+    case 'load-reserved':
+    case 'store-conditional':
+    case 'read-modify-write':
+      return 'atomicInstruction(ip)';
     case 'slow':
       return effect.call;
     default:

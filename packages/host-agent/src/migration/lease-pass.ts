@@ -4,7 +4,7 @@
  * (safety: Commit point of a migration; leases: LEASE-3).
  */
 import { type Epoch, type HostName, type MigrationSourceCommand, toProblem } from '@skein/shared';
-import type { LeaseClient } from '@skein/storage';
+import type { TransferLeases } from './transfer-leases.ts';
 
 export type PassOutcome =
   | { readonly kind: 'granted'; readonly epoch: Epoch }
@@ -28,11 +28,15 @@ const decisiveCodes: ReadonlySet<string> = new Set([
 ]);
 
 export class LeasePass {
-  readonly #leases: LeaseClient;
+  readonly #leases: Pick<TransferLeases, 'pass' | 'acquire' | 'read'>;
   readonly #command: MigrationSourceCommand;
   readonly #host: HostName;
 
-  constructor(leases: LeaseClient, command: MigrationSourceCommand, host: HostName) {
+  constructor(
+    leases: Pick<TransferLeases, 'pass' | 'acquire' | 'read'>,
+    command: MigrationSourceCommand,
+    host: HostName,
+  ) {
     this.#leases = leases;
     this.#command = command;
     this.#host = host;

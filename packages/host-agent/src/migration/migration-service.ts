@@ -25,6 +25,7 @@ import {
   type TargetAssignment,
   type TransferEvent,
   type TransferInstruction,
+  type TransferRehearsal,
   transferTraffic,
   transferWorkerLimits,
 } from './transfer-channel.ts';
@@ -66,10 +67,16 @@ export class MigrationService {
   readonly #running = new Map<OperationId, Running>();
   readonly #sources = new Map<OperationId, Promise<Listening>>();
   #hashMismatches = 0;
-  readonly #workers = new WarmWorkers('transfer.worker', 1, transferWorkerLimits);
+  readonly #workers: WarmWorkers;
 
   constructor(options: MigrationServiceOptions) {
     this.#options = options;
+    this.#workers = new WarmWorkers({
+      entry: 'transfer.worker',
+      spareCount: 1,
+      limits: transferWorkerLimits,
+      rehearsal: this.#rehearsal(),
+    });
   }
 
   /** The VM's source side begins to listen; the coordinator tells the target where. */
@@ -256,6 +263,7 @@ export class MigrationService {
       'migration ended',
     );
     this.#options.onEnded(side, record);
+    this.#makeReady();
     // Its last messages and its listener's close need a moment; then the thread goes.
     setTimeout(() => void worker.terminate(), 1000).unref();
   }
@@ -269,10 +277,31 @@ export class MigrationService {
     vm.isMigrating = false;
     vm.onLeaseLost = null;
     void worker.terminate();
+    this.#makeReady();
     if (side === 'target' && !isCommitted) vm.stop(`migration failed: ${reason}`);
     if (side === 'source' && isCommitted) vm.stop('migrated away');
     if (side === 'source' && !isCommitted && vm.state === 'suspended')
       void this.#options.hypervisor.reclaim(vm);
+  }
+
+  /** For the next migration. While one was at work nothing else should take its time. */
+  #makeReady(): void {
+    this.#workers.refill();
+    this.#options.hypervisor.makeReady();
+  }
+
+  /** Undefined where nothing can be migrated. */
+  #rehearsal(): TransferRehearsal | undefined {
+    const { host, bootId, authentication, core, migrationAddress } = this.#options;
+    if (migrationAddress === null) return undefined;
+    return {
+      role: 'rehearsal',
+      host,
+      bootId,
+      authentication,
+      core,
+      migrationAddress,
+    };
   }
 
   /** @throws OperationError migration.no-network */

@@ -13,7 +13,6 @@ import {
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
-import type { LeaseClient } from '@skein/storage';
 import { type Link, type Listener, listen } from '@skein/transport';
 import {
   isOver,
@@ -40,7 +39,7 @@ import {
   type TransferTraffic,
   transferTraffic,
 } from './transfer-channel.ts';
-import { openTransferLeases } from './transfer-leases.ts';
+import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 type Suspended = Extract<TransferReply, { type: 'suspended' }>;
@@ -57,7 +56,7 @@ export class SourceTransfer {
   readonly #vm: VmLink;
   readonly #control: VmControlBlock;
   readonly #log: MigrationLog;
-  readonly #leases: LeaseClient;
+  readonly #leases: TransferLeases;
   readonly #pass: LeasePass;
   readonly #deadlines = new Deadlines();
   readonly #history = Promise.withResolvers<GuestHistory | null>();
@@ -75,7 +74,7 @@ export class SourceTransfer {
   #suspended: Suspended | null = null;
   #mustStop = false;
 
-  constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void) {
+  constructor(assignment: SourceAssignment, tell: (event: TransferEvent) => void, leases: TransferLeases) {
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
@@ -83,7 +82,7 @@ export class SourceTransfer {
     this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
     this.#control = new VmControlBlock(assignment.control);
     this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
-    this.#leases = openTransferLeases(assignment);
+    this.#leases = leases;
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
   }

@@ -14,7 +14,6 @@ import {
   timingDefaults,
   toProblem,
 } from '@skein/shared';
-import type { LeaseClient } from '@skein/storage';
 import { dial, type Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
@@ -41,7 +40,7 @@ import {
   type TransferTraffic,
   transferTraffic,
 } from './transfer-channel.ts';
-import { openTransferLeases } from './transfer-leases.ts';
+import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 const requestDeadlineMs = 3000;
@@ -56,7 +55,7 @@ export class TargetTransfer {
   readonly #tell: (event: TransferEvent) => void;
   readonly #vm: VmLink;
   readonly #receiver: PageReceiver;
-  readonly #leases: LeaseClient;
+  readonly #leases: TransferLeases;
   readonly #deadlines = new Deadlines();
   readonly #startedNs = process.hrtime.bigint();
   #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
@@ -74,7 +73,7 @@ export class TargetTransfer {
   #prepared: Promise<Extract<TransferReply, { type: 'prepared' }>> | null = null;
   #preparedHash = 0n;
 
-  constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void) {
+  constructor(assignment: TargetAssignment, tell: (event: TransferEvent) => void, leases: TransferLeases) {
     this.#assignment = assignment;
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
@@ -85,7 +84,7 @@ export class TargetTransfer {
     );
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
     this.#traffic = transferTraffic(assignment.traffic);
-    this.#leases = openTransferLeases(assignment);
+    this.#leases = leases;
   }
 
   async start(): Promise<void> {

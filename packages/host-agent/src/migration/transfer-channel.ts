@@ -10,6 +10,7 @@ import {
   type MigrationRecord,
   type MigrationSourceCommand,
   type MigrationTargetCommand,
+  type OwnAddress,
 } from '@skein/shared';
 import type { Authentication } from '@skein/transport';
 
@@ -56,6 +57,13 @@ export interface SourceAssignment extends TransferAssignment {
 export interface TargetAssignment extends TransferAssignment {
   readonly role: 'target';
   readonly command: MigrationTargetCommand;
+}
+
+/** To a spare worker: practise with yourself until there is an assignment. */
+export interface TransferRehearsal
+  extends Pick<TransferAssignment, 'host' | 'bootId' | 'authentication' | 'core'> {
+  readonly role: 'rehearsal';
+  readonly migrationAddress: OwnAddress;
 }
 
 export type TransferInstruction =

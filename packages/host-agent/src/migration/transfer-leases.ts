@@ -3,7 +3,10 @@ import { timingDefaults } from '@skein/shared';
 import { LeaseClient } from '@skein/storage';
 import type { SourceAssignment, TargetAssignment } from './transfer-channel.ts';
 
-export function openTransferLeases(assignment: SourceAssignment | TargetAssignment): LeaseClient {
+/** What a migration asks of the storage service. */
+export type TransferLeases = Pick<LeaseClient, 'pass' | 'acquire' | 'read' | 'close'>;
+
+export function openTransferLeases(assignment: SourceAssignment | TargetAssignment): TransferLeases {
   return new LeaseClient({
     host: assignment.storage.address,
     port: assignment.storage.port,

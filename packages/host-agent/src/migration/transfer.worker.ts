@@ -1,6 +1,10 @@
-/** Entry of a transfer worker: takes one assignment, serves that migration on a thread of its own, and ends. */
+/**
+ * Entry of a transfer worker: rehearses while it is spare, then takes one assignment, serves that migration on a thread of
+ * its own, and ends.
+ */
 import { parentPort } from 'node:worker_threads';
 import { invariant, toProblem } from '@skein/shared';
+import { rehearseTransfer } from './rehearsal.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
 import type {
@@ -8,17 +12,33 @@ import type {
   TargetAssignment,
   TransferEvent,
   TransferInstruction,
+  TransferRehearsal,
 } from './transfer-channel.ts';
+import { openTransferLeases } from './transfer-leases.ts';
 
 invariant(parentPort !== null, 'transfer.worker runs as a worker thread');
 const port = parentPort;
 const tell = (event: TransferEvent): void => port.postMessage(event);
+const isAssigned = new AbortController();
 
-port.once('message', (assignment: SourceAssignment | TargetAssignment) => {
+function begin(assignment: SourceAssignment | TargetAssignment): void {
+  isAssigned.abort();
+  const leases = openTransferLeases(assignment);
   const transfer =
     assignment.role === 'source'
-      ? new SourceTransfer(assignment, tell)
-      : new TargetTransfer(assignment, tell);
+      ? new SourceTransfer(assignment, tell, leases)
+      : new TargetTransfer(assignment, tell, leases);
   port.on('message', (instruction: TransferInstruction) => transfer.instruct(instruction));
   transfer.start().catch((error: unknown) => tell({ type: 'failed', message: toProblem(error).message }));
-});
+}
+
+const hear = (message: TransferRehearsal | SourceAssignment | TargetAssignment): void => {
+  if (message.role === 'rehearsal') {
+    // Whatever becomes of it, the worker can migrate: it will only be slower at first.
+    rehearseTransfer(message, isAssigned.signal).catch(() => {});
+    return;
+  }
+  port.off('message', hear);
+  begin(message);
+};
+port.on('message', hear);

@@ -142,6 +142,7 @@ export class TemplateMaker {
         else if (event.type === 'ended') ended.resolve();
       },
     });
+    setImmediate(() => workers.refill());
     const stop = (why: string): void => {
       log.info({ ...recipe, reason: why }, 'template given up for now');
       control.revoke();

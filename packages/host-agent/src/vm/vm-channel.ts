@@ -8,8 +8,15 @@ import type { FrameRingHandle } from '@skein/network';
 import type { GuestClock } from '../core/guest-clock.ts';
 import type { TemplatePlace } from '../template/template-store.ts';
 
-/** First message to a (warm) worker: from then on it is this VM's. */
+/** To a spare worker: practise, in steps, until there is an assignment. */
+export interface VmRehearsal {
+  readonly type: 'rehearse';
+  readonly core: CoreModules;
+}
+
+/** From then on the worker is this VM's. */
 export interface VmAssignment {
+  readonly type: 'assign';
   readonly core: CoreModules;
   readonly memory: WebAssembly.Memory;
   readonly memoryMib: number;

@@ -47,6 +47,8 @@ export class VmLaunch {
       },
     });
     vm.runner = runner;
+    // While a guest arrives nothing else shall take its time: its successor is made ready when it is here.
+    if (origin.kind !== 'incoming') setImmediate(() => workers.refill());
   }
 
   #hear(vm: HostedVm, event: VmEvent): void {

@@ -48,6 +48,7 @@ export class VmRunner {
     this.#worker = options.worker;
     this.#listen(options.onEvent);
     const assignment: VmAssignment = {
+      type: 'assign',
       core,
       memory: this.memory,
       memoryMib,

@@ -1,28 +1,38 @@
 /**
  * Worker threads that are started before they are needed: a thread takes some 30 ms to start, which would be
- * downtime of a migration or delay of a restart.
+ * downtime of a migration or delay of a restart. What a thread does for the first time it does slowly, so a spare one may be
+ * asked to rehearse; it does so in small steps, and whatever it is given to do comes first.
  */
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+
+export interface WarmWorkersOptions {
+  /** Names a bundle in build/, see scripts/ensure-core.ts. */
+  readonly entry: string;
+  readonly spareCount: number;
+  readonly limits?: ResourceLimits;
+  /** First message to a spare worker. */
+  readonly rehearsal?: unknown;
+}
 
 export class WarmWorkers {
   readonly #entry: URL;
   readonly #spare: Worker[] = [];
   readonly #spareCount: number;
   readonly #limits: ResourceLimits;
+  readonly #rehearsal: unknown;
   #isClosed = false;
 
-  /** `entry` names a bundle in build/, see scripts/ensure-core.ts. */
-  constructor(entry: string, spareCount: number, limits: ResourceLimits = {}) {
+  constructor({ entry, spareCount, limits = {}, rehearsal }: WarmWorkersOptions) {
     this.#entry = new URL(`../../build/${entry}.js`, import.meta.url);
     this.#spareCount = spareCount;
     this.#limits = limits;
-    this.#refill();
+    this.#rehearsal = rehearsal;
+    this.refill();
   }
 
-  /** A worker that nobody has talked to yet. */
+  /** A worker that nobody has asked for anything yet but to rehearse. `refill` when there is time for its successor. */
   take(): Worker {
     const worker = this.#spare.shift() ?? this.#start();
-    setImmediate(() => this.#refill());
     worker.ref();
     return worker;
   }
@@ -32,9 +42,11 @@ export class WarmWorkers {
     await Promise.all(this.#spare.splice(0).map((worker) => worker.terminate()));
   }
 
-  #refill(): void {
+  /** Starts what is missing of the spare ones. */
+  refill(): void {
     while (!this.#isClosed && this.#spare.length < this.#spareCount) {
       const worker = this.#start();
+      if (this.#rehearsal !== undefined) worker.postMessage(this.#rehearsal);
       worker.unref();
       worker.once('error', () => this.#forget(worker));
       worker.once('exit', () => this.#forget(worker));

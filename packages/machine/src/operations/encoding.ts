@@ -21,6 +21,8 @@ export type Format =
   | 'none'
   /** The instruction itself is the immediate: whoever executes it decodes the rest. */
   | 'whole'
+  /** The same, where rs2 must be 0. */
+  | 'load-reserved'
   | 'whole-float';
 
 /** Absent fields are operands. */
@@ -29,6 +31,8 @@ export interface WordEncoding {
   readonly opcodes: readonly number[];
   /** Bits 14:12. */
   readonly funct3?: number;
+  /** Bits 31:27, where two bits of order follow. */
+  readonly funct5?: number;
   /** Bits 31:26, where bit 25 belongs to a shift amount. */
   readonly funct6?: number;
   /** Bits 31:25. */
@@ -89,7 +93,14 @@ export const unaryWord = (funct3: number, funct12: number): WordEncoding => ({
 });
 export const storeInteger = (funct3: number): WordEncoding => ({ opcodes: [0x08], funct3, format: 'store' });
 export const storeFloat = (funct3: number): WordEncoding => ({ opcodes: [0x09], funct3, format: 'store' });
-export const atomic: WordEncoding = { opcodes: [0x0b], format: 'whole' };
+/** Bytes of an atomic access. */
+export type AtomicBytes = 4 | 8;
+
+export const atomic = (
+  bytes: AtomicBytes,
+  funct5: number,
+  format: 'whole' | 'load-reserved' = 'whole',
+): WordEncoding => ({ opcodes: [0x0b], funct3: bytes === 4 ? 2 : 3, funct5, format });
 export const register = (funct3: number, funct7: number): WordEncoding => ({
   opcodes: [0x0c],
   funct3,

@@ -4,7 +4,7 @@
  * Effects are AssemblyScript expressions over the words rs1, rs2, imm and pc, each a u64. The generator puts reads of
  * the entry in their place. Source: design, "Interpreter" (generate it from one table of operations).
  */
-import type { WordEncoding } from './encoding.ts';
+import type { AtomicBytes, WordEncoding } from './encoding.ts';
 
 /** Bytes of an instruction. */
 export type Length = 2 | 4;
@@ -26,6 +26,12 @@ export type Effect =
     }
   /** rs2 is written to rs1 + imm. */
   | { readonly kind: 'store'; readonly bytes: AccessBytes; readonly file: RegisterFile }
+  /** rd becomes what stands at rs1, which is reserved. */
+  | { readonly kind: 'load-reserved'; readonly bytes: AtomicBytes }
+  /** rs2 is written to rs1 if that is still reserved; rd becomes 0 if so, else 1. */
+  | { readonly kind: 'store-conditional'; readonly bytes: AtomicBytes }
+  /** rd becomes what stands at rs1, where `value` of `old` and rs2 is written. */
+  | { readonly kind: 'read-modify-write'; readonly bytes: AtomicBytes; readonly value: string }
   /** Goes on at pc + imm if `condition` holds. */
   | { readonly kind: 'branch'; readonly condition: string }
   /** Goes on at pc + imm. */

@@ -1,9 +1,9 @@
 /**
- * What is decoded only when it is executed (system instructions, atomics, floating point), what does nothing here,
+ * What is decoded only when it is executed (system instructions, floating point), what does nothing here,
  * and entries that are no instructions.
  * Source: RISC-V ISA manual, "RV32/64G Instruction Set Listings"; privileged manual.
  */
-import { atomic, float, miscMemory, system } from './encoding.ts';
+import { float, miscMemory, system } from './encoding.ts';
 import type { Instruction } from './instruction.ts';
 
 /** Number 0, so that zeroed pages of entries need no set-up. */
@@ -19,7 +19,6 @@ export const specialInstructions: readonly Instruction[] = [
   // ECALL, EBREAK, returns from traps, WFI, SFENCE.VMA and the CSRs.
   { name: 'SYSTEM', lengths: [4], encoding: system, effect: { kind: 'slow', call: 'system(ip, pc)' } },
   { name: 'EBREAK', lengths: [2], effect: { kind: 'slow', call: 'breakpoint()' } },
-  { name: 'ATOMIC', lengths: [4], encoding: atomic, effect: { kind: 'slow', call: 'atomicInstruction(ip)' } },
   { name: 'FLOAT', lengths: [4], encoding: float, effect: { kind: 'slow', call: 'floatInstruction(ip)' } },
   // One hart sees its own accesses in order, and a store to code drops what was decoded from it.
   { name: 'FENCE', lengths: [4], encoding: miscMemory(0), effect: { kind: 'nothing' } },

@@ -12,7 +12,7 @@ const encoded = instructions.flatMap(({ name, encoding }) =>
 /** The bits that tell an instruction from others, and what they are. */
 function fixedBits(
   opcode: number,
-  { funct3, funct6, funct7, funct12 }: WordEncoding,
+  { funct3, funct5, funct6, funct7, funct12 }: WordEncoding,
 ): { mask: number; bits: number } {
   let mask = 0x7f;
   let bits = (opcode << 2) | 3;
@@ -22,6 +22,7 @@ function fixedBits(
     bits |= value << shift;
   };
   fix(funct3, 7, 12);
+  fix(funct5, 0x1f, 27);
   fix(funct6, 0x3f, 26);
   fix(funct7, 0x7f, 25);
   fix(funct12, 0xfff, 20);

@@ -3,6 +3,7 @@
  * generated from, and what a translator and a disassembler will read. Its order gives the numbers.
  * Source: design, "Interpreter".
  */
+import { atomicInstructions } from './atomic.ts';
 import { bitManipulationInstructions } from './bit-manipulation.ts';
 import { controlInstructions } from './control.ts';
 import { immediateInstructions } from './immediate.ts';
@@ -29,6 +30,7 @@ const instructions: readonly Instruction[] = [
   ...multiplyInstructions,
   ...bitManipulationInstructions,
   ...memoryInstructions,
+  ...atomicInstructions,
   ...controlInstructions,
 ];
 

@@ -1,0 +1,168 @@
+/**
+ * A migration of a small machine from this worker to itself, over a real connection, before there is one to do: what runs
+ * for the first time runs slowly, and a guest that waits for its last pages feels it. Nothing comes of it: its lease is
+ * nobody's, so that it ends where a lease would pass.
+ */
+import { randomBytes } from 'node:crypto';
+import { MessageChannel } from 'node:worker_threads';
+import {
+  createDevices,
+  createMachineMemory,
+  dirtyConsumers,
+  hashBytes,
+  Machine,
+  MachineMemory,
+  pageBytes,
+} from '@skein/machine';
+import { type GuestHistory, MigrationSettings, OperationError } from '@skein/shared';
+import { requireOwnAddress } from '@skein/transport';
+import { VmControlBlock } from '../vm/control-block.ts';
+import { vmDevices } from '../vm/vm-board.ts';
+import type { TransferCommand, TransferReply } from '../vm/vm-channel.ts';
+import { SourceTransfer } from './source-transfer.ts';
+import { TargetTransfer } from './target-transfer.ts';
+import {
+  type SourceAssignment,
+  type TargetAssignment,
+  type TransferEvent,
+  type TransferRehearsal,
+  transferTraffic,
+} from './transfer-channel.ts';
+import type { TransferLeases } from './transfer-leases.ts';
+
+const memoryMib = 2;
+const ramBase = 0x8000_0000;
+const deadlineMs = 5000;
+/** No round fits it and none helps, so that there are as many as slow a vCPU step by step. */
+const settings = MigrationSettings.parse({ downtimeBudgetMs: 1, deadlineMs });
+const command = { operation: 'op-0000000000000000', vm: 'vm-0000000000000000', epoch: 1 } as const;
+
+const refused = async (): Promise<never> => {
+  throw new OperationError({ code: 'lease.not-found', message: 'a rehearsal has no lease' });
+};
+const noLeases: TransferLeases = { pass: refused, acquire: refused, read: async () => null, close: () => {} };
+
+/**
+ * Resolves when both sides have ended; gives up when `signal` says that there is something real to do.
+ * @throws OperationError address.unavailable, and whatever keeps a migration from beginning
+ */
+export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: AbortSignal): Promise<void> {
+  const migrationAddress = requireOwnAddress(rehearsal.migrationAddress);
+  const ends = { source: Promise.withResolvers<void>(), target: Promise.withResolvers<void>() };
+  const common = commonAssignment(rehearsal, migrationAddress);
+  const source = new SourceTransfer(
+    {
+      ...common,
+      ...rehearsedVm(rehearsal),
+      role: 'source',
+      command: { ...command, targetHost: rehearsal.host, settings },
+    } satisfies SourceAssignment,
+    (event) => {
+      if (event.type === 'listening') beginTarget(event);
+      if (event.type === 'history-wanted') source.instruct({ type: 'history', history: noHistory });
+      if (isLast(event)) ends.source.resolve();
+    },
+    noLeases,
+  );
+  const beginTarget = ({ address, port }: { readonly address: string; readonly port: number }): void => {
+    const assignment: TargetAssignment = {
+      ...common,
+      ...rehearsedVm(rehearsal),
+      role: 'target',
+      command: {
+        ...command,
+        name: 'rehearsal',
+        machine: { memoryMib, image: '', nics: [], bootArguments: '', cpu: { reservationMhz: 0, shares: 1 } },
+        sourceHost: rehearsal.host,
+        sourceAddress: address,
+        sourcePort: port,
+        deadlineMs,
+      },
+    };
+    const target = new TargetTransfer(
+      assignment,
+      (event) => {
+        if (isLast(event)) ends.target.resolve();
+      },
+      noLeases,
+    );
+    void target.start();
+  };
+  signal.addEventListener('abort', () => source.instruct({ type: 'cancel', reason: 'it gets serious' }));
+  await source.start();
+  await Promise.all([ends.source.promise, ends.target.promise]);
+}
+
+function isLast(event: TransferEvent): boolean {
+  return event.type === 'ended' || event.type === 'failed';
+}
+
+const noHistory: GuestHistory = {
+  consolePosition: 0,
+  consoleBacklog: new Uint8Array(0),
+  kernel: null,
+  firstStepMs: null,
+  readyMs: null,
+  startedFrom: null,
+};
+
+function commonAssignment(
+  { host, bootId, authentication, core }: TransferRehearsal,
+  migrationAddress: string,
+): Omit<SourceAssignment, 'role' | 'command' | 'memory' | 'control' | 'vmPort'> {
+  return {
+    host,
+    bootId,
+    authentication,
+    core,
+    memoryMib,
+    migrationAddress,
+    storageAddress: migrationAddress,
+    storage: { address: migrationAddress, port: 0 },
+    traffic: transferTraffic().buffer,
+  };
+}
+
+/** A machine that never runs, and a line to it on which it answers as a VM worker would. */
+function rehearsedVm({ core }: TransferRehearsal): Pick<SourceAssignment, 'memory' | 'control' | 'vmPort'> {
+  const wasm = createMachineMemory(core, memoryMib);
+  const devices = createDevices(
+    vmDevices({ nics: [{ mac: '52:54:00:00:00:00' }], rngSeed: randomBytes(32), rtcEpochSeconds: 0 }),
+  );
+  const machine = new Machine({ core, memory: wasm, memoryMib, devices, emit: () => {} });
+  const memory = new MachineMemory(core, wasm, memoryMib);
+  const { port1, port2 } = new MessageChannel();
+  port1.on('message', (request: TransferCommand) => port1.postMessage(answer(request, machine, memory)));
+  port1.unref();
+  return { memory: wasm, control: new VmControlBlock().buffer, vmPort: port2 };
+}
+
+function answer(request: TransferCommand, machine: Machine, memory: MachineMemory): TransferReply {
+  switch (request.type) {
+    case 'harvest':
+      dirtyAllPages(machine, memory);
+      machine.harvestDirty(dirtyConsumers.migration);
+      return { type: 'harvested' };
+    case 'suspend': {
+      const state = machine.saveState();
+      const suspendedAtNs = process.hrtime.bigint();
+      return { type: 'suspended', state, stateHash: hashBytes(state), guestTicks: 0n, suspendedAtNs };
+    }
+    case 'resume':
+      return { type: 'resumed' };
+    case 'prepare':
+      machine.restoreState(request.state);
+      return { type: 'prepared', stateHash: hashBytes(machine.saveState()) };
+    case 'activate':
+      return { type: 'activated', atNs: process.hrtime.bigint() };
+  }
+}
+
+/** Every kind of page: some zero, some changed a little, some new. */
+function dirtyAllPages(machine: Machine, memory: MachineMemory): void {
+  for (let page = 0; page < memory.pages; page++) {
+    const address = ramBase + page * pageBytes;
+    if (page % 8 === 0) machine.guestMemory.write(address, new Uint8Array(pageBytes));
+    else machine.guestMemory.write(address, randomBytes(page % 2 === 0 ? 64 : pageBytes));
+  }
+}
