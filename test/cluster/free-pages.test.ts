@@ -45,16 +45,16 @@ describe.each(['pre-copy', 'post-copy'] as const)('in mode %s', (mode) => {
   it('pages that the guest has freed are told as such, and the others are as they were', async () => {
     const before = bed.console(vm).length;
     const said = (): string => bed.console(vm).slice(before);
-    bed.type(vm, `filler ${filledMib} & filler 8 7 &\n`);
+    bed.type(vm, `filler ${filledMib} & large=$!; filler 8 7 & small=$!\n`);
     await until('both have filled', () => said().match(/filler: filled/g)?.length === 2, 60_000);
-    bed.type(vm, 'kill %1\n');
+    bed.type(vm, 'kill $large\n');
     await until(
       'the memory is free',
       () => new RegExp(`verified ${filledMib * 256} pages`).test(said()),
       60_000,
     );
     expect(await freePagesUntil(mode, expectedPages)).toBeGreaterThanOrEqual(expectedPages);
-    bed.type(vm, 'kill %2\n');
+    bed.type(vm, 'kill $small\n');
     await until('the other one has verified', () => /verified 2048 pages/.test(said()));
     expect(said()).not.toMatch(/MISMATCH/);
   });
