@@ -69,7 +69,12 @@ export class Hypervisor {
     this.#options = options;
     const { core, guests, templates, network, log, capacity } = options;
     const rehearsal: VmRehearsal = { type: 'rehearse', core };
-    this.#workers = new WarmWorkers({ entry: 'vm.worker', spareCount: 1, rehearsal });
+    this.#workers = new WarmWorkers({
+      entry: 'vm.worker',
+      spareCount: 1,
+      rehearsal,
+      onTrouble: (reason) => log.warn({ reason }, 'a spare VM worker could not rehearse'),
+    });
     this.#launch = new VmLaunch({ core, guests, templates, network, log, workers: this.#workers });
     this.#maker = new TemplateMaker({
       core,

@@ -76,6 +76,7 @@ export class MigrationService {
       spareCount: 1,
       limits: transferWorkerLimits,
       rehearsal: this.#rehearsal(),
+      onTrouble: (reason) => options.log.warn({ reason }, 'a spare transfer worker could not rehearse'),
     });
   }
 
@@ -290,10 +291,10 @@ export class MigrationService {
     this.#options.hypervisor.makeReady();
   }
 
-  /** Undefined where nothing can be migrated. */
-  #rehearsal(): TransferRehearsal | undefined {
+  /** Null where nothing can be migrated. */
+  #rehearsal(): TransferRehearsal | null {
     const { host, bootId, authentication, core, migrationAddress } = this.#options;
-    if (migrationAddress === null) return undefined;
+    if (migrationAddress === null) return null;
     return {
       role: 'rehearsal',
       host,

@@ -11,10 +11,9 @@ import {
   dirtyConsumers,
   hashBytes,
   Machine,
-  MachineMemory,
   pageBytes,
 } from '@skein/machine';
-import { type GuestHistory, MigrationSettings, OperationError } from '@skein/shared';
+import { type GuestHistory, type MigrationRecord, MigrationSettings, OperationError } from '@skein/shared';
 import { requireOwnAddress } from '@skein/transport';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { vmDevices } from '../vm/vm-board.ts';
@@ -30,7 +29,10 @@ import {
 } from './transfer-channel.ts';
 import type { TransferLeases } from './transfer-leases.ts';
 
-const memoryMib = 2;
+/** The least that a machine has. */
+const memoryMib = 64;
+/** Of these, which are all that is touched. */
+const dirtiedPages = 512;
 const ramBase = 0x8000_0000;
 const deadlineMs = 5000;
 /** No round fits it and none helps, so that there are as many as slow a vCPU step by step. */
@@ -42,13 +44,24 @@ const refused = async (): Promise<never> => {
 };
 const noLeases: TransferLeases = { pass: refused, acquire: refused, read: async () => null, close: () => {} };
 
+export interface Rehearsed {
+  readonly source: MigrationRecord;
+  readonly target: MigrationRecord;
+}
+
 /**
- * Resolves when both sides have ended; gives up when `signal` says that there is something real to do.
+ * Resolves with the records when both sides have ended; gives up when `signal` says that there is something real to do.
  * @throws OperationError address.unavailable, and whatever keeps a migration from beginning
  */
-export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: AbortSignal): Promise<void> {
+export async function rehearseTransfer(
+  rehearsal: TransferRehearsal,
+  signal: AbortSignal,
+): Promise<Rehearsed> {
   const migrationAddress = requireOwnAddress(rehearsal.migrationAddress);
-  const ends = { source: Promise.withResolvers<void>(), target: Promise.withResolvers<void>() };
+  const ends = {
+    source: Promise.withResolvers<MigrationRecord>(),
+    target: Promise.withResolvers<MigrationRecord>(),
+  };
   const common = commonAssignment(rehearsal, migrationAddress);
   const source = new SourceTransfer(
     {
@@ -60,7 +73,7 @@ export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: Abo
     (event) => {
       if (event.type === 'listening') beginTarget(event);
       if (event.type === 'history-wanted') source.instruct({ type: 'history', history: noHistory });
-      if (isLast(event)) ends.source.resolve();
+      settle(ends.source, event);
     },
     noLeases,
   );
@@ -82,7 +95,7 @@ export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: Abo
     const target = new TargetTransfer(
       assignment,
       (event) => {
-        if (isLast(event)) ends.target.resolve();
+        settle(ends.target, event);
       },
       noLeases,
     );
@@ -90,11 +103,13 @@ export async function rehearseTransfer(rehearsal: TransferRehearsal, signal: Abo
   };
   signal.addEventListener('abort', () => source.instruct({ type: 'cancel', reason: 'it gets serious' }));
   await source.start();
-  await Promise.all([ends.source.promise, ends.target.promise]);
+  const [sourceRecord, targetRecord] = await Promise.all([ends.source.promise, ends.target.promise]);
+  return { source: sourceRecord, target: targetRecord };
 }
 
-function isLast(event: TransferEvent): boolean {
-  return event.type === 'ended' || event.type === 'failed';
+function settle({ resolve, reject }: PromiseWithResolvers<MigrationRecord>, event: TransferEvent): void {
+  if (event.type === 'ended') resolve(event.record);
+  if (event.type === 'failed') reject(new Error(event.message));
 }
 
 const noHistory: GuestHistory = {
@@ -130,17 +145,16 @@ function rehearsedVm({ core }: TransferRehearsal): Pick<SourceAssignment, 'memor
     vmDevices({ nics: [{ mac: '52:54:00:00:00:00' }], rngSeed: randomBytes(32), rtcEpochSeconds: 0 }),
   );
   const machine = new Machine({ core, memory: wasm, memoryMib, devices, emit: () => {} });
-  const memory = new MachineMemory(core, wasm, memoryMib);
   const { port1, port2 } = new MessageChannel();
-  port1.on('message', (request: TransferCommand) => port1.postMessage(answer(request, machine, memory)));
+  port1.on('message', (request: TransferCommand) => port1.postMessage(answer(request, machine)));
   port1.unref();
   return { memory: wasm, control: new VmControlBlock().buffer, vmPort: port2 };
 }
 
-function answer(request: TransferCommand, machine: Machine, memory: MachineMemory): TransferReply {
+function answer(request: TransferCommand, machine: Machine): TransferReply {
   switch (request.type) {
     case 'harvest':
-      dirtyAllPages(machine, memory);
+      dirtyPages(machine);
       machine.harvestDirty(dirtyConsumers.migration);
       return { type: 'harvested' };
     case 'suspend': {
@@ -159,8 +173,8 @@ function answer(request: TransferCommand, machine: Machine, memory: MachineMemor
 }
 
 /** Every kind of page: some zero, some changed a little, some new. */
-function dirtyAllPages(machine: Machine, memory: MachineMemory): void {
-  for (let page = 0; page < memory.pages; page++) {
+function dirtyPages(machine: Machine): void {
+  for (let page = 0; page < dirtiedPages; page++) {
     const address = ramBase + page * pageBytes;
     if (page % 8 === 0) machine.guestMemory.write(address, new Uint8Array(pageBytes));
     else machine.guestMemory.write(address, randomBytes(page % 2 === 0 ? 64 : pageBytes));

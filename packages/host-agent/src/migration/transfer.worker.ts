@@ -34,8 +34,9 @@ function begin(assignment: SourceAssignment | TargetAssignment): void {
 
 const hear = (message: TransferRehearsal | SourceAssignment | TargetAssignment): void => {
   if (message.role === 'rehearsal') {
-    // Whatever becomes of it, the worker can migrate: it will only be slower at first.
-    rehearseTransfer(message, isAssigned.signal).catch(() => {});
+    rehearseTransfer(message, isAssigned.signal).catch((error: unknown) =>
+      port.postMessage(toProblem(error).message),
+    );
     return;
   }
   port.off('message', hear);

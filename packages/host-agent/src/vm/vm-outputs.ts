@@ -11,12 +11,12 @@ import type { VmEvent, VmNic } from './vm-channel.ts';
 const framesPerSliceMax = 64;
 
 export interface VmOutputsOptions {
-  readonly port: MessagePort;
+  readonly port: Pick<MessagePort, 'postMessage'>;
   readonly nics: readonly VmNic[];
 }
 
 export class VmOutputs {
-  readonly #port: MessagePort;
+  readonly #port: Pick<MessagePort, 'postMessage'>;
   readonly #nics: readonly { readonly transmit: FrameRing; readonly receive: FrameRing }[];
   #console: Uint8Array[] = [];
   hasEnded = false;

@@ -4,9 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import {
   bootMachine,
   createDevices,
-  createMachineMemory,
   dirtyConsumers,
-  hashBytes,
   loadTemplate,
   Machine,
   MachineMemory,
@@ -15,13 +13,13 @@ import { invariant } from '@skein/shared';
 import type { GuestClock } from '../core/guest-clock.ts';
 import { VmControlBlock } from './control-block.ts';
 import { Introduction } from './introduction.ts';
+import { rehearsalMachine, rehearseArrival, rehearseRun } from './rehearsal.ts';
 import { vmDevices } from './vm-board.ts';
 import type { VmAssignment, VmEvent, VmOrigin, VmRehearsal } from './vm-channel.ts';
 import { VmLoop } from './vm-loop.ts';
 import { VmOutputs } from './vm-outputs.ts';
 
 const rehearsals = 30;
-const rehearsalMemoryMib = 1;
 let rehearsed = 0;
 
 function main(assignment: VmAssignment): void {
@@ -68,7 +66,8 @@ function main(assignment: VmAssignment): void {
 function prepare(machine: Machine, origin: VmOrigin, tell: (event: VmEvent) => void): boolean {
   switch (origin.kind) {
     case 'incoming':
-      while (rehearsed < rehearsals) rehearseArrival(machine);
+      for (; rehearsed < rehearsals; rehearsed++) rehearseArrival(machine);
+      machine.reserveCodeMemory();
       return true;
     case 'boot': {
       const { kernel, initrd, bootArguments, randomSeed } = origin;
@@ -105,27 +104,13 @@ function introductionOf(
   return new Introduction({ machine, identity, template, tell });
 }
 
-/** What runs for the first time runs slowly, and the last step of an arrival is downtime. */
-function rehearseArrival(machine: Machine): void {
-  machine.restoreState(machine.saveState());
-  hashBytes(machine.saveState());
-  rehearsed += 1;
-}
-
 /** In steps, between which an assignment is heard. */
 function rehearse({ core }: VmRehearsal): void {
-  const machine = new Machine({
-    core,
-    memory: createMachineMemory(core, rehearsalMemoryMib),
-    memoryMib: rehearsalMemoryMib,
-    devices: createDevices(
-      vmDevices({ nics: [{ mac: '52:54:00:00:00:00' }], rngSeed: randomBytes(32), rtcEpochSeconds: 0 }),
-    ),
-    emit: () => {},
-  });
+  const machine = rehearsalMachine(core);
   const step = (): void => {
     rehearseArrival(machine);
-    if (rehearsed < rehearsals) setImmediate(step);
+    rehearsed += 1;
+    setImmediate(rehearsed < rehearsals ? step : () => rehearseRun(core));
   };
   setImmediate(step);
 }

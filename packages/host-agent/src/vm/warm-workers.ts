@@ -10,8 +10,10 @@ export interface WarmWorkersOptions {
   readonly entry: string;
   readonly spareCount: number;
   readonly limits?: ResourceLimits;
-  /** First message to a spare worker. */
-  readonly rehearsal?: unknown;
+  /** First message to a spare worker; null: none. */
+  readonly rehearsal: unknown;
+  /** What a spare worker says, or dies of: it could not rehearse. Whoever takes one gets a slower one, or a new one. */
+  readonly onTrouble: (reason: string) => void;
 }
 
 export class WarmWorkers {
@@ -20,19 +22,23 @@ export class WarmWorkers {
   readonly #spareCount: number;
   readonly #limits: ResourceLimits;
   readonly #rehearsal: unknown;
+  readonly #tellTrouble: (said: unknown) => void;
   #isClosed = false;
 
-  constructor({ entry, spareCount, limits = {}, rehearsal }: WarmWorkersOptions) {
+  constructor({ entry, spareCount, limits = {}, rehearsal, onTrouble }: WarmWorkersOptions) {
     this.#entry = new URL(`../../build/${entry}.js`, import.meta.url);
     this.#spareCount = spareCount;
     this.#limits = limits;
     this.#rehearsal = rehearsal;
+    this.#tellTrouble = (said) => onTrouble(String(said));
     this.refill();
   }
 
   /** A worker that nobody has asked for anything yet but to rehearse. `refill` when there is time for its successor. */
   take(): Worker {
     const worker = this.#spare.shift() ?? this.#start();
+    worker.off('message', this.#tellTrouble);
+    worker.off('error', this.#tellTrouble);
     worker.ref();
     return worker;
   }
@@ -46,8 +52,10 @@ export class WarmWorkers {
   refill(): void {
     while (!this.#isClosed && this.#spare.length < this.#spareCount) {
       const worker = this.#start();
-      if (this.#rehearsal !== undefined) worker.postMessage(this.#rehearsal);
+      if (this.#rehearsal !== null) worker.postMessage(this.#rehearsal);
       worker.unref();
+      worker.on('message', this.#tellTrouble);
+      worker.on('error', this.#tellTrouble);
       worker.once('error', () => this.#forget(worker));
       worker.once('exit', () => this.#forget(worker));
       this.#spare.push(worker);

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { loadCore } from '@skein/machine';
+import { describe, expect, it } from 'vitest';
+import { rehearseTransfer } from './rehearsal.ts';
+
+const rehearsalOn = async (migrationAddress: string) => ({
+  role: 'rehearsal' as const,
+  host: 'h1',
+  bootId: randomBytes(16).toString('hex'),
+  authentication: { kind: 'none' as const },
+  core: await loadCore(),
+  migrationAddress,
+});
+
+describe('the rehearsal of a transfer', () => {
+  it('copies rounds, suspends and verifies, and ends where the lease would pass', async () => {
+    const { source, target } = await rehearseTransfer(
+      await rehearsalOn('127.0.0.1'),
+      new AbortController().signal,
+    );
+    expect(source.outcome).toBe('aborted');
+    expect(source.reason).toMatch(/a rehearsal has no lease/);
+    expect(source.rounds.length).toBeGreaterThan(4);
+    expect(source.zeroPages).toBeGreaterThan(0);
+    expect(source.deltaPages).toBeGreaterThan(0);
+    expect(target.stateHashTarget).toBe(source.stateHashSource);
+  });
+
+  it('ends early when there is something real to do', async () => {
+    const serious = new AbortController();
+    const rehearsed = rehearseTransfer(await rehearsalOn('127.0.0.1'), serious.signal);
+    serious.abort();
+    const { source } = await rehearsed;
+    expect(source.reason).toMatch(/it gets serious/);
+  });
+
+  it('says why it cannot, where the migration network is away', async () => {
+    const rehearsed = rehearseTransfer(await rehearsalOn('203.0.113.0/24'), new AbortController().signal);
+    await expect(rehearsed).rejects.toMatchObject({ code: 'address.unavailable' });
+  });
+});
