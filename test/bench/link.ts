@@ -141,7 +141,7 @@ async function moveOnce(
 function nonZeroBytesOf({ rounds }: MigrationRecord): number {
   const [first] = rounds;
   if (first === undefined) throw new Error('a migration has a first round');
-  return (first.pages - first.zeroPages) * pageBytes;
+  return (first.pages - first.zeroPages - first.freePages) * pageBytes;
 }
 
 function startPings(observer: GuestConsole): { readonly guestNs: bigint }[] {

@@ -1,5 +1,4 @@
 /** Live migration between two real agents with a real guest, through what can go wrong on the way. */
-import { readFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentBed, BedVm } from '../support/agent-bed.ts';
@@ -24,7 +23,7 @@ describe('a live migration', () => {
     expect(record.stateHashTarget).toBe(record.stateHashSource);
     expect(record.stateHashSourceFull).toBe(record.stateHashSource);
     expect(record.rounds.length).toBeGreaterThanOrEqual(2);
-    const wholePages = record.pages - record.zeroPages - record.deltaPages;
+    const wholePages = record.pages - record.freePages - record.zeroPages - record.deltaPages;
     expect(record.uncompressedBytes).toBeGreaterThan(wholePages * 4096);
     const moved = ticks().at(-1) ?? 0;
     await until('the ticker goes on', () => (ticks().at(-1) ?? 0) > moved + 200);
@@ -41,20 +40,6 @@ describe('a live migration', () => {
     await bed.migrate(vm, guest.otherHost);
     expect(bed.console(vm)).not.toMatch(/^woke 42/m);
     await until('the guest wakes', () => /^woke 42/m.test(bed.console(vm)), 15_000);
-  });
-
-  it('goes back and forth 20 times under a guest that rewrites its memory and verifies every page', async () => {
-    await guest.run('dirtier 16 2000 counter &', /dirtier: \d+ /);
-    let settledMib: number | null = null;
-    for (let time = 0; time < 20; time++) {
-      if (time === 8) settledMib = agentsResidentMib();
-      const record = await bed.migrate(vm, guest.otherHost);
-      expect(record.stateHashTarget).toBe(record.stateHashSource);
-      expect(record.stateHashSourceFull).toBe(record.stateHashSource);
-    }
-    const grownMib = agentsResidentMib() - (settledMib ?? 0);
-    expect(grownMib).toBeLessThan(4 * 160);
-    await guest.expectVerified();
   });
 
   it('is refused when one byte of a page is flipped on the wire, and the source runs on', async () => {
@@ -151,18 +136,6 @@ describe('a live migration', () => {
     });
   });
 });
-
-/**
- * What both agents hold in memory, shared pages included. Twelve moves of a guest of 160 MiB would add 900 MiB to it
- * if the copies left behind were kept.
- */
-function agentsResidentMib(): number {
-  let sum = 0;
-  for (const { pid } of bed.agents.values()) {
-    sum += Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-  }
-  return sum;
-}
 
 async function beginAndWaitForRound(): Promise<string> {
   const seen = bed.progress.length;

@@ -76,6 +76,7 @@ export class ScriptedMigration {
       rounds: [],
       pages: 1,
       zeroPages: 0,
+      freePages: 0,
       bytes: 4096,
       totalMs: 106,
       downtimeMs: 5,

@@ -59,6 +59,30 @@ test('the pinger gets its replies from the loopback address', async () => {
   expect(output).toMatch(/^pinger: sent 20 received 20 lost 0 longest gap \d+ us\nfinished 0$/m);
 });
 
+const untilKilled = (command: string): string => `${command} & sleep 2; kill $!; wait $!`;
+const verdicts = [
+  ['remapper 64', /^remapper: verified \d+ rounds$/gm],
+  ['codewriter 500', /^codewriter: verified 500 functions$/gm],
+] as const;
+
+test.each(verdicts)('%s finds everything as it left it in QEMU', async (command, verdict) => {
+  const output = await ask(untilKilled(command));
+  expect(output).toMatch(verdict);
+  expect(output).toMatch(/finished 0$/);
+});
+
+test.each(verdicts)('%s finds everything as it left it in Skein', async (command, verdict) => {
+  expect(await askSkein(untilKilled(command), verdict)).toHaveLength(1);
+});
+
+test('the sink has what the flood sends over the loopback address, whole and in order', async () => {
+  const output = await ask(
+    'udpsink 9000 & sink=$!; udpflood 127.0.0.1 9000 & sleep 2; kill $!; wait $!; kill $sink; wait $sink',
+  );
+  expect(output).toMatch(/^udpflood: sent \d+$/m);
+  expect(output).toMatch(/^udpsink: received [1-9]\d+ lost \d+ late 0 again 0 broken 0\nfinished 0$/m);
+});
+
 test('the work mix gives the same checksums in Skein as in QEMU, though neither lets it count instructions', async () => {
   const inQemu = [...(await ask('workmix 2')).matchAll(/^workmix: .*$/gm)].map(([line]) => line);
   expect(inQemu.length).toBe(10);

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { programEnvironment } from '@skein/shared';
 
 const root = resolve(import.meta.dirname, '../..');
 const readyDeadlineMs = 30_000;
@@ -43,7 +44,10 @@ export function spawnProgram(
   const file = join(folder, `${name}.json`);
   writeFileSync(file, JSON.stringify(config));
   const main = join(build, 'packages', packageName, 'src/main.ts');
-  const child = spawn(process.execPath, [main, '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, '--config', file], {
+    env: { ...programEnvironment, ...process.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-1_000_000);

@@ -10,6 +10,7 @@ import {
   DIRTY,
   DIRTY_CONSUMERS,
   EPOCH,
+  FREE,
   PAGE_BYTES,
   RAM,
   RAM_BASE,
@@ -23,10 +24,23 @@ import { dropFastStores } from './tlb';
 export function markDirty(page: u32): void {
   const bit = (1 as u32) << (page & 31);
   const word = (page >> 5) << 2;
+  const free = load<u32>(FREE + word);
+  if ((free & bit) !== 0) store<u32>(FREE + word, free & ~bit);
   const epoch = load<u32>(EPOCH + word);
   if ((epoch & bit) !== 0) return;
   store<u32>(EPOCH + word, epoch | bit);
   store<u32>(TOUCHED + word, load<u32>(TOUCHED + word) | bit);
+}
+
+/**
+ * The guest does not need these pages, which hold zeros, until it writes them again. That must come by here: fast stores
+ * are to be dropped (`dropFastStores`) before it runs on.
+ */
+export function markFree(first: u32, count: u32): void {
+  for (let page = first; page < first + count; page++) {
+    const word = (page >> 5) << 2;
+    store<u32>(FREE + word, load<u32>(FREE + word) | ((1 as u32) << (page & 31)));
+  }
 }
 
 /** Must precede every write to RAM by a device: marks the pages dirty and drops code decoded from them. */

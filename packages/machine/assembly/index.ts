@@ -2,7 +2,7 @@
 
 export { disturb, requestProcessing, setInterruptLine, takeKick } from './bus';
 export { currentSteps, setDeviceAlarm, setTime, timeAt } from './clock';
-export { dmaPrepare, harvest } from './dirty';
+export { dmaPrepare, harvest, markFree } from './dirty';
 export {
   dropDecoded,
   enterSupervisor,
@@ -20,3 +20,4 @@ export {
 export * from './layout';
 export { requirePages } from './missing-pages';
 export { pageHash, pageIsZero } from './page-kernel/page-hash';
+export { dropFastStores } from './tlb';

@@ -124,6 +124,8 @@ export const EPOCH: u32 = 0x130000;
 /** One dirty accumulator per consumer. */
 export const DIRTY: u32 = 0x148000;
 export const DIRTY_CONSUMERS: u32 = 4;
+/** Pages that the guest said it does not need, and has not written since. They hold zeros. */
+export const FREE: u32 = 0x1a8000;
 
 /** Decode pool slot + 1 of each RAM page, u16; 0 for none. */
 export const CODE_SLOT: u32 = 0x200000;

@@ -51,6 +51,9 @@ export interface CoreExports {
   setInterruptLine(source: number, asserted: number): void;
   dmaPrepare(offset: number, length: number): void;
   harvest(consumers: number): number;
+  /** Pages of zeros that the guest does not need until it writes them; dropFastStores is to follow. */
+  markFree(first: number, count: number): void;
+  dropFastStores(): void;
   /** Of so many bytes at an offset in RAM: returns when the pages are there. */
   requirePages(offset: number, length: number): void;
   pageHash(pointer: number, page: number): bigint;

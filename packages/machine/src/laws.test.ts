@@ -162,7 +162,7 @@ describe('a page that is missing', () => {
     expect([...crossing]).toEqual([0x5a, 0x5a, 0x5a, 0x5a]);
     machine.guestMemory.write32(base + 5 * pageBytes, 1);
     expect(machine.guestMemory.read32(base + 5 * pageBytes + 4)).toBe(0x5a5a5a5a);
-    machine.guestMemory.clear(base + 6 * pageBytes, pageBytes);
+    machine.guestMemory.release([{ address: base + 6 * pageBytes, lengthBytes: pageBytes }]);
     expect(asked).toEqual([2, 3, 5, 6]);
     expect(machine.memory.missingPages).toBe(2);
   });

@@ -21,6 +21,7 @@ export class MachineMemory {
   /** Poked by others, polled by the core every 16,384 steps, waited on by an idle vCPU. */
   readonly attention: Int32Array<SharedArrayBuffer>;
   readonly #touched: Uint32Array<SharedArrayBuffer>;
+  readonly #free: Uint32Array<SharedArrayBuffer>;
   readonly #present: Uint32Array<SharedArrayBuffer>;
   /** How many pages are missing. */
   readonly #missing: Uint32Array<SharedArrayBuffer>;
@@ -37,6 +38,7 @@ export class MachineMemory {
     this.ram = new Uint8Array(buffer, this.ramAddress, memoryMib * 1024 * 1024);
     this.attention = new Int32Array(buffer, layoutOf(modules, 'ATTENTION'), 1);
     this.#touched = new Uint32Array(buffer, layoutOf(modules, 'TOUCHED'), words);
+    this.#free = new Uint32Array(buffer, layoutOf(modules, 'FREE'), words);
     this.#present = new Uint32Array(buffer, layoutOf(modules, 'PRESENT'), words);
     this.#missing = new Uint32Array(buffer, layoutOf(modules, 'PAGES_MISSING'), 1);
     this.#arrivals = new Int32Array(buffer, layoutOf(modules, 'PAGE_ARRIVALS'), 1);
@@ -57,6 +59,19 @@ export class MachineMemory {
   /** True if the page was ever written; the others are zero and need not be read. */
   isTouched(page: number): boolean {
     return (((this.#touched[page >>> 5] ?? 0) >>> (page & 31)) & 1) === 1;
+  }
+
+  /**
+   * True if the guest said that it does not need the page and has not written it since: it is zero and need not be read.
+   * Beside a running vCPU that was so a moment ago; one that has written since is in its dirty log.
+   */
+  isFree(page: number): boolean {
+    return (((this.#free[page >>> 5] ?? 0) >>> (page & 31)) & 1) === 1;
+  }
+
+  /** A copy of the bitmap of pages that are free, as isFree says. */
+  freeBitmap(): Uint32Array {
+    return Uint32Array.from(this.#free);
   }
 
   /** A copy of the bitmap of pages ever written, one bit each. */

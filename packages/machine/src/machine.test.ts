@@ -270,7 +270,7 @@ describe('memory', () => {
     expect(view.isTouched(6)).toBe(false);
   });
 
-  it('cleared by a device is zero and dirty where it was not zero, and untouched elsewhere', () => {
+  it('released by a device is zero and dirty where it was not zero, and untouched elsewhere', () => {
     const { machine } = machineWith([addi(5, 0, 7), jal(0, 0)]);
     machine.run(2);
     for (const page of [4, 5, 6]) {
@@ -279,7 +279,7 @@ describe('memory', () => {
     machine.harvestDirty(dirtyConsumers.migration);
     machine.memory.takeDirty('migration');
     // From the middle of page 4 to the middle of page 7, which nobody has written yet.
-    machine.guestMemory.clear(ramBase + 4 * 4096 + 100, 3 * 4096);
+    machine.guestMemory.release([{ address: ramBase + 4 * 4096 + 100, lengthBytes: 3 * 4096 }]);
     machine.harvestDirty(dirtyConsumers.migration);
     expect([...pagesOf(machine.memory.takeDirty('migration'))]).toEqual([4, 6]);
     expect(machine.memory.isTouched(7)).toBe(false);
@@ -287,16 +287,43 @@ describe('memory', () => {
       new Uint8Array(4096).fill(9, 0, 100),
     );
     expect([machine.pageHash(5), machine.pageHash(6)]).toEqual([0n, 0n]);
-    expect(() => machine.guestMemory.clear(ramBase - 4096, 8192)).toThrow(RangeError);
+    const outside = { address: ramBase - 4096, lengthBytes: 8192 };
+    expect(() => machine.guestMemory.release([outside])).toThrow(RangeError);
   });
 
-  it('cleared by a device is no code any more, though it was decoded', () => {
+  it('released by a device is no code any more, though it was decoded', () => {
     const { machine } = machineWith([addi(5, 5, 1), jal(0, -4)]);
     machine.run(10);
-    machine.guestMemory.clear(ramBase, 4096);
+    machine.guestMemory.release([{ address: ramBase, lengthBytes: 4096 }]);
     machine.run(1);
     // A word of zeros is an illegal instruction.
     expect(machine.stateWord('MCAUSE')).toBe(2n);
+  });
+
+  it('released by a device is free until it is written, by a store that was fast before as by a device', () => {
+    // x5 = page 9; stores x0 + counter into it, round and round.
+    const auipcPage9 = 0x0000_9297;
+    const { machine } = machineWith([auipcPage9, addi(6, 6, 1), store(3, 6, 5, 0), jal(0, -8)]);
+    const { memory } = machine;
+    machine.run(31);
+    const pages = (first: number, count: number) => ({
+      address: ramBase + first * 4096,
+      lengthBytes: count * 4096,
+    });
+    // A part of a page is not free, though it is zero.
+    machine.guestMemory.release([{ ...pages(9, 3), lengthBytes: 3 * 4096 - 1 }, pages(20, 2)]);
+    const free = () =>
+      Array.from({ length: memory.pages }, (_, page) => page).filter((page) => memory.isFree(page));
+    expect(free()).toEqual([9, 10, 20, 21]);
+    machine.run(1);
+    expect(free()).toEqual([9, 10, 20, 21]);
+    machine.run(3);
+    expect(machine.guestMemory.read16(ramBase + 9 * 4096)).toBeGreaterThan(0);
+    expect(free()).toEqual([10, 20, 21]);
+    machine.guestMemory.write(ramBase + 21 * 4096 + 7, Uint8Array.of(1));
+    expect(free()).toEqual([10, 20]);
+    machine.writablePages(10, 1);
+    expect(free()).toEqual([20]);
   });
 
   it('hashes a page by content and place, and zeros as nothing', () => {

@@ -5,6 +5,7 @@ export * from './config/coordinator.ts';
 export * from './config/metrics.ts';
 export * from './config/migration-limits.ts';
 export * from './config/own-address.ts';
+export * from './config/program-environment.ts';
 export * from './config/storage.ts';
 export * from './config/timing.ts';
 export * from './counter-block.ts';

@@ -7,7 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OperationError } from '@skein/shared';
+import { OperationError, programEnvironment } from '@skein/shared';
 import type { PlannedProcess } from './configuration.ts';
 import { type ClusterProcess, makePrivateFolder, type ProcessRole, writePrivate } from './state-folder.ts';
 
@@ -66,6 +66,7 @@ export async function startProcess(options: StartOptions): Promise<StartedProces
   const [command = '', ...args] = [...(options.wordsBefore ?? []), ...own];
   const child = spawn(command, args, {
     cwd: workspaceRoot,
+    env: { ...programEnvironment, ...process.env },
     detached: options.isDetached,
     stdio: ['ignore', out, log, ...(options.hasChannel === true ? (['ipc'] as const) : [])],
   });

@@ -113,7 +113,7 @@ describe.concurrent('skein migration', () => {
     for (const text of [
       'asked for pre-copy, downtime 10.00 ms, deadline 2m00s, without convergence force, auto-converge on',
       'bandwidth without a cap, compression auto, deltas on',
-      '30103 pages of 128 MiB, 11563 of them zero, 6100 as deltas',
+      '30103 pages of 128 MiB, 10000 of them free, 1563 zero, 6100 as deltas',
       'compressed to 98.3 %',
       'stopped   what was left fitted the downtime budget',
       'slowed    the vCPU by up to 20 %',

@@ -60,6 +60,7 @@ const roundColumns: readonly Column<ReplayedRound>[] = [
   { header: 'ROUND', value: ({ round }) => round, ...right },
   { header: 'PHASE', value: ({ phase }) => phase },
   { header: 'PAGES', value: ({ pages }) => pages, ...right },
+  { header: 'FREE', value: ({ freePages }) => freePages, ...right },
   { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right },
   { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right },
   { header: 'BYTES', value: ({ bytes }) => formatSize(bytes), ...right },

@@ -86,9 +86,9 @@ export function settingsOf(settings: MigrationSettings): string {
 }
 
 function movedOf(record: MigrationRecord): string {
-  const { pages, zeroPages, deltaPages, bytes, uncompressedBytes, memoryMib } = record;
+  const { pages, freePages, zeroPages, deltaPages, bytes, uncompressedBytes, memoryMib } = record;
   const memory = memoryMib === 0 ? '' : ` of ${memoryMib} MiB`;
-  const kinds = `${zeroPages} of them zero, ${deltaPages} as deltas`;
+  const kinds = `${freePages} of them free, ${zeroPages} zero, ${deltaPages} as deltas`;
   const saved =
     uncompressedBytes > bytes
       ? `, compressed to ${((bytes / uncompressedBytes) * 100).toFixed(1)} % of ${formatSize(uncompressedBytes)}`

@@ -9,6 +9,7 @@ const right = { alignsRight: true } as const;
 export const roundColumns: readonly Column<MigrationRound>[] = [
   { header: 'ROUND', value: ({ round }) => round, ...right },
   { header: 'PAGES', value: ({ pages }) => pages, ...right, widthMin: 7 },
+  { header: 'FREE', value: ({ freePages }) => freePages, ...right, widthMin: 7 },
   { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right, widthMin: 7 },
   { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right, widthMin: 6 },
   { header: 'BYTES', value: ({ bytes }) => formatSize(bytes), ...right, widthMin: 10 },

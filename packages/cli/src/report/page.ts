@@ -135,7 +135,10 @@ function detailSection(record: MigrationRecord): string {
   const rows: readonly (readonly [string, string])[] = [
     ['asked for', record.settings === null ? 'not recorded' : settingsOf(record.settings)],
     ...(record.postcopy === null ? [] : [['followed', followedOf(record.postcopy)] as const]),
-    ['pages', `${record.pages}, ${record.zeroPages} of them zero, ${record.deltaPages} as deltas`],
+    [
+      'pages',
+      `${record.pages}, ${record.freePages} of them free, ${record.zeroPages} zero, ${record.deltaPages} as deltas`,
+    ],
     ['before compression', formatSize(record.uncompressedBytes)],
     [
       'state hash',

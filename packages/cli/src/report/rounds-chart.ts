@@ -29,10 +29,12 @@ const pages: BarChart = {
     {
       class: 'normal',
       name: 'whole',
-      valueOf: ({ pages: all, zeroPages, deltaPages }) => Math.max(0, all - zeroPages - deltaPages),
+      valueOf: ({ pages: all, zeroPages, freePages, deltaPages }) =>
+        Math.max(0, all - zeroPages - freePages - deltaPages),
     },
     { class: 'delta', name: 'as deltas', valueOf: ({ deltaPages }) => deltaPages },
     { class: 'zero', name: 'zero', valueOf: ({ zeroPages }) => zeroPages },
+    { class: 'free', name: 'free', valueOf: ({ freePages }) => freePages },
   ],
 };
 

@@ -47,6 +47,7 @@ svg text.absent { font-style: italic; }
 .normal, .bandwidth, .pre-copy, .source, .part-pages { fill: var(--blue); }
 .delta, .post-copy, .target, .part-verify { fill: var(--teal); }
 .zero { fill: var(--grey); }
+.free { fill: var(--line); }
 .dirty, .part-state { fill: var(--orange); }
 .throttle, .stop-and-copy { fill: var(--red); }
 .part-lease { fill: var(--violet); }

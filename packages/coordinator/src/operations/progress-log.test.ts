@@ -12,6 +12,7 @@ function progress(round: number | null, pages = 10): MigrationProgress {
           round,
           pages,
           zeroPages: 0,
+          freePages: 0,
           bytes: 1,
           durationMs: 1,
           bandwidthBytesPerS: 1,

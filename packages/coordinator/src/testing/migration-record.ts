@@ -21,6 +21,7 @@ export function migrationRecord(given: Given & Partial<MigrationRecord>): Migrat
     memoryMib: 128,
     pages: 0,
     zeroPages: 0,
+    freePages: 0,
     deltaPages: 0,
     bytes: 0,
     uncompressedBytes: 0,

@@ -6,12 +6,13 @@
  */
 import type { Assembler } from '../assembler/assembler.ts';
 import { defineStart, defineUsageNear, requiredNumber } from './arguments.ts';
-import { defineClock, nsPerMs, nsPerSecond } from './clock.ts';
+import { defineClock, nsPerMs } from './clock.ts';
 import { definePageContent } from './dirtier-page.ts';
 import { defineFunction } from './linux.ts';
 import { mapMemory, pageShift, reportMismatch, reportVerified } from './memory-area.ts';
+import { defineRateReport } from './rate-report.ts';
 import { defineStopRequest } from './stop-request.ts';
-import { defineTextOutput, endLine, printDecimal, printText } from './text-output.ts';
+import { defineTextOutput } from './text-output.ts';
 
 /** Above this, elapsed milliseconds times the rate could leave 64 bits within a year. */
 const rateMax = 100_000_000;
@@ -20,8 +21,7 @@ const millisecondsPerSecond = 1000;
 const batchesPerSecond = 100;
 
 // Registers of main, kept through all calls: s2 memory, s3 pages, s4 rate, s5 mode (0 counter, 1 page), s6 pages
-// written, s7 start ns, s8 ns of the last report, s9 pages written then (afterwards: page being verified),
-// s10 target or page index, s11 now.
+// written, s7 start ns, s9 page being verified, s10 target or page index, s11 now.
 
 export function emitDirtier(a: Assembler): void {
   defineStart(a, { usage: 'usage: dirtier MIB RATE counter|page', argumentsMin: 3, argumentsMax: 3 });
@@ -34,7 +34,9 @@ export function emitDirtier(a: Assembler): void {
     a.call('clock.now');
     a.mv('s11', 'a0');
     emitBatch(a);
-    emitReport(a);
+    a.mv('a0', 's6');
+    a.mv('a1', 's11');
+    a.call('report.rate');
     emitPause(a);
     a.j('dirtier.turn');
     a.label('dirtier.end');
@@ -46,6 +48,7 @@ export function emitDirtier(a: Assembler): void {
   });
   definePageContent(a);
   defineStopRequest(a);
+  defineRateReport(a, 'dirtier');
   defineClock(a);
   defineTextOutput(a);
 }
@@ -64,9 +67,8 @@ function emitSetUp(a: Assembler): void {
   a.call('stop.install');
   a.call('clock.now');
   a.mv('s7', 'a0');
-  a.mv('s8', 'a0');
+  a.call('report.begin');
   a.li('s6', 0);
-  a.li('s9', 0);
 }
 
 /** Compares the text at s5 with the mode's name and its final zero; on equality s5 becomes the mode's number. */
@@ -120,26 +122,6 @@ function emitPageArguments(a: Assembler, written: 's6'): void {
   a.divu('a2', written, 's3');
   a.slli('a0', 'a1', pageShift);
   a.add('a0', 'a0', 's2');
-}
-
-/** Once a second: pages written, and the rate since the last report, rounded. */
-function emitReport(a: Assembler): void {
-  a.sub('t0', 's11', 's8');
-  a.li('t1', nsPerSecond);
-  a.bltu('t0', 't1', 'dirtier.reported');
-  a.sub('s9', 's6', 's9');
-  a.mul('s9', 's9', 't1');
-  a.srli('t1', 't0', 1);
-  a.add('s9', 's9', 't1');
-  a.divu('s9', 's9', 't0');
-  a.mv('s8', 's11');
-  printText(a, 'dirtier: ');
-  printDecimal(a, 's6');
-  printText(a, ' ');
-  printDecimal(a, 's9');
-  endLine(a);
-  a.mv('s9', 's6');
-  a.label('dirtier.reported');
 }
 
 /** Sleeps to the next whole millisecond since the start, unless there is work left. */

@@ -1,11 +1,15 @@
 /** The programs of ours that go into guest images, workloads but for `renew`: static Linux executables made by the assembler, without any toolchain. */
 import { type Assembler, createAssembler } from '../assembler/assembler.ts';
 import { elfExecutable, pageBytes } from '../assembler/elf.ts';
+import { emitCodewriter } from './codewriter.ts';
 import { emitDirtier } from './dirtier.ts';
 import { emitFiller } from './filler.ts';
 import { emitPinger } from './pinger.ts';
+import { emitRemapper } from './remapper.ts';
 import { emitRenew } from './renew.ts';
 import { emitTicker } from './ticker.ts';
+import { emitUdpflood } from './udpflood.ts';
+import { emitUdpsink } from './udpsink.ts';
 import { emitWorkmix } from './workmix/workmix.ts';
 
 export interface Workload {
@@ -15,11 +19,15 @@ export interface Workload {
 }
 
 const programs: Readonly<Record<string, (a: Assembler) => void>> = {
+  codewriter: emitCodewriter,
   dirtier: emitDirtier,
   filler: emitFiller,
   pinger: emitPinger,
+  remapper: emitRemapper,
   renew: emitRenew,
   ticker: emitTicker,
+  udpflood: emitUdpflood,
+  udpsink: emitUdpsink,
   workmix: emitWorkmix,
 };
 

@@ -1,6 +1,6 @@
 /**
  * What the workloads know of Linux: system call numbers and constants, and how a function is framed.
- * Source: Linux uapi headers asm-generic/unistd.h, signal.h, poll.h, mman.h, random.h; RISC-V ELF psABI, "Procedure Calling
+ * Source: Linux uapi headers asm-generic/unistd.h, signal.h, poll.h, mman.h, errno.h, random.h; RISC-V ELF psABI, "Procedure Calling
  * Convention". Functions here take a0.., return a0 and a1, and keep the s registers.
  */
 import type { Assembler } from '../assembler/assembler.ts';
@@ -19,15 +19,34 @@ const systemCalls = {
   sigaction: 134,
   getpid: 172,
   socket: 198,
+  bind: 200,
   connect: 203,
+  munmap: 215,
+  mremap: 216,
+  clone: 220,
   mmap: 222,
+  mprotect: 226,
+  riscvFlushIcache: 259,
+  wait4: 260,
 } as const;
 
 export const clockRealtime = 0;
 export const clockMonotonic = 1;
 export const timerAbsolute = 1;
-export const signals = { interrupt: 2, illegal: 4, user1: 10, terminate: 15, terminalInput: 21 } as const;
+export const signals = {
+  interrupt: 2,
+  illegal: 4,
+  user1: 10,
+  terminate: 15,
+  child: 17,
+  terminalInput: 21,
+} as const;
 export const pollInput = 1;
+export const errors = { interrupted: -4, again: -11, fault: -14 } as const;
+/** What a mapping's pages may be used for. */
+export const protection = { read: 1, readWrite: 3, readWriteExecute: 7 } as const;
+export const mapPrivateAnonymous = 0x22;
+export const mapFixed = 0x10;
 
 /** The arguments are in a0 to a5 already; changes a7 and a0. */
 export function systemCall(a: Assembler, name: keyof typeof systemCalls): void {

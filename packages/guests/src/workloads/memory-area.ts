@@ -1,6 +1,6 @@
 /** Anonymous memory for the workloads that fill or dirty it, and the line that tells of a page that is not right. */
 import type { Assembler } from '../assembler/assembler.ts';
-import { systemCall } from './linux.ts';
+import { mapPrivateAnonymous, protection, systemCall } from './linux.ts';
 import { endLine, printDecimal, printText } from './text-output.ts';
 
 export const pageBytes = 4096;
@@ -9,24 +9,26 @@ export const wordsPerPage = pageBytes / 8;
 /** log2 of the bytes of a MiB. */
 export const mibShift = 20;
 
-const readWrite = 3;
-const privateAnonymous = 0x22;
-
 /** Maps s2 = MiB of zeroed memory: s2 becomes its address, s3 its number of pages. Returns from main with 1 on failure. */
 export function mapMemory(a: Assembler, program: string): void {
-  const mapped = a.fresh('memory.mapped');
   a.slli('s3', 's2', mibShift - pageShift);
+  mapPages(a, program, protection.readWrite);
+}
+
+/** The same of s3 = pages, for the given use; s2 becomes their address. */
+export function mapPages(a: Assembler, program: string, use: number): void {
+  const mapped = a.fresh('memory.mapped');
   a.li('a0', 0);
-  a.slli('a1', 's2', mibShift);
-  a.li('a2', readWrite);
-  a.li('a3', privateAnonymous);
+  a.slli('a1', 's3', pageShift);
+  a.li('a2', use);
+  a.li('a3', mapPrivateAnonymous);
   a.li('a4', -1);
   a.li('a5', 0);
   systemCall(a, 'mmap');
   a.bgez('a0', mapped);
   printText(a, `${program}: no room for `);
-  printDecimal(a, 's2');
-  printText(a, ' MiB');
+  printDecimal(a, 's3');
+  printText(a, ' pages');
   endLine(a);
   a.li('a0', 1);
   a.j('main.return');

@@ -8,11 +8,11 @@ import type { Assembler } from '../assembler/assembler.ts';
 import { defineStart, defineUsageNear, optionalNumber, requiredNumber } from './arguments.ts';
 import { defineClock, nsPerMs, nsPerSecond, storeTimespec } from './clock.ts';
 import { defineEchoPacket, echoBytes } from './echo-packet.ts';
+import { defineParseIpv4Address, inet } from './ipv4-address.ts';
 import { defineFunction, pollInput, systemCall } from './linux.ts';
 import { defineStopRequest } from './stop-request.ts';
 import { defineTextOutput, endLine, printDecimal, printText } from './text-output.ts';
 
-const inet = 2;
 const socketRaw = 3;
 const protocolIcmp = 1;
 /** After the last request, replies are awaited this long. */
@@ -59,7 +59,7 @@ export function emitPinger(a: Assembler): void {
   });
   defineReceive(a);
   defineEchoPacket(a);
-  defineParseAddress(a);
+  defineParseIpv4Address(a);
   defineStopRequest(a);
   defineClock(a);
   defineTextOutput(a);
@@ -71,7 +71,7 @@ function emitSetUp(a: Assembler): void {
   a.li('t0', nsPerMs);
   a.mul('s3', 's3', 't0');
   a.ld('a0', 8, 's1');
-  a.call('pinger.parse-address');
+  a.call('address.parse');
   a.beqz('a1', 'usage.near');
   a.li('t0', inet);
   a.sd('zero', 8, 'sp');
@@ -202,43 +202,4 @@ function emitSummary(a: Assembler): void {
   printText(a, ' us');
   endLine(a);
   a.sltiu('a0', 's6', 1);
-}
-
-/** pinger.parse-address(a0 text) -> a0 address as it lies in memory, a1 1 if the text is a dotted quad */
-function defineParseAddress(a: Assembler): void {
-  a.label('pinger.parse-address');
-  a.mv('t0', 'a0');
-  a.li('a0', 0);
-  a.li('a1', 0);
-  a.li('t1', 0);
-  a.li('t5', 10);
-  a.label('pinger.part');
-  a.li('t2', 0);
-  a.li('t6', 0);
-  a.label('pinger.digit');
-  a.lbu('t3', 0, 't0');
-  a.addi('t4', 't3', -'0'.charCodeAt(0));
-  a.bgeu('t4', 't5', 'pinger.part-end');
-  a.mul('t2', 't2', 't5');
-  a.add('t2', 't2', 't4');
-  a.sltiu('t4', 't2', 256);
-  a.beqz('t4', 'pinger.no-address');
-  a.addi('t0', 't0', 1);
-  a.li('t6', 1);
-  a.j('pinger.digit');
-  a.label('pinger.part-end');
-  a.beqz('t6', 'pinger.no-address');
-  a.sll('t2', 't2', 't1');
-  a.or('a0', 'a0', 't2');
-  a.addi('t1', 't1', 8);
-  a.li('t4', 32);
-  a.beq('t1', 't4', 'pinger.address-end');
-  a.addi('t4', 't3', -'.'.charCodeAt(0));
-  a.bnez('t4', 'pinger.no-address');
-  a.addi('t0', 't0', 1);
-  a.j('pinger.part');
-  a.label('pinger.address-end');
-  a.sltiu('a1', 't3', 1);
-  a.label('pinger.no-address');
-  a.ret();
 }

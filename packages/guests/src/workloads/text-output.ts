@@ -4,11 +4,9 @@
  */
 import type { Assembler } from '../assembler/assembler.ts';
 import type { XRegister } from '../assembler/registers.ts';
-import { defineFunction, reserveZeroed, systemCall } from './linux.ts';
+import { defineFunction, errors, reserveZeroed, systemCall } from './linux.ts';
 
 const bufferBytes = 1024;
-const errorInterrupted = -4;
-const errorAgain = -11;
 
 /** Appends a constant text. Changes a and t registers, as every call does. */
 export function printText(a: Assembler, text: string): void {
@@ -123,7 +121,7 @@ function defineFlush(a: Assembler): void {
     a.sub('s1', 's1', 'a0');
     a.j('output.flush.rest');
     a.label('output.flush.failed');
-    for (const transient of [errorInterrupted, errorAgain]) {
+    for (const transient of [errors.interrupted, errors.again]) {
       a.li('t0', transient);
       a.beq('a0', 't0', 'output.flush.rest');
     }

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import {
   closeSync,
   existsSync,
@@ -14,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
+import { type Assembler, createAssembler } from '../assembler/assembler.ts';
 import { buildWorkloads } from './index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-workloads-'));
@@ -118,6 +121,41 @@ function firstCrcSum(): bigint {
   return sum ^ (sum >> 29n);
 }
 
+type Lack = (a: Assembler) => void;
+
+/** A workload that leaves out an instruction: the first of those that stand together in one place alone. */
+function without(name: string, lack: Lack): Buffer {
+  const a = createAssembler();
+  lack(a);
+  const instructions = Buffer.from(a.assemble({ textAddress: 0 }).text.bytes);
+  const elf = Buffer.from(workloads.find((workload) => workload.name === name)?.elf ?? []);
+  const at = elf.indexOf(instructions);
+  expect(at).toBeGreaterThan(0);
+  expect(elf.indexOf(instructions, at + 1)).toBe(-1);
+  const nop = Buffer.from([0x13, 0, 0, 0]);
+  nop.copy(elf, at);
+  return elf;
+}
+
+/** One that nobody uses at the moment. */
+function freeUdpPort(): string {
+  return String(20_000 + Math.floor(Math.random() * 10_000));
+}
+
+/** As udpflood makes it (datagram.ts). */
+function datagramOf(number: number): Buffer {
+  const words = 8 + (number % 177);
+  const datagram = Buffer.alloc(words * 8);
+  datagram.writeBigUInt64LE(BigInt(number));
+  let word = BigInt.asUintN(64, 0x9e37_79b9_7f4a_7c15n * BigInt(number));
+  word ^= word >> 31n;
+  for (let index = 1; index < words; index++) {
+    datagram.writeBigUInt64LE(word, index * 8);
+    word = BigInt.asUintN(64, word + 0x94d0_49bb_1331_11ebn);
+  }
+  return datagram;
+}
+
 test('the workloads are static executables, the same bytes each time', () => {
   expect(workloads.map(({ name }) => name)).toEqual([...workloads.map(({ name }) => name)].sort());
   expect(buildWorkloads()).toEqual(workloads);
@@ -187,6 +225,100 @@ describe('under qemu-riscv64 (install qemu-user to run these)', whereItRuns, () 
     expect(code).toBe(1);
   });
 
+  test.each([
+    { name: 'remapper', args: ['40'], verdict: /remapper: verified \d+ rounds\n$/ },
+    { name: 'codewriter', args: ['100'], verdict: /codewriter: verified 100 functions\n$/ },
+  ])('$name finds everything as it left it, until it is told to end', async ({ name, args, verdict }) => {
+    const { code, output } = await run(name, args, (line, child) => {
+      if (/^\w+: \d+ \d+$/.test(line)) child.send('\n');
+    });
+    expect(output).toMatch(verdict);
+    expect(output).not.toMatch(/MISMATCH/);
+    const [, count] = /^\w+: (\d+) \d+$/m.exec(output) ?? [];
+    expect(Number(count)).toBeGreaterThan(10);
+    expect(code).toBe(0);
+  });
+
+  // Each variant leaves out one instruction, as a machine would that loses a store, keeps old code or ignores a right.
+  test.each<{ name: string; lacks: Lack; says: RegExp }>([
+    {
+      name: 'codewriter',
+      lacks: (a) => {
+        a.add('t3', 't1', 't2');
+        a.srli('t3', 't3', 12);
+      },
+      says: /MISMATCH function \d+ generation \d+/,
+    },
+    { name: 'codewriter', lacks: (a) => a.sw('a0', 12, 't0'), says: /MISMATCH own instruction before/ },
+    {
+      name: 'remapper',
+      lacks: (a) => {
+        a.sd('t1', 0, 't0');
+        a.addi('a1', 'a1', 1);
+      },
+      says: /MISMATCH filled page 0 round 1/,
+    },
+    { name: 'remapper', lacks: (a) => a.li('a2', 1), says: /MISMATCH read-only page \d+ round 1/ },
+  ])('$name notices what is missing: $says', async ({ name, lacks, says }) => {
+    const variant = `${name}-${randomUUID()}`;
+    writeFileSync(join(folder, variant), without(name, lacks), { mode: 0o755 });
+    const { code, output } = await run(variant, ['40']);
+    expect(output).toMatch(says);
+    expect(code).toBe(1);
+  });
+
+  test('udpsink counts what udpflood sends, all of it whole and none again', async () => {
+    const port = freeUdpPort();
+    let flood: Promise<Run> | null = null;
+    let isAsked = false;
+    const sink = await run('udpsink', [port], (line, child) => {
+      flood ??= run('udpflood', ['127.0.0.1', port], (sent, sender) => {
+        if (/^udpflood: \d+ \d+$/.test(sent)) sender.signal('SIGTERM');
+      });
+      const [, received] = /received (\d+)/.exec(line) ?? [];
+      if (!isAsked && Number(received) > 500) {
+        isAsked = true;
+        child.send('\n');
+      }
+    });
+    const { output } = await (flood ?? Promise.reject(new Error('the sink said nothing')));
+    const [, sent] = /^udpflood: sent (\d+)$/m.exec(output) ?? [];
+    const [, received, lost, late, again, broken] =
+      /received (\d+) lost (\d+) late (\d+) again (\d+) broken (\d+)\n$/.exec(sink.output)?.map(Number) ?? [];
+    expect(received).toBeGreaterThan(500);
+    expect(Number(received) + Number(lost)).toBeLessThanOrEqual(Number(sent));
+    expect([late, again, broken]).toEqual([0, 0, 0]);
+    expect(sink.code).toBe(0);
+  });
+
+  test('udpsink tells apart what is lost, late, again and not whole', async () => {
+    const port = freeUdpPort();
+    const socket = createSocket('udp4');
+    const flipped = datagramOf(9);
+    flipped[100] = (flipped[100] ?? 0) ^ 1;
+    const datagrams = [
+      ...[0, 1, 1, 4, 3, 4].map((number) => datagramOf(number)),
+      flipped,
+      datagramOf(10).subarray(0, 140),
+      Buffer.concat([datagramOf(11), Buffer.alloc(1)]),
+      Buffer.alloc(0),
+      datagramOf(180),
+    ];
+    let hasSent = false;
+    let isAsked = false;
+    const { code, output } = await run('udpsink', [port], (line, child) => {
+      if (!hasSent) for (const datagram of datagrams) socket.send(datagram, Number(port), '127.0.0.1');
+      hasSent = true;
+      if (!isAsked && /received 5/.test(line)) {
+        isAsked = true;
+        child.send('\n');
+      }
+    });
+    socket.close();
+    expect(output).toMatch(/udpsink: received 5 lost 176 late 1 again 2 broken 4\n$/);
+    expect(code).toBe(1);
+  });
+
   test('workmix gives the same checksums each time, other ones for other iterations, and a right CRC-32', async () => {
     const [once, again, twice] = await Promise.all([
       run('workmix', ['1']),
@@ -224,6 +356,13 @@ describe('under qemu-riscv64 (install qemu-user to run these)', whereItRuns, () 
     ['dirtier', ['1', '1', 'pages']],
     ['dirtier', ['0', '1', 'page']],
     ['filler', ['']],
+    ['remapper', ['0']],
+    ['remapper', ['65537']],
+    ['codewriter', ['1048577']],
+    ['udpsink', ['0']],
+    ['udpsink', ['65536']],
+    ['udpflood', ['127.0.0', '9']],
+    ['udpflood', ['127.0.0.1', '65536']],
     ['pinger', ['10.0.0', '10']],
     ['pinger', ['10.0.0.256', '10']],
     ['pinger', ['10.0.0.1.1', '10']],

@@ -13,7 +13,7 @@ import {
 } from '@skein/shared';
 import type { VmControlBlock } from '../vm/control-block.ts';
 import type { MigrationLog } from './migration-log.ts';
-import { addPages } from './page-bitmap.ts';
+import { addPages, removePages } from './page-bitmap.ts';
 import type { PageSender, SentPages } from './page-sender.ts';
 import type { VmLink } from './vm-link.ts';
 
@@ -96,6 +96,8 @@ export class CopyRounds {
     this.#round += 1;
     if (this.#isRestToFollow) {
       sender.withhold(pages);
+      // What the target has from a round may be something else than zeros.
+      if (this.#round === 1) log.freePagesLeftOut = removePages(pages, memory.freeBitmap());
       log.mark('lastPagesSentNs');
       return pages;
     }

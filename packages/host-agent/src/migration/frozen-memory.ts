@@ -42,7 +42,13 @@ export class FrozenMemory {
     try {
       const pushed = await this.#push.run();
       const durationMs = Number(process.hrtime.bigint() - startedNs) / 1e6;
-      log.postcopy = { ...pushed, durationMs, waitMs: 0, waitMsMax: 0 };
+      log.postcopy = {
+        ...pushed,
+        freePages: log.freePagesLeftOut,
+        durationMs,
+        waitMs: 0,
+        waitMsMax: 0,
+      };
     } catch (error) {
       log.memoryLost = toProblem(error).message;
     }

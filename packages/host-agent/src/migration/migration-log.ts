@@ -34,6 +34,8 @@ export class MigrationLog {
   memoryLost: string | null = null;
   precopyEnd: PrecopyEnd | null = null;
   postcopy: Postcopy | null = null;
+  /** Of the pages that would have followed. */
+  freePagesLeftOut = 0;
   epochAfter: number;
   stateHashSource = 0n;
   stateHashSourceFull: bigint | null = null;
@@ -113,8 +115,9 @@ export class MigrationLog {
       postcopy: this.postcopy === null ? null : { ...this.postcopy, ...waitsOf(target) },
       moments: this.#moments(),
       memoryMib: this.#memoryMib,
-      pages: sum((round) => round.pages) + (this.postcopy?.pages ?? 0),
+      pages: sum((round) => round.pages) + (this.postcopy?.pages ?? 0) + (this.postcopy?.freePages ?? 0),
       zeroPages: sum((round) => round.zeroPages),
+      freePages: sum((round) => round.freePages) + (this.postcopy?.freePages ?? 0),
       deltaPages: sum((round) => round.deltaPages),
       bytes: sum((round) => round.bytes) + (this.postcopy?.bytes ?? 0),
       uncompressedBytes: sum((round) => round.uncompressedBytes) + (this.postcopy?.uncompressedBytes ?? 0),

@@ -1,8 +1,16 @@
 /** Bitmaps of pages, one bit each, as the dirty log hands them out. */
+import { countPages } from '@skein/machine';
 
 /** Adds the pages of `more` to `into`. */
 export function addPages(into: Uint32Array, more: Uint32Array): void {
   for (const [index, word] of more.entries()) into[index] = (into[index] ?? 0) | word;
+}
+
+/** Takes the pages of `less` out of `from`; returns how many there were. */
+export function removePages(from: Uint32Array, less: Uint32Array): number {
+  const removed = from.map((word, index) => word & (less[index] ?? 0));
+  for (const [index, word] of removed.entries()) from[index] = (from[index] ?? 0) & ~word;
+  return countPages(removed);
 }
 
 /** As it travels: words of 32 bits, little endian. */

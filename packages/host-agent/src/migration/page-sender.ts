@@ -34,6 +34,8 @@ const batchesPerTurn = 8;
 export interface SentPages {
   readonly pages: number;
   readonly zeroPages: number;
+  /** Zero, for the guest does not need them: sent, as zero pages, only where they had been sent before. */
+  readonly freePages: number;
   readonly deltaPages: number;
   /** On the wire. */
   readonly bytes: number;
@@ -45,6 +47,7 @@ export type SenderSettings = Pick<MigrationSettings, 'bandwidthCapBytesPerS' | '
 
 export class PageSender {
   readonly #encoder: PageEncoder;
+  readonly #memory: MachineMemory;
   readonly #compressor: BatchCompressor;
   readonly #pace: SendPace | null;
   readonly #link: Link<typeof migrationProtocol, 'listener'>;
@@ -68,6 +71,7 @@ export class PageSender {
     this.#link = link;
     const encoder = new PageEncoder({ modules, memory, batches: batchesOnTheWayMax, hasDeltas: deltas });
     this.#encoder = encoder;
+    this.#memory = memory;
     this.#compressor = new BatchCompressor(compression);
     this.#pace = cap === null ? null : new SendPace(cap, performance.now());
     this.#writers = Array.from(
@@ -122,7 +126,7 @@ export class PageSender {
 
   /** Resolves when all pages of the bitmap are sent, not yet applied. @throws OperationError link.closed */
   async send(bitmap: Uint32Array, round: number): Promise<SentPages> {
-    const sent = { pages: 0, zeroPages: 0, deltaPages: 0, bytes: 0, uncompressedBytes: 0 };
+    const sent = { pages: 0, zeroPages: 0, freePages: 0, deltaPages: 0, bytes: 0, uncompressedBytes: 0 };
     const isHot = round > 1;
     const [pagesTotal, startedMs] = [countPages(bitmap), performance.now()];
     this.#progressOf = () =>
@@ -137,10 +141,16 @@ export class PageSender {
     this.#compressor.begin();
     let writer = await this.#nextWriter();
     for (const page of pagesOf(bitmap)) {
-      const kind = this.#encoder.add(writer, page, isHot);
-      if (kind === 'zero') sent.zeroPages += 1;
-      if (kind === 'delta') sent.deltaPages += 1;
       sent.pages += 1;
+      // Read before the page: what the guest writes to it from now on is in its dirty log.
+      const isFree = this.#memory.isFree(page);
+      if (isFree && !isHot) {
+        sent.freePages += 1;
+        continue;
+      }
+      const kind = this.#encoder.add(writer, page, isHot);
+      if (kind === 'zero') sent[isFree ? 'freePages' : 'zeroPages'] += 1;
+      if (kind === 'delta') sent.deltaPages += 1;
       if (!writer.isFull) continue;
       await this.#sendBatch(writer, round, sent);
       writer = await this.#nextWriter();

@@ -1,7 +1,14 @@
 /** Pages over a real link between two machine memories, as the two transfer workers of a migration do it. */
 import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
-import { type CoreModules, createMachineMemory, loadCore, MachineMemory } from '@skein/machine';
+import {
+  type CoreModules,
+  createDevices,
+  createMachineMemory,
+  loadCore,
+  Machine,
+  MachineMemory,
+} from '@skein/machine';
 import { batchBytesMax, migrationProtocol, PageBatchWriter } from '@skein/shared';
 import { type Authentication, dial, type Link, type Listener, listen } from '@skein/transport';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -118,6 +125,36 @@ describe('pages between two hosts', () => {
     // What was never written stays unallocated at the target.
     expect(target.isTouched(0)).toBe(false);
     expect(target.isTouched(3)).toBe(true);
+  });
+
+  it('are left out where the guest does not need them, unless the target has something else in their place', async () => {
+    const machine = new Machine({
+      core,
+      memory: source.wasm,
+      memoryMib,
+      devices: createDevices({ nics: [] }),
+      emit: () => {},
+    });
+    const release = (first: number, count: number): void => {
+      const { base } = machine.guestMemory;
+      machine.guestMemory.release([{ address: base + first * 4096, lengthBytes: count * 4096 }]);
+    };
+    for (let page = 1; page <= 100; page++) write(page, (bytes) => bytes.set(randomBytes(4096)));
+    release(1, 50);
+    const first = await sender.send(source.touchedBitmap(), 1);
+    await sender.drained();
+    expect(first).toMatchObject({ pages: 100, freePages: 50, zeroPages: 0 });
+    expect(first.bytes).toBeLessThan(50 * 4096 * 1.02);
+    expect([target.isTouched(50), target.isTouched(51)]).toEqual([false, true]);
+    release(60, 11);
+    write(71, (bytes) => bytes.fill(0));
+    const again = new Uint32Array(source.pages / 32);
+    for (let page = 60; page <= 71; page++) again[page >>> 5] = (again[page >>> 5] ?? 0) | (1 << (page & 31));
+    const second = await sender.send(again, 2);
+    await sender.drained();
+    expect(second).toMatchObject({ pages: 12, freePages: 11, zeroPages: 1 });
+    expect(Buffer.compare(Buffer.from(target.ram), Buffer.from(source.ram))).toBe(0);
+    expect(receiver.hashes.sum).toBe(sender.hashes.sum);
   });
 
   it('replace what was sent before, also by zeros, and the sums follow', async () => {

@@ -33,6 +33,7 @@ export function targetRecord(
     memoryMib,
     pages: 0,
     zeroPages: 0,
+    freePages: 0,
     deltaPages: 0,
     bytes: 0,
     uncompressedBytes: 0,

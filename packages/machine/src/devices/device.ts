@@ -15,14 +15,23 @@ export interface GuestMemory {
   readable(address: number, lengthBytes: number): Uint8Array;
   /** Copies into RAM: marks the pages dirty and drops code decoded from them (architecture: Dirty log). */
   write(address: number, bytes: Uint8Array): void;
-  /** Fills a range with zeros. Pages that are zero already are not even marked dirty. */
-  clear(address: number, lengthBytes: number): void;
+  /**
+   * The guest does not need these ranges: they become zero, where they are not zero already, and their whole pages count
+   * as free until they are written again (MachineMemory.isFree).
+   */
+  release(ranges: readonly MemoryRange[]): void;
   read16(address: number): number;
   read32(address: number): number;
   /** Addresses above 2^53 read as Number.MAX_SAFE_INTEGER, which no RAM contains. */
   read64(address: number): number;
   write16(address: number, value: number): void;
   write32(address: number, value: number): void;
+}
+
+/** Guest physical. */
+export interface MemoryRange {
+  readonly address: number;
+  readonly lengthBytes: number;
 }
 
 /** What leaves a machine. Sinks never wait: a full ring drops and counts (architecture: Inputs). */

@@ -30,7 +30,10 @@ describe('the ledger of a migration', () => {
     fc.assert(
       fc.property(recordOf, (record) => {
         const { rounds } = readLedger(textOf(record));
-        const pages = rounds.map(({ ram, 'xbzrle-cache': { pages } }) => ram.duplicate + ram.normal + pages);
+        const pages = rounds.map(
+          ({ ram, 'xbzrle-cache': { pages }, 'free-pages': free }) =>
+            ram.duplicate + free + ram.normal + pages,
+        );
         expect(pages).toEqual(record.rounds.map((round) => round.pages));
       }),
     );
@@ -58,19 +61,25 @@ describe('the ledger of a migration', () => {
   });
 
   it('holds no prediction against a downtime in which nothing was sent, for the rest followed', () => {
-    const sent = { pages: 5, demandPages: 2, bytes: 9, uncompressedBytes: 12 };
+    const sent = { pages: 5, freePages: 3, demandPages: 2, bytes: 9, uncompressedBytes: 12 };
     const postcopy = { ...sent, durationMs: 3, waitMs: 2, waitMsMax: 1.5 };
     const { rounds, lines } = readLedger(textOf({ ...aRecord(), postcopy }));
     expect(rounds.map(({ outcome }) => outcome)).toEqual([null, null, null]);
     expect(lines.find(({ event }) => event === 'post-copy')).toEqual({
       event: 'post-copy',
       pages: 5,
+      'free-pages': 3,
       'duration-ms': 3,
       ram: { 'postcopy-requests': 2, 'postcopy-bytes': 9 },
       'uncompressed-bytes': 12,
       'postcopy-blocktime': 2,
       'postcopy-blocktime-max': 1.5,
     });
+  });
+
+  it('is read as well where it was written before free pages were told apart', () => {
+    const before = textOf(aRecord()).replace('"ledger":2', '"ledger":1').replaceAll('"free-pages":3,', '');
+    expect(readLedger(before).rounds.map((round) => round['free-pages'])).toEqual([0, 0, 0]);
   });
 
   it('tells the bound of the error with what the target measured, and with that alone', () => {
@@ -97,7 +106,7 @@ describe('the ledger of a migration', () => {
       lines.slice(0, -2).join('\n'),
       lines.toSpliced(1, 0, lines[0] ?? '').join('\n'),
       text.replace('"round":2', '"round":7'),
-      text.replace('"ledger":1', '"ledger":2'),
+      text.replace('"ledger":2', '"ledger":3'),
       text.replace('"transferred":', '"transferred":-'),
       text.replace('"event":"clock"', '"event":"clock","more":1'),
       'x'.repeat(5 << 20),
@@ -121,6 +130,7 @@ function aRecord(): MigrationRecord {
     round: number,
     pages: 10,
     zeroPages: 1,
+    freePages: 3,
     deltaPages: 2,
     bytes: 100,
     uncompressedBytes: 100,

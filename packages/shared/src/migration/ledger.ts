@@ -15,8 +15,8 @@ import {
   PrecopyEnd,
 } from '../model/migration.ts';
 
-/** Grows with each change that a reader of before would not understand. */
-export const ledgerVersion = 1;
+/** Grows with each change that a reader of before would not understand. 2: `free-pages`. */
+export const ledgerVersion = 2;
 
 const count = z.int().min(0);
 const sizeBytes = z.int().min(0);
@@ -26,9 +26,12 @@ const percent = z.number().min(0).max(100);
 /** The target's times are moved by the measured offset of its clock: they are right to within this. */
 const errorMs = z.number().min(0);
 
+/** Pages that the guest had reported free: not sent, or as zero pages. Version 1 has them among the zero ones. */
+const freePages = count.default(0);
+
 export const LedgerBegin = z.strictObject({
   event: z.literal('begin'),
-  ledger: z.literal(ledgerVersion),
+  ledger: z.literal([1, ledgerVersion]),
   operation: OperationId,
   vm: VmId,
   from: HostName,
@@ -62,6 +65,7 @@ export const LedgerRound = z.strictObject({
     mbps: rate,
   }),
   'xbzrle-cache': z.strictObject({ pages: count }),
+  'free-pages': freePages,
   'uncompressed-bytes': sizeBytes,
   'cpu-throttle-percentage': percent,
   /** Null of what was sent while the guest stood: there was nothing left to predict. */
@@ -120,6 +124,7 @@ export const LedgerDowntime = z.strictObject({
 export const LedgerPostcopy = z.strictObject({
   event: z.literal('post-copy'),
   pages: count,
+  'free-pages': freePages,
   'duration-ms': durationMs,
   ram: z.strictObject({ 'postcopy-requests': count, 'postcopy-bytes': sizeBytes }),
   'uncompressed-bytes': sizeBytes,
@@ -146,6 +151,7 @@ export const LedgerEnd = z.strictObject({
     'downtime-bytes': sizeBytes,
   }),
   'xbzrle-cache': z.strictObject({ pages: count }),
+  'free-pages': freePages,
   'uncompressed-bytes': sizeBytes,
   /** The most that the vCPU was slowed. */
   'cpu-throttle-percentage': percent,

@@ -73,6 +73,7 @@ function roundLine(record: MigrationRecord, round: MigrationRound, index: number
       mbps: megabits(round.bytes, round.durationMs),
     },
     'xbzrle-cache': { pages: round.deltaPages },
+    'free-pages': round.freePages,
     'uncompressed-bytes': round.uncompressedBytes,
     'cpu-throttle-percentage': round.throttlePercent,
     'expected-downtime': isStopped ? null : round.predictedDowntimeMs,
@@ -147,6 +148,7 @@ function postcopyLines({ postcopy }: MigrationRecord): readonly LedgerLine[] {
     {
       event: 'post-copy',
       pages: postcopy.pages,
+      'free-pages': postcopy.freePages,
       'duration-ms': postcopy.durationMs,
       ram: { 'postcopy-requests': postcopy.demandPages, 'postcopy-bytes': postcopy.bytes },
       'uncompressed-bytes': postcopy.uncompressedBytes,
@@ -179,6 +181,7 @@ function end(record: MigrationRecord): LedgerLine {
       'downtime-bytes': bytesOf(record.rounds.slice(stopped)),
     },
     'xbzrle-cache': { pages: record.deltaPages },
+    'free-pages': record.freePages,
     'uncompressed-bytes': record.uncompressedBytes,
     'cpu-throttle-percentage': record.throttlePercentMax,
     epoch: record.epochAfter,
@@ -194,9 +197,10 @@ function end(record: MigrationRecord): LedgerLine {
 function normalPages(sent: {
   readonly pages: number;
   readonly zeroPages: number;
+  readonly freePages: number;
   readonly deltaPages: number;
 }): number {
-  return Math.max(0, sent.pages - sent.zeroPages - sent.deltaPages);
+  return Math.max(0, sent.pages - sent.zeroPages - sent.freePages - sent.deltaPages);
 }
 
 /** Millions of bits a second, as QEMU's `mbps`. */

@@ -38,8 +38,11 @@ export const migrationSettingsDefaults: MigrationSettings = MigrationSettings.pa
 
 export const MigrationRound = z.strictObject({
   round: z.int().min(1),
+  /** Each is of one kind: free, zero, delta, or sent whole. */
   pages: z.int().min(0),
   zeroPages: z.int().min(0),
+  /** Zero, for the guest said that it does not need them: not sent at all unless the target has something else there. */
+  freePages: z.int().min(0).default(0),
   /** Sent as what changed since they were sent last. */
   deltaPages: z.int().min(0).default(0),
   /** On the wire. */
@@ -110,7 +113,9 @@ export type PrecopyEnd = z.infer<typeof PrecopyEnd>;
 /** What followed when the guest ran at the target. */
 export const Postcopy = z.strictObject({
   pages: z.int().min(0),
-  /** Of them those that the guest waited for. */
+  /** Beside them: did not follow, for the guest had said that it does not need them. */
+  freePages: z.int().min(0).default(0),
+  /** Of `pages` those that the guest waited for. */
   demandPages: z.int().min(0),
   bytes: z.int().min(0),
   uncompressedBytes: z.int().min(0),
@@ -150,8 +155,10 @@ export const MigrationRecord = z.strictObject({
   moments: MigrationMoments.nullable().default(null),
   /** Of the guest's RAM. */
   memoryMib: z.int().min(0).default(0),
+  /** Of all rounds, with those that followed; each is of one kind. */
   pages: z.int(),
   zeroPages: z.int(),
+  freePages: z.int().default(0),
   deltaPages: z.int().default(0),
   bytes: z.int(),
   uncompressedBytes: z.int().default(0),

@@ -1,5 +1,5 @@
 /** Guest RAM for tests of device models: a plain buffer, strict about bounds. */
-import type { GuestMemory } from '../device.ts';
+import type { GuestMemory, MemoryRange } from '../device.ts';
 import { RAM_BASE_ADDRESS } from '../memory-map.ts';
 
 export class PlainMemory implements GuestMemory {
@@ -31,9 +31,11 @@ export class PlainMemory implements GuestMemory {
     this.bytes.set(bytes, this.#offset(address, bytes.length));
   }
 
-  clear(address: number, lengthBytes: number): void {
-    const offset = this.#offset(address, lengthBytes);
-    this.bytes.fill(0, offset, offset + lengthBytes);
+  release(ranges: readonly MemoryRange[]): void {
+    for (const { address, lengthBytes } of ranges) {
+      const offset = this.#offset(address, lengthBytes);
+      this.bytes.fill(0, offset, offset + lengthBytes);
+    }
   }
 
   read16(address: number): number {

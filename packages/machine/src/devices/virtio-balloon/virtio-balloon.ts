@@ -2,12 +2,13 @@
  * A virtio balloon: takes pages that the guest gives up, as many as it is asked for (inflate, deflate), and hears of
  * those that are free anyway (free page reporting). Both are filled with zeros at once, on the vCPU's thread: what the
  * guest finds there later then follows from the run, at a replay and on another host as well, and snapshots and
- * migrations have nothing to carry. The host's own memory stays taken: a WebAssembly.Memory can't give single pages
- * back (madvise has no counterpart there; the memory-control proposal's `memory.discard` is in no engine).
+ * migrations have nothing to carry (GuestMemory.release). The host's own memory stays taken: a WebAssembly.Memory can't
+ * give single pages back (madvise has no counterpart there; the memory-control proposal's `memory.discard` is in no
+ * engine).
  * Omitted: statistics, free page hints, poisoning. A guest that poisons its free pages then reports none.
  * Source: virtio 1.2, "Traditional Memory Balloon Device".
  */
-import type { GuestMemory } from '../device.ts';
+import type { GuestMemory, MemoryRange } from '../device.ts';
 import type { StateReader } from '../state-reader.ts';
 import { serveQueue } from '../virtio-mmio/serve-queue.ts';
 import type { VirtioDevice, VirtioTransport } from '../virtio-mmio/virtio-device.ts';
@@ -137,11 +138,11 @@ export class VirtioBalloon implements VirtioDevice {
   /** The buffers themselves are what is free. */
   #report(chain: DescriptorChain): string | undefined {
     if (chain.readableBytes > 0) return 'a report of free pages that is for the device to read';
-    for (const { address, lengthBytes } of chain.writable) {
+    for (const { lengthBytes } of chain.writable) {
       if (!this.#mayTake(Math.ceil(lengthBytes / BALLOON_PAGE_BYTES))) return TOO_MANY;
-      this.#transport.memory.clear(address, lengthBytes);
       this.metrics.reportedBytes += lengthBytes;
     }
+    this.#transport.memory.release(chain.writable);
     return undefined;
   }
 
@@ -156,11 +157,13 @@ export class VirtioBalloon implements VirtioDevice {
     const list = new Uint8Array(chain.readableBytes);
     gather(memory, chain.readable, list);
     const view = new DataView(list.buffer);
+    const pages: MemoryRange[] = [];
     for (let at = 0; at < list.length; at += PAGE_NUMBER_BYTES) {
       const address = view.getUint32(at, true) * BALLOON_PAGE_BYTES;
       if (!memory.contains(address, BALLOON_PAGE_BYTES)) return 'a page outside RAM';
-      if (isInflate) memory.clear(address, BALLOON_PAGE_BYTES);
+      pages.push({ address, lengthBytes: BALLOON_PAGE_BYTES });
     }
+    if (isInflate) memory.release(pages);
     if (isInflate) this.metrics.inflatedPages += count;
     else this.metrics.deflatedPages += count;
     return undefined;

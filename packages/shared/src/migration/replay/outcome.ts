@@ -6,6 +6,7 @@ export interface ReplayedRound {
   readonly phase: 'pre-copy' | 'stop-and-copy';
   readonly pages: number;
   readonly zeroPages: number;
+  readonly freePages: number;
   readonly deltaPages: number;
   readonly bytes: number;
   readonly startedMs: number;

@@ -8,6 +8,7 @@ const zeroPageBytes = 16;
 export interface SentPages {
   readonly pages: number;
   readonly zeroPages: number;
+  readonly freePages: number;
   readonly deltaPages: number;
   readonly bytes: number;
 }
@@ -26,24 +27,26 @@ export class PageCost {
 
   /** Every page that was ever written, none of which the target has. */
   first(): SentPages {
-    const { pages, zeroPages } = this.#trace.firstRound;
-    return this.#sent(pages, zeroPages, 0, this.#compressedRatios.first);
+    const { pages, zeroPages, freePages } = this.#trace.firstRound;
+    const counts = { pages, zeroPages, freePages, deltaPages: 0 };
+    return this.#sent(counts, this.#compressedRatios.first);
   }
 
-  /** Pages that got dirty since they were sent. */
+  /** Pages that got dirty since they were sent. Those that got free since cost what zero pages do, and are told as such. */
   again(pages: number): SentPages {
     const zeroPages = Math.round(pages * this.#trace.zeroRatio);
     const deltaPages = Math.min(pages - zeroPages, Math.round((pages - zeroPages) * this.#deltaRatio));
-    return this.#sent(pages, zeroPages, deltaPages, this.#compressedRatios.later);
+    return this.#sent({ pages, zeroPages, freePages: 0, deltaPages }, this.#compressedRatios.later);
   }
 
-  #sent(pages: number, zeroPages: number, deltaPages: number, compressedRatio: number): SentPages {
+  #sent(counts: Omit<SentPages, 'bytes'>, compressedRatio: number): SentPages {
+    const { pages, zeroPages, freePages, deltaPages } = counts;
     const { wholePageBytes, deltaPageBytes } = this.#trace;
-    const normal = pages - zeroPages - deltaPages;
+    const normal = pages - zeroPages - freePages - deltaPages;
     const before = normal * wholePageBytes + deltaPages * deltaPageBytes;
     // Where whole pages were sent as well, the entries of zero ones are part of what those cost.
     const entryBytes = normal === 0 ? zeroPages * zeroPageBytes : 0;
-    return { pages, zeroPages, deltaPages, bytes: Math.round(before * compressedRatio) + entryBytes };
+    return { ...counts, bytes: Math.round(before * compressedRatio) + entryBytes };
   }
 }
 

@@ -39,6 +39,7 @@ function ledgerOf({ pages, workingSetPages, dirtyPagesPerS, settings }: Guest): 
       round: number,
       pages: left,
       zeroPages: 0,
+      freePages: 0,
       deltaPages: 0,
       bytes: left * pageBytes,
       uncompressedBytes: left * pageBytes,

@@ -42,6 +42,7 @@ export interface Trace {
 interface PageCounts {
   readonly pages: number;
   readonly zeroPages: number;
+  readonly freePages: number;
 }
 
 /** A round that left so much of the working set says only the least that the guest dirties. */
@@ -59,7 +60,11 @@ export function traceOf({ begin, rounds, phases, downtime, postcopy, end }: Ledg
   return {
     settings: begin.settings ?? { ...migrationSettingsDefaults, mode: begin.mode },
     setupMs: end['setup-time'],
-    firstRound: { pages: pagesOf(first), zeroPages: first.ram.duplicate },
+    firstRound: {
+      pages: pagesOf(first),
+      zeroPages: first.ram.duplicate,
+      freePages: first['free-pages'],
+    },
     ...dirtyingOf(copied),
     ...contentsOf(rounds),
     firstBandwidthBytesPerS: bandwidthOf([first]),
@@ -97,7 +102,7 @@ type Contents = Pick<
 function contentsOf(rounds: readonly LedgerRound[]): Contents {
   const later = rounds.slice(1);
   const laterPages = sum(later, pagesOf);
-  const laterZero = sum(later, ({ ram }) => ram.duplicate);
+  const laterZero = sum(later, (round) => round.ram.duplicate + round['free-pages']);
   const deltas = sum(rounds, ({ 'xbzrle-cache': { pages } }) => pages);
   const normal = sum(rounds, ({ ram }) => ram.normal);
   const before = sum(rounds, bytesBefore);
@@ -146,8 +151,8 @@ function bandwidthOf(rounds: readonly LedgerRound[]): number {
   return durationMs === 0 ? 0 : (sum(rounds, ({ ram }) => ram.transferred) / durationMs) * 1000;
 }
 
-export function pagesOf({ ram, 'xbzrle-cache': { pages } }: LedgerRound): number {
-  return ram.duplicate + ram.normal + pages;
+export function pagesOf({ ram, 'xbzrle-cache': { pages }, 'free-pages': free }: LedgerRound): number {
+  return ram.duplicate + free + ram.normal + pages;
 }
 
 function sum<T>(items: readonly T[], pick: (item: T) => number): number {

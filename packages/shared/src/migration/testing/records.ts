@@ -14,11 +14,19 @@ const count = fc.nat(1_000_000);
 const hash = fc.stringMatching(/^[0-9a-f]{16}$/);
 
 const roundOf: fc.Arbitrary<Omit<MigrationRound, 'round' | 'startedMs'>> = fc
-  .record({ zeroPages: count, deltaPages: count, normalPages: count, bytes: count, compressedAway: count })
-  .chain(({ zeroPages, deltaPages, normalPages, bytes, compressedAway }) =>
+  .record({
+    zeroPages: count,
+    freePages: count,
+    deltaPages: count,
+    normalPages: count,
+    bytes: count,
+    compressedAway: count,
+  })
+  .chain(({ zeroPages, freePages, deltaPages, normalPages, bytes, compressedAway }) =>
     fc.record({
-      pages: fc.constant(zeroPages + deltaPages + normalPages),
+      pages: fc.constant(zeroPages + freePages + deltaPages + normalPages),
       zeroPages: fc.constant(zeroPages),
+      freePages: fc.constant(freePages),
       deltaPages: fc.constant(deltaPages),
       bytes: fc.constant(bytes),
       uncompressedBytes: fc.constant(bytes + compressedAway),
@@ -66,6 +74,7 @@ const momentsOf = fc.record({
 
 const postcopyOf = fc.record({
   pages: count,
+  freePages: count,
   demandPages: count,
   bytes: count,
   uncompressedBytes: count,
@@ -94,6 +103,7 @@ export const recordOf: fc.Arbitrary<MigrationRecord> = fc.record({
   memoryMib: fc.nat(65_536),
   pages: count,
   zeroPages: count,
+  freePages: count,
   deltaPages: count,
   bytes: count,
   uncompressedBytes: count,
