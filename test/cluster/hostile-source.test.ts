@@ -137,7 +137,7 @@ describe('a source that lies', () => {
       /the final message came where none is due/,
       async (source) => {
         await source.makeReady();
-        await source.sendFinal();
+        expect(await source.sendFinal()).toBe('migration.out-of-turn');
       },
     ],
     [

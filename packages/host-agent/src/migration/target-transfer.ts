@@ -242,11 +242,21 @@ export class TargetTransfer {
    * The source says or sends what it may not: nothing of it is acted on, and it is hung up on. Before `ready` that is the end
    * of the migration; afterwards what became of the lease decides.
    */
-  #breach(code: ErrorCode, reason: string): OperationError {
+  #breach(code: ErrorCode, reason: string): void {
+    this.#tellBreach(code, reason);
+    this.#link?.close(reason);
+  }
+
+  /** The same by a request: it is answered with what is thrown, and then hung up on. */
+  #breachByRequest(code: ErrorCode, reason: string): OperationError {
+    this.#tellBreach(code, reason);
+    setImmediate(() => this.#link?.close(reason));
+    return new OperationError({ code, message: reason });
+  }
+
+  #tellBreach(code: ErrorCode, reason: string): void {
     this.#link?.notify('migration.refused', { code, reason: reason.slice(0, refusalReasonLengthMax) });
     this.#feed({ type: 'link-lost', reason }, code);
-    this.#link?.close(reason);
-    return new OperationError({ code, message: reason });
   }
 
   #acknowledgeRest(): void {
@@ -268,7 +278,7 @@ export class TargetTransfer {
     const { phase } = this.#state;
     if (phase === 'aborted') throw this.#over();
     if (this.#history !== null || (phase !== 'receiving' && phase !== 'ready'))
-      throw this.#breach('migration.out-of-turn', "the guest's history came where none is due");
+      throw this.#breachByRequest('migration.out-of-turn', "the guest's history came where none is due");
     this.#history = history;
     return {};
   }
@@ -294,7 +304,7 @@ export class TargetTransfer {
   async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
     if (this.#state.phase === 'aborted') throw this.#over();
     if (this.#hasFinal || this.#state.phase !== 'receiving')
-      throw this.#breach('migration.out-of-turn', 'the final message came where none is due');
+      throw this.#breachByRequest('migration.out-of-turn', 'the final message came where none is due');
     this.#hasFinal = true;
     this.#hold('migration.verify.before');
     const problem = await this.#arrived.compare(final);
