@@ -31,7 +31,7 @@ export async function serveHeartbeats(): Promise<number> {
         'migration.begin': notHere,
         'migration.resumed': notHere,
       },
-      notices: { 'pages.wanted': notHere, 'pages.applied': notHere },
+      notices: { 'migration.refused': notHere, 'pages.wanted': notHere, 'pages.applied': notHere },
     },
   });
   return listener.port;

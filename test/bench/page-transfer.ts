@@ -57,7 +57,11 @@ export class PageSource {
           'migration.begin': notHere,
           'migration.resumed': notHere,
         },
-        notices: { 'pages.wanted': () => {}, 'pages.applied': ({ bytes }) => sender?.acknowledged(bytes) },
+        notices: {
+          'migration.refused': notHere,
+          'pages.wanted': () => {},
+          'pages.applied': ({ bytes }) => void sender?.acknowledged(bytes),
+        },
       },
       onLink: (link) => {
         sender = new PageSender(core, view, link);

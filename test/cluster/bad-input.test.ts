@@ -111,7 +111,7 @@ describe('a host that does not fit the cluster', () => {
   it('ends when its build speaks another protocol version; both ends say which one to update', async () => {
     const { min, max } = protocolVersions;
     const other = max + 1;
-    const build = otherBuild(other);
+    const build = otherBuild({ protocol: other });
     try {
       const { code, lastLine } = await endOf(secondHost(), build.root);
       expect(code).toBe(4);

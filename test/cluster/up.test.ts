@@ -21,8 +21,17 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function skein(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, SKEIN_STATE: state } });
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const skein = (...args: string[]): Promise<Ended> => skeinWith({}, ...args);
+
+async function skeinWith(variables: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
+  const env = { ...process.env, SKEIN_STATE: state, ...variables };
+  const child = spawn(process.execPath, [main, ...args], { env });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
@@ -88,6 +97,17 @@ describe('skein up with a cluster file', () => {
     const { code, stderr } = await skein('up', '--host-memory', '512', '--file', clusterFile(text));
     expect(code).toBe(1);
     expect(stderr).toMatch(words);
+    expectNothingLeft();
+  });
+
+  it('needs a compiler for an image that has to be compiled, says which packages bring it, and leaves nothing running', async () => {
+    const file = clusterFile('vms:\n  - { name: a, image: small }\n');
+    const lacking = { PATH: join(folder, 'empty'), SKEIN_CACHE: join(folder, 'cache') };
+    const { code, stderr } = await skeinWith(lacking, 'up', '--file', file);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^skein: guests of \S+cluster\.yaml have the image small: .*: apt-get install gcc-riscv64-/m,
+    );
     expectNothingLeft();
   });
 

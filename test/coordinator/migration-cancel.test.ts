@@ -239,7 +239,7 @@ describe('a migration is refused', () => {
     };
     const { operation } = await bed.change('POST', '/v1/vms/web1/migrate', { host: 'h2' });
     const ended = await bed.ended(operation);
-    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'migration.aborted' } });
+    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'host.out-of-memory' } });
     expect(ended.problem?.message).toContain('h2 has 3 MiB left');
   });
 });

@@ -130,7 +130,7 @@ describe('a migration that waits', () => {
     };
     await commit(a, 'a', 'h1', 'h3');
     const ended = await bed.ended(b);
-    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'migration.aborted' } });
+    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'host.out-of-memory' } });
     expect(ended.problem?.message).toContain('h2 has no memory left');
     await bed.vmIs('b', ({ state, host }) => state === 'running' && host === 'h1', 'runs on');
   });

@@ -131,6 +131,7 @@ export class ScriptedAgent {
       peerPorts: { migration: 7000, 'guest-a': 7000 },
       vxlanPort: 4789,
       metricsPort: null,
+      machineVersion: 1,
     };
   }
 

@@ -96,6 +96,19 @@ export class AgentBed {
     return this.#storage;
   }
 
+  /** Where the storage service listens, and addresses of the bed that no agent has. */
+  get strangers(): {
+    readonly storage: { address: string; port: number };
+    readonly migration: string;
+    readonly storageA: string;
+  } {
+    return {
+      storage: { address: `${this.#network}.4.2`, port: this.#storagePort },
+      migration: `${this.#network}.2.99`,
+      storageA: `${this.#network}.4.99`,
+    };
+  }
+
   /** Again on the same port and state after it was killed. */
   async startStorage(): Promise<void> {
     this.#storage = await startProgram('storage', 'storage', this.folder, {

@@ -179,8 +179,8 @@ async function assemble(
     log,
     view: () => loop.view,
     onLinkClosed: (name: HostName) => consoles.linkLost(name),
-    onMigrationEnded: (_host, side, record) => executor.migrationEnded(side, record),
-    onMigrationProgress: (_host, progress) => executor.progress(progress),
+    onMigrationEnded: (host, side, record) => executor.migrationEnded(host, side, record),
+    onMigrationProgress: (host, progress) => executor.progress(host, progress),
     onConsole: (name, output) => consoles.heard(name, output),
     onHeartbeat: (name, sinceMs) => metrics.heartbeat(name, sinceMs - world.timing.heartbeatPeriodMs),
   });

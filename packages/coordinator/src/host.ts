@@ -23,17 +23,12 @@ export interface Host {
   readonly moments: { heardAtMs: number | null; suspectedAtMs: number | null; failedAtMs: number | null };
 }
 
-/** At this moment. */
-export function toInventory({
-  identity,
-  verdict,
-  startedAtMs,
-  lease,
-  link,
-  status,
-  statusAtMs,
-}: Host): HostInventory {
-  const { name, capacity, addresses, peerPorts, vxlanPort } = identity;
+/** At this moment. `isInMaintenance`: what people want of it is in the store. */
+export function toInventory(
+  { identity, verdict, startedAtMs, lease, link, status, statusAtMs }: Host,
+  isInMaintenance: boolean,
+): HostInventory {
+  const { name, capacity, addresses, peerPorts, vxlanPort, machineVersion } = identity;
   return {
     name,
     state: verdict.state,
@@ -41,6 +36,8 @@ export function toInventory({
     startedAtMs,
     heardAtMs: lease.heardAtMs,
     isReachable: link?.isOpen === true,
+    isInMaintenance,
+    machineVersion,
     capacity,
     addresses,
     hasTunnel: peerPorts['guest-a'] !== undefined && vxlanPort !== null,

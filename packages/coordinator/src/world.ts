@@ -238,7 +238,9 @@ export class World {
       );
     return {
       nowMs,
-      hosts: this.hostList.map(toInventory),
+      hosts: this.hostList.map((host) =>
+        toInventory(host, this.store.hosts.isInMaintenance(host.identity.name)),
+      ),
       vms,
       segments: this.segments,
       strangers,

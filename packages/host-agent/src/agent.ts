@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadCore } from '@skein/machine';
+import { loadCore, machineVersion } from '@skein/machine';
 import { MetricsEndpoint } from '@skein/metrics';
 import {
   type AgentConfig,
@@ -88,9 +88,10 @@ export async function startAgent(
   });
   leases.onDied(onFatal);
   const templates = await openTemplates(config, core.digest, log);
+  const images = new ImageStore(config.imageDirectory);
   const hypervisor = new Hypervisor({
     core,
-    guests: new GuestStart(new ImageStore(config.imageDirectory), templates),
+    guests: new GuestStart(images, templates),
     templates,
     leases,
     network,
@@ -104,7 +105,9 @@ export async function startAgent(
     bootId,
     authentication,
     core,
+    machineVersion,
     hypervisor,
+    images,
     migrationAddress: config.addresses.migration ?? null,
     storageAddress,
     storage: config.storage,
@@ -151,6 +154,7 @@ export async function startAgent(
     peerPorts: links.ports,
     vxlanPort: network.vxlanPort,
     metricsPort: metrics?.port ?? null,
+    machineVersion,
   });
   // A host whose VM leases are refused must not become part of the cluster.
   await leases.awaitStorage(storageWaitMs);

@@ -86,8 +86,8 @@ export class CoordinatorSession {
           'vm.start': (command) => hypervisor.start(command),
           'vm.stop': (command) => hypervisor.stop(command),
           'migration.source': (command) => migrations.startSource(command),
-          'migration.target': (command) => {
-            migrations.startTarget(command);
+          'migration.target': async (command) => {
+            await migrations.startTarget(command);
             return {};
           },
           'migration.cancel': ({ operation }) => {

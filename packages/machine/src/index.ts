@@ -45,6 +45,7 @@ export {
   pageBytes,
   pagesOf,
 } from './machine-memory.ts';
+export { machineVersion } from './machine-version.ts';
 export { createPageCopy, type PageCopy } from './page-copy.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { addHashes, hashBytes } from './state-hash.ts';

@@ -60,7 +60,7 @@ const never = 0xffff_ffff_ffff_ffffn;
 const runStepsMax = 0x7fff_ffff;
 /** A hundred and more pages of decoded code: what a guest at rest goes through between two sleeps. */
 const reservedCodeBytes = 2 << 20;
-const machineVersion = 1;
+const machineSectionVersion = 1;
 /** A device that asks to be processed so often without a step in between would never stop. */
 const kicksWithoutStepMax = 1000;
 
@@ -354,7 +354,7 @@ export class Machine {
     this.#bus.endSlice();
     const fields = { memoryPages: this.memory.pages, isHalted: this.#isHalted };
     const sections = new Map<string, DeviceState>([
-      ['machine', { version: machineVersion, fields }],
+      ['machine', { version: machineSectionVersion, fields }],
       ['cpu', this.#cpu.save()],
     ]);
     for (const device of devices) sections.set(device.name, device.save());
@@ -403,7 +403,7 @@ export class Machine {
 
   #checkMachine(section: DeviceState | undefined): boolean {
     const { memoryPages, isHalted } = section?.fields ?? {};
-    if (section?.version !== machineVersion || typeof isHalted !== 'boolean') {
+    if (section?.version !== machineSectionVersion || typeof isHalted !== 'boolean') {
       throw new MachineError('snapshot.invalid', 'the saved state does not say what machine it is of');
     }
     if (memoryPages !== this.memory.pages) {

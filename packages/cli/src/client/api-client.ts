@@ -104,6 +104,12 @@ export class ApiClient {
     return this.#check(path, HostView, await this.#request('DELETE', path, undefined));
   }
 
+  /** The host as it is then. */
+  async setHostMaintenance(name: string, isOn: boolean): Promise<HostView> {
+    const path = `/v1/hosts/${encodeURIComponent(name)}/maintenance`;
+    return this.#check(path, HostView, await this.#request('POST', path, { isOn }));
+  }
+
   createVm(request: CreateVm): Promise<ChangeReply> {
     return this.#change('POST', '/v1/vms', request);
   }

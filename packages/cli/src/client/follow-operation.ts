@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromProblem, OperationError, type OperationView } from '@skein/shared';
 import { Interrupted } from '../failure.ts';
-import { LiveRounds } from '../output/migration-rounds.ts';
+import { LiveRounds, roundSentence } from '../output/migration-rounds.ts';
 import { StatusLine } from '../output/status-line.ts';
 import type { ApiClient } from './api-client.ts';
 
@@ -120,6 +120,7 @@ function phaseOf(operation: OperationView): string {
 
 function figuresOf({ progress }: OperationView): string {
   if (progress === null) return '';
+  if (progress.currentRound !== null) return roundSentence(progress.currentRound);
   const whole = progress.pagesSent + progress.pagesRemaining;
   const percent = whole === 0 ? 0 : Math.floor((progress.pagesSent / whole) * 100);
   return `round ${progress.round}, ${percent} %, ${progress.pagesRemaining} pages remaining`;

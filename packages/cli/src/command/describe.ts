@@ -112,6 +112,8 @@ function hostFields(host: HostView): readonly (readonly [string, string | number
     ['name', host.name],
     ['state', host.state],
     ['reason', host.reason],
+    ['maintenance', host.isInMaintenance ? 'on: nothing new comes here' : 'off'],
+    ['machine version', host.machineVersion],
     ['process', host.pid],
     ['CPU', `${host.usedMhz.toFixed(1)} of ${host.capacity.cpuMhz} MHz`],
     ['memory', `${host.usedMemoryMib} of ${host.capacity.memoryMib} MiB`],

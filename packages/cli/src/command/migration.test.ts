@@ -35,6 +35,14 @@ const running: OperationView = {
     bytes: 49_000_000,
     throttlePercent: 20,
     lastRound: rounds[0] ?? null,
+    currentRound: {
+      round: 2,
+      pages: 500,
+      pagesTotal: 7000,
+      bytes: 1_900_000,
+      bandwidthBytesPerS: 125_000,
+      remainingMs: 197_600,
+    },
     rounds,
   },
 };
@@ -120,6 +128,7 @@ describe.concurrent('skein migration', () => {
     expect(stdout).toContain(
       'pre-copy, round 1: 23493 pages sent, 6500 remaining; the vCPU is slowed by 20 %',
     );
+    expect(stdout).toContain('round 2: 7 %, about 3m17s left at 122.1 KiB/s, 500 of 7000 pages, 1.8 MiB\n');
     expect(stdout).toMatch(/^ +ROUND .*\n +1 +23493 .*\n$/m);
   });
 

@@ -1,16 +1,16 @@
 /** `skein up`: a cluster on this machine, in the background, until `skein down`. */
 import { join, resolve } from 'node:path';
-import { defaultCacheFolder, ensureGuestImage } from '@skein/guests';
+import { defaultCacheFolder } from '@skein/guests';
 import { readTokenFile } from '@skein/transport';
 import { type Command, Option } from 'commander';
 import { ApiClient } from '../client/api-client.ts';
 import { hostsMax } from '../cluster/addresses.ts';
 import { awaitDeclaredGuests } from '../cluster/declared-guests.ts';
+import { makeDeclaredImages } from '../cluster/declared-images.ts';
 import { type LaunchOptions, launchCluster } from '../cluster/launch.ts';
 import { mendDamagedImages } from '../cluster/mend-images.ts';
 import { type BedKind, bedKinds, defaultStateFolder } from '../cluster/state-folder.ts';
 import { Interrupted, usageError } from '../failure.ts';
-import { imageProgress } from '../output/image-progress.ts';
 import { StatusLine } from '../output/status-line.ts';
 import { countArgument, nameArgument } from './argument.ts';
 import { stateFolderOf } from './shared-options.ts';
@@ -95,14 +95,13 @@ async function up(options: UpOptions, command: Command): Promise<void> {
   }
 }
 
-/** A cluster file's guests boot from this checkout's image, which must be there before the coordinator reads the file. */
+/** The images of a cluster file's guests must be there before the coordinator reads the file. */
 async function guestsOf(
   file: string,
   line: StatusLine,
   signal: AbortSignal,
 ): Promise<Pick<LaunchOptions, 'clusterFile' | 'whenStarted'>> {
-  const progress = imageProgress();
-  await ensureGuestImage(progress.options).finally(() => progress.close());
+  await makeDeclaredImages(file);
   return {
     clusterFile: resolve(file),
     whenStarted: async ({ apiUrl, apiTokenFile }) => {

@@ -30,7 +30,8 @@ function after(rounds: number): OperationView {
     pagesRemaining: 1,
   } as const;
   const lastRound = seen.at(-1) ?? null;
-  return { ...running, progress: { ...progress, bytes: 1, throttlePercent: 0, lastRound, rounds: seen } };
+  const told = { bytes: 1, throttlePercent: 0, lastRound, currentRound: null, rounds: seen };
+  return { ...running, progress: { ...progress, ...told } };
 }
 
 interface Migration extends SkeinRun {

@@ -10,7 +10,7 @@ import type {
 import { formatRate } from '../bed/rate.ts';
 import { formatDuration } from './duration.ts';
 import { formatMs, formatSize } from './figures.ts';
-import { roundColumns } from './migration-rounds.ts';
+import { roundColumns, roundSentence } from './migration-rounds.ts';
 import { formatTable } from './table.ts';
 
 /** The whole record. */
@@ -33,7 +33,8 @@ export function formatMigrationProgress(progress: OperationProgress): string {
   const { phase, round, pagesSent, pagesRemaining, throttlePercent, rounds } = progress;
   const slowed = throttlePercent === 0 ? '' : `; the vCPU is slowed by ${throttlePercent} %`;
   const sentence = `${phase}, round ${round}: ${pagesSent} pages sent, ${pagesRemaining} remaining${slowed}`;
-  return [sentence, formatTable(roundColumns, rounds, false)].join('\n');
+  const current = progress.currentRound === null ? [] : [roundSentence(progress.currentRound)];
+  return [sentence, ...current, formatTable(roundColumns, rounds, false)].join('\n');
 }
 
 function summaryLines(record: MigrationRecord): readonly string[] {

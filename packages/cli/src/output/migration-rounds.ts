@@ -1,5 +1,6 @@
 /** The rounds of a migration as a table, whole or row by row while it runs. */
-import type { MigrationRound } from '@skein/shared';
+import type { MigrationRound, RoundProgress } from '@skein/shared';
+import { formatDuration } from './duration.ts';
 import { formatMs, formatSize } from './figures.ts';
 import { type Column, GrowingTable } from './table.ts';
 
@@ -28,6 +29,18 @@ export const roundColumns: readonly Column<MigrationRound>[] = [
   { header: 'LEFT', value: ({ remainingPages }) => remainingPages, ...right, widthMin: 6 },
   { header: 'DOWNTIME IF STOPPED', value: predictionOf, ...right },
 ];
+
+/**
+ * How far the round at work is: `round 2: 34 %, about 12.3 s left at 120 KiB/s, 1234 of 5678 pages, 1.2 MiB`. What people look
+ * for comes first: a terminal may be too narrow for the rest.
+ */
+export function roundSentence(progress: RoundProgress): string {
+  const { round, pages, pagesTotal, bytes, bandwidthBytesPerS, remainingMs } = progress;
+  const percent = pagesTotal === 0 ? 100 : Math.floor((pages / pagesTotal) * 100);
+  const rate = `${formatSize(bandwidthBytesPerS)}/s`;
+  const left = remainingMs === null ? '' : `about ${formatDuration(remainingMs)} left at ${rate}, `;
+  return `round ${round}: ${percent} %, ${left}${pages} of ${pagesTotal} pages, ${formatSize(bytes)}`;
+}
 
 /** Rows that stay, each once, in whatever portions the rounds are told. */
 export class LiveRounds {

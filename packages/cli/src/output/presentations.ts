@@ -10,7 +10,7 @@ export const hostPresentation: Presentation<HostView> = {
   nameOf: (host) => host.name,
   columns: [
     { header: 'NAME', value: (host) => host.name },
-    { header: 'STATE', value: (host) => host.state },
+    { header: 'STATE', value: (host) => `${host.state}${host.isInMaintenance ? ', maintenance' : ''}` },
     { header: 'VMS', value: (host) => host.vms, alignsRight: true },
     {
       header: 'MHZ',

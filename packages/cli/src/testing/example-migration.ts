@@ -60,6 +60,7 @@ export const exampleMigration: MigrationRecord = {
   mode: 'pre-copy',
   outcome: 'committed',
   reason: null,
+  code: null,
   epochBefore: 1,
   epochAfter: 2,
   phases: { precopyMs: 408, stopAndCopyMs: 6, postcopyMs: 20 },

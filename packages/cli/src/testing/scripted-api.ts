@@ -61,6 +61,8 @@ export const exampleHost: HostView = {
   name: 'h1',
   state: 'connected',
   reason: null,
+  isInMaintenance: false,
+  machineVersion: 1,
   pid: 4242,
   bootId: 'ab'.repeat(16),
   capacity: { cpuMhz: 200, memoryMib: 1024 },

@@ -4,6 +4,7 @@ import { metricsPath } from '@skein/metrics';
 import {
   type ClusterInfo,
   CreateJoinTokenRequest,
+  type HostView,
   MigrateVmRequest,
   OperationError,
   type OperationView,
@@ -20,6 +21,7 @@ import { askerOf } from './asker.ts';
 import type { Commands } from './commands.ts';
 import { eventStream } from './event-stream.ts';
 import { type ApiTokens, checkHost, checkToken, countRequests, limitBody } from './guards.ts';
+import { setMaintenance } from './host-maintenance.ts';
 import { removeHost } from './host-removal.ts';
 import { changeOnce } from './once.ts';
 import { invalidRequest, problemResponse } from './problems.ts';
@@ -88,13 +90,13 @@ function addReading(app: OpenAPIHono, { world, executor, info }: AppOptions): vo
   app.openapi(routes.hosts, (context) => {
     const { vms } = world.inventory();
     return context.json(
-      world.hostList.map((host) => hostView(host, vms, world.lostPeersOf(host.identity.name))),
+      world.hostList.map((host) => hostView(world, host, vms)),
       200,
     );
   });
   app.openapi(routes.host, (context) => {
     const host = world.host(context.req.valid('param').name);
-    return context.json(hostView(host, world.inventory().vms, world.lostPeersOf(host.identity.name)), 200);
+    return context.json(hostView(world, host, world.inventory().vms), 200);
   });
   app.openapi(routes.vms, (context) => {
     const inventory = world.inventory();
@@ -165,6 +167,12 @@ function addChanges(app: OpenAPIHono, { world, commands, executor, env }: AppOpt
   app.openapi(routes.removeHost, (context) => {
     const { name } = context.req.valid('param');
     return changeOnce(context, world, null, env.wallMs(), () => removeHost(world, name)) as never;
+  });
+  app.openapi(routes.maintenance, (context) => {
+    const { name } = context.req.valid('param');
+    const body = context.req.valid('json');
+    const set = (): HostView => setMaintenance(world, name, body.isOn);
+    return changeOnce(context, world, body, env.wallMs(), set) as never;
   });
   app.openapi(routes.remove, (context) => {
     const { name } = context.req.valid('param');

@@ -39,7 +39,7 @@ export class Commands {
 
   /**
    * @throws OperationError name.taken, vm.address-taken, request.invalid, image.not-found, host.not-found,
-   * placement.no-host
+   * host.in-maintenance, placement.no-host
    */
   create(request: CreateVmRequest): ChangeReply {
     const { store, segments } = this.#world;
@@ -83,7 +83,7 @@ export class Commands {
     });
   }
 
-  /** @throws OperationError vm.not-found, vm.wrong-state, vm.busy, host.not-found, placement.no-host */
+  /** @throws OperationError vm.not-found, vm.wrong-state, vm.busy, host.not-found, host.in-maintenance, placement.no-host */
   start(name: string, request: StartVmRequest): ChangeReply {
     const spec = this.#world.vm(name);
     this.#executor.yieldFor(spec.id);
@@ -141,8 +141,8 @@ export class Commands {
   }
 
   /**
-   * @throws OperationError vm.not-found, vm.wrong-state, vm.busy, host.not-found, migration.same-host,
-   * migration.no-network, migration.partitioned, placement.no-host
+   * @throws OperationError vm.not-found, vm.wrong-state, vm.busy, host.not-found, host.in-maintenance,
+   * migration.same-host, migration.machine-version, migration.no-network, migration.partitioned, placement.no-host
    */
   migrate(name: string, request: MigrateVmRequest): ChangeReply {
     const { host: wanted, ...settings } = request;
@@ -192,6 +192,7 @@ export class Commands {
 
   /** Pages go from host to host: both must be on the migration network, and hear each other there. */
   #refuseApart(inventory: Inventory, from: HostName, to: HostName | null): void {
+    if (to !== null) this.#refuseOtherMachine(from, to);
     for (const host of to === null ? [from] : [from, to]) {
       if (this.#world.host(host).identity.addresses.migration !== undefined) continue;
       const message = `${host} has no address on the migration network: its link is down, or it was never connected to it`;
@@ -203,6 +204,17 @@ export class Commands {
       code: 'migration.partitioned',
       message: `${from} and ${to} have lost each other on the migration network (${loss.reason}): choose another host, or wait until they hear each other again`,
       details: { hosts: [...loss.hosts], network: loss.network },
+    });
+  }
+
+  /** What one build saved another one cannot take over. */
+  #refuseOtherMachine(from: HostName, to: HostName): void {
+    const [ours, theirs] = [from, to].map((host) => this.#world.host(host).identity.machineVersion);
+    if (ours === theirs) return;
+    throw new OperationError({
+      code: 'migration.machine-version',
+      message: `${to} has machine version ${theirs}, ${from} has ${ours}: update the older one, or choose another host`,
+      details: { from: ours, to: theirs },
     });
   }
 
@@ -244,7 +256,7 @@ export class Commands {
   }
 
   #place(inventory: Inventory, spec: VmSpec, wanted: HostName | null, leaves: HostName | null) {
-    if (wanted !== null) this.#world.host(wanted);
+    if (wanted !== null) this.#refuseMaintenance(wanted);
     const wish = { spec, leaves, refusals: [], ...(wanted === null ? {} : { pinned: wanted }) };
     const placement = place(inventory, wish);
     if (placement.kind === 'placed') return placement;
@@ -252,6 +264,16 @@ export class Commands {
       code: 'placement.no-host',
       message: explain(spec.name, placement.reasons),
       details: { reasons: placement.reasons },
+    });
+  }
+
+  #refuseMaintenance(wanted: HostName): void {
+    const { name } = this.#world.host(wanted).identity;
+    if (!this.#world.store.hosts.isInMaintenance(name)) return;
+    throw new OperationError({
+      code: 'host.in-maintenance',
+      message: `${name} is in maintenance: choose another host, or end it with \`skein host maintenance ${name} off\``,
+      details: { host: name },
     });
   }
 

@@ -24,7 +24,7 @@ export function removeHost(world: World, name: HostName): HostView {
   return world.atomically(() => {
     // A VM that is off is at home nowhere.
     for (const { spec, desired } of vms) if (desired.host === name) world.decide(spec.id, { host: null });
-    const view = hostView(host, vms, world.lostPeersOf(name));
+    const view = hostView(world, host, vms);
     world.removeHost(name);
     return view;
   });

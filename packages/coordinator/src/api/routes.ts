@@ -7,6 +7,7 @@ import {
   CreateJoinTokenReply,
   CreateJoinTokenRequest,
   CreateVmRequest,
+  HostMaintenanceRequest,
   HostName,
   HostView,
   JoinTokenView,
@@ -79,6 +80,13 @@ export const routes = {
     security,
     request: { params: z.object({ name: HostName }) },
     responses: answers(HostView, 'The host as it was; it must have failed'),
+  }),
+  maintenance: createRoute({
+    method: 'post',
+    path: '/v1/hosts/{name}/maintenance',
+    security,
+    request: { params: z.object({ name: HostName }), body: withBody(HostMaintenanceRequest) },
+    responses: answers(HostView, 'The host; what runs there runs on'),
   }),
   vms: createRoute({
     method: 'get',

@@ -1,8 +1,9 @@
 /** Hosts and VMs as the API shows them: spec, decision and reports joined into what a person wants to know. */
-import type { HostView, LostPeer, VmView } from '@skein/shared';
+import type { HostView, VmView } from '@skein/shared';
 import type { Host } from '../host.ts';
 import { isReachable, liveCopy } from '../operations/operation.ts';
 import { type Inventory, isPresent, type VmInventory } from '../policy/inventory.ts';
+import type { World } from '../world.ts';
 
 export function vmView(vm: VmInventory, inventory: Inventory): VmView {
   const { spec, desired, operation } = vm;
@@ -28,14 +29,15 @@ export function vmView(vm: VmInventory, inventory: Inventory): VmView {
   };
 }
 
-export function hostView(host: Host, vms: readonly VmInventory[], lostPeers: readonly LostPeer[]): HostView {
+export function hostView(world: World, host: Host, vms: readonly VmInventory[]): HostView {
   const { identity, verdict, status, link } = host;
-  const { name, capacity, addresses } = identity;
+  const { name, capacity, addresses, machineVersion } = identity;
   const isConnected = link?.isOpen === true;
   return {
     name,
     state: verdict.state,
     reason: verdict.reason,
+    isInMaintenance: world.store.hosts.isInMaintenance(name),
     pid: isConnected ? identity.pid : null,
     bootId: isConnected ? identity.bootId : null,
     capacity,
@@ -43,7 +45,8 @@ export function hostView(host: Host, vms: readonly VmInventory[], lostPeers: rea
     usedMhz: status.usedMhz,
     vms: vms.filter((vm) => vm.sightings.some((seen) => seen.host === name && isPresent(seen.report))).length,
     addresses,
-    lostPeers: [...lostPeers],
+    machineVersion,
+    lostPeers: world.lostPeersOf(name),
   };
 }
 

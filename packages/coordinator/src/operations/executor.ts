@@ -3,6 +3,7 @@
  * begins. A step that waits is tried again at each turn of the control loop. Resumed after a restart as they stood.
  */
 import {
+  type HostName,
   invariant,
   type MigrationProgress,
   type MigrationRecord,
@@ -165,16 +166,18 @@ export class Executor {
     return store.operations.get(id) ?? record;
   }
 
-  progress(progress: MigrationProgress): void {
-    if (this.#world.store.operations.activeOf(progress.vm)?.id === progress.operation)
-      this.#progress.note(progress);
+  /** Only the source tells it. */
+  progress(teller: HostName, progress: MigrationProgress): void {
+    const record = this.#world.store.operations.activeOf(progress.vm);
+    if (record?.id === progress.operation && record.host === teller) this.#progress.note(progress);
   }
 
-  /** Persisted before it is acknowledged: the agent repeats it until then. */
-  migrationEnded(side: 'source' | 'target', migration: MigrationRecord): void {
+  /** Persisted before it is acknowledged: the agent repeats it until then. A host speaks for its own side alone. */
+  migrationEnded(teller: HostName, side: 'source' | 'target', migration: MigrationRecord): void {
     const { store } = this.#world;
     const record = store.operations.get(migration.operation);
     if (record === undefined || record.kind !== 'vm-migrate') return;
+    if (teller !== (side === 'source' ? record.host : record.targetHost)) return;
     this.#world.atomically(() => {
       const ended = { ...record.ended, [side]: migration };
       const isFuller = record.migration?.stateHashSourceFull == null && migration.outcome !== 'unknown';

@@ -104,7 +104,7 @@ describe('a migration', () => {
     };
     const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
     const ended = await cluster.ended(operation);
-    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'migration.aborted' } });
+    expect(ended).toMatchObject({ state: 'failed', problem: { code: 'host.out-of-memory' } });
     expect(ended.problem?.message).toContain('no room left');
     expect(cluster.agent('h1').commands('migration.cancel').length).toBeGreaterThan(0);
     expect(await cluster.running('web1', 'h1')).toMatchObject({ epoch: 1 });
@@ -129,6 +129,30 @@ describe('a migration', () => {
     });
     expect(await cluster.running('web1', 'h2')).toMatchObject({ epoch: 2 });
     expect(cluster.agent('h2').commands('vm.start')).toHaveLength(1);
+  });
+
+  it('that was refused fails with the code of the refusal', async () => {
+    const id = await begin();
+    const refused = {
+      ...record(id, 'aborted', 'page 5 is not what the source sent'),
+      code: 'migration.page-mismatch',
+    };
+    await cluster.agent('h1').migrationEnded('source', refused as MigrationRecord);
+    const { problem } = await cluster.ended(id);
+    expect(problem?.code).toBe('migration.page-mismatch');
+    expect(problem?.message).toContain('it runs on at h1: page 5 is not what the source sent');
+  });
+
+  it('is not ended by a host that has no part in it, or another one', async () => {
+    const id = await begin();
+    await cluster.agent('h2').migrationEnded('source', record(id, 'aborted', 'says the target'));
+    await cluster.agent('h1').migrationEnded('target', record(id, 'committed'));
+    commit();
+    await cluster.agent('h1').migrationEnded('source', record(id, 'committed'));
+    expect(await cluster.ended(id)).toMatchObject({
+      state: 'succeeded',
+      migration: { outcome: 'committed' },
+    });
   });
 
   it('waits for the memory that follows, and for the record of that', async () => {

@@ -4,6 +4,8 @@
  * from the lease, never guessed.
  */
 import {
+  type ErrorCode,
+  errorKinds,
   IpV4Address,
   invariant,
   type LeaseView,
@@ -229,8 +231,9 @@ function commit(to: string, epoch: number): StepResult {
 
 function aborted(migration: MigrationRecord, cause: Problem | null): StepResult {
   const why = cause?.message ?? migration.reason ?? 'no reason was given';
+  const code = cause === null ? migration.code : codeOf(cause);
   return {
-    ...fail(`${givenUp(migration.to, migration.from)}: ${why}`, cause),
+    ...fail(`${givenUp(migration.to, migration.from)}: ${why}`, code),
     record: { migration },
   };
 }
@@ -249,7 +252,8 @@ function memoryLost(migration: MigrationRecord): StepResult {
 function notPassed({ record }: StepContext, what: string): StepResult {
   const { cancelProblem, ended } = record;
   const why = cancelProblem?.message ?? ended.target?.reason ?? ended.source?.reason ?? null;
-  return fail(why === null ? what : `${what}: ${why}`, cancelProblem);
+  const code = cancelProblem === null ? (ended.target ?? ended.source)?.code : codeOf(cancelProblem);
+  return fail(why === null ? what : `${what}: ${why}`, code ?? null);
 }
 
 async function isCancelled({ env, record }: StepContext, host: string): Promise<boolean> {
@@ -266,9 +270,13 @@ function plan({ record }: StepContext) {
   return { from, to, epoch, settings, deadlineMs: settings.deadlineMs };
 }
 
-/** What a person asked for is told apart from what went wrong. */
-function fail(message: string, cause: Problem | null = null) {
-  const code = cause?.code === 'operation.cancelled' ? cause.code : 'migration.aborted';
-  const problem = toProblem(new OperationError({ code, message }));
+/** What a person asked for, and what a host refused, is told apart from what went wrong. */
+function codeOf({ code }: Problem): ErrorCode | null {
+  const kind = errorKinds[code];
+  return code === 'operation.cancelled' || kind === 'refused' || kind === 'not-found' ? code : null;
+}
+
+function fail(message: string, code: ErrorCode | null = null) {
+  const problem = toProblem(new OperationError({ code: code ?? 'migration.aborted', message }));
   return { kind: 'failed', problem } as const;
 }

@@ -3,7 +3,13 @@
  * that follow the host's name, or null. (design: interfaces, `explain`; style: swarmkit's filters.)
  */
 import { type HostName, type HostState, networkKinds, type VmSpec } from '@skein/shared';
-import type { HostInventory, Inventory, Refusal, Reservations } from './inventory.ts';
+import {
+  findHost,
+  type HostInventory,
+  type Inventory,
+  type Refusal,
+  type Reservations,
+} from './inventory.ts';
 import { lossBetween } from './pairs.ts';
 
 export interface PlacementRequest {
@@ -32,6 +38,8 @@ const isUsable: Filter = (_request, host) => {
   return host.isReachable ? null : 'cannot be reached at present';
 };
 
+const isNotInMaintenance: Filter = (_request, host) => (host.isInMaintenance ? 'is in maintenance' : null);
+
 const isAnotherHost: Filter = ({ leaves }, host) =>
   leaves === host.name ? 'is where it runs already' : null;
 
@@ -44,6 +52,12 @@ const hasMigrationNetwork: Filter = ({ leaves }, host) =>
   leaves !== null && host.addresses.migration === undefined
     ? 'has no address on the migration network'
     : null;
+
+const hasSameMachine: Filter = ({ leaves }, host, { inventory }) => {
+  const source = leaves === null ? undefined : findHost(inventory, leaves);
+  if (source === undefined || source.machineVersion === host.machineVersion) return null;
+  return `has machine version ${host.machineVersion}, ${source.name} has ${source.machineVersion}`;
+};
 
 const reachesSource: Filter = ({ leaves }, host, { inventory }) => {
   if (leaves === null) return null;
@@ -79,8 +93,10 @@ const hasNetworks: Filter = ({ spec }, host, { inventory }) => {
 
 const filters: readonly Filter[] = [
   isUsable,
+  isNotInMaintenance,
   isAnotherHost,
   hasNotRefused,
+  hasSameMachine,
   hasMigrationNetwork,
   reachesSource,
   hasMemory,

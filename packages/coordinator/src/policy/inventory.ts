@@ -10,6 +10,7 @@ import type {
   HostName,
   HostState,
   LeaseView,
+  MachineVersion,
   MigrationLimits,
   OperationId,
   OperationKind,
@@ -30,6 +31,10 @@ export interface HostInventory {
   readonly startedAtMs: number | null;
   /** The last heartbeat of its present or last process; null: none since this coordinator began to watch. */
   readonly heardAtMs: number | null;
+  /** Nothing new may come there: a person said so. */
+  readonly isInMaintenance: boolean;
+  /** A guest moves between hosts of equal ones only. */
+  readonly machineVersion: MachineVersion;
   /** A command can be sent to it now. */
   readonly isReachable: boolean;
   readonly capacity: HostCapacity;

@@ -179,6 +179,29 @@ describe('placement', () => {
     expect(place(inventory(hosts, vms), { ...wish('web1'), leaves: 'h1' })).toMatchObject({ host: 'h3' });
   });
 
+  it('[PL-12] places nothing on a host in maintenance, and moves nothing there', () => {
+    const hosts = [host('h1'), host('h2', { isInMaintenance: true }), host('h3', { usedMemoryMib: 512 })];
+    const vms = [runningVm('web1', 'h1')];
+    expect(place(inventory(hosts.slice(1), []), wish('web2'))).toMatchObject({ host: 'h3' });
+    expect(place(inventory(hosts, vms), { ...wish('web1'), leaves: 'h1' })).toMatchObject({ host: 'h3' });
+    expect(place(inventory(hosts, vms), { ...wish('web1'), leaves: 'h1', pinned: 'h2' })).toEqual({
+      kind: 'rejected',
+      reasons: [{ host: 'h2', reason: 'is in maintenance' }],
+    });
+  });
+
+  it('[PL-13] moves a VM only to a host whose machine has the same version, and starts it anywhere', () => {
+    const hosts = [host('h1'), host('h2', { machineVersion: 2 })];
+    const vms = [runningVm('web1', 'h1')];
+    expect(place(inventory(hosts, vms), { ...wish('web1'), leaves: 'h1' })).toMatchObject({
+      reasons: [
+        { host: 'h1', reason: 'is where it runs already' },
+        { host: 'h2', reason: 'has machine version 2, h1 has 1' },
+      ],
+    });
+    expect(place(inventory(hosts, []), { ...wish('web2'), pinned: 'h2' })).toMatchObject({ host: 'h2' });
+  });
+
   it('[PL-9] passes over a host that refused a moment ago', () => {
     const refusals = [{ host: 'h1', reason: 'it has no such image' }];
     expect(place(inventory([host('h1'), host('h2')], []), { ...wish('web1'), refusals })).toMatchObject({

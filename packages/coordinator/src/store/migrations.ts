@@ -82,4 +82,7 @@ export const migrations: readonly string[] = [
     '$.downtimeBudgetMs', '$.deadlineMs'
   );
   `,
+  `
+  ALTER TABLE hosts ADD COLUMN is_in_maintenance INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

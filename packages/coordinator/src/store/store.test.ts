@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { OperationError } from '@skein/shared';
+import { HostIdentity, OperationError } from '@skein/shared';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backupFile, Store, storeFile } from './store.ts';
 import { someOperation, someVm } from './testing/records.ts';
@@ -191,6 +191,7 @@ describe('the store', () => {
       vxlanPort: 4789,
     };
     const database = new DatabaseSync(path);
+    database.exec('ALTER TABLE hosts DROP COLUMN is_in_maintenance');
     const insert = database.prepare('INSERT INTO hosts VALUES (?, ?)');
     insert.run('h1', JSON.stringify({ ...identity, peerPort: 7120 }));
     insert.run('h2', JSON.stringify({ ...identity, name: 'h2', peerPort: null }));
@@ -200,6 +201,28 @@ describe('the store', () => {
       { ...identity, peerPorts: { 'guest-a': 7120 } },
       { ...identity, name: 'h2', peerPorts: {} },
     ]);
+  });
+
+  it('keeps a host in maintenance when it registers again and after a restart, and forgets that with the host', () => {
+    const store = open();
+    const identity = HostIdentity.parse({
+      name: 'h1',
+      bootId: 'a'.repeat(32),
+      pid: 1,
+      capacity: { cpuMhz: 1000, memoryMib: 1024 },
+      addresses: { management: '10.89.1.11' },
+      peerPorts: {},
+      vxlanPort: null,
+    });
+    store.hosts.put(identity);
+    store.hosts.setMaintenance('h1', true);
+    store.hosts.put({ ...identity, pid: 2 });
+    const again = reopen(store);
+    expect(again.hosts.get('h1')?.pid).toBe(2);
+    expect(again.hosts.isInMaintenance('h1')).toBe(true);
+    again.hosts.delete('h1');
+    again.hosts.put(identity);
+    expect(again.hosts.isInMaintenance('h1')).toBe(false);
   });
 
   it('never gives a position of the event stream twice', () => {

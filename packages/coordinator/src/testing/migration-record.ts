@@ -11,6 +11,7 @@ export function migrationRecord(given: Given & Partial<MigrationRecord>): Migrat
   return {
     mode: 'pre-copy',
     reason: null,
+    code: null,
     phases: { precopyMs: 1, stopAndCopyMs: 1, postcopyMs: 1 },
     settings: migrationSettingsDefaults,
     rounds: [],

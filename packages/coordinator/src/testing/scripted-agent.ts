@@ -71,6 +71,7 @@ export class ScriptedAgent {
       peerPorts: { migration: 9000 + number, 'guest-a': 9000 + number },
       vxlanPort: 4789,
       metricsPort: 7130,
+      machineVersion: 1,
     };
     this.#main = this.#keep('agent', (link) => void this.#register(link));
     this.#heartbeats = this.#keep('agent-heartbeat', () => {});

@@ -1,5 +1,6 @@
 /** What the source notes while a migration runs, and the record that it becomes. Times are of one monotonic clock. */
 import type {
+  ErrorCode,
   MigrationMoments,
   MigrationProgress,
   MigrationRecord,
@@ -28,6 +29,7 @@ export class MigrationLog {
   readonly moments: Moments = { startedNs: process.hrtime.bigint() };
   outcome: MigrationRecord['outcome'] = 'aborted';
   reason: string | null = null;
+  code: ErrorCode | null = null;
   /** Why pages could not follow: the guest at the target cannot go on. */
   memoryLost: string | null = null;
   precopyEnd: PrecopyEnd | null = null;
@@ -61,20 +63,17 @@ export class MigrationLog {
   }
 
   progress(
-    phase: MigrationProgress['phase'],
-    pagesRemaining: number,
-    throttlePercent: number,
+    now: Pick<MigrationProgress, 'phase' | 'pagesRemaining' | 'throttlePercent' | 'currentRound'>,
   ): MigrationProgress {
     const { operation, vm } = this.#command;
+    const { currentRound } = now;
     return {
       operation,
       vm,
-      phase,
-      round: this.rounds.length,
-      pagesSent: this.rounds.reduce((total, { pages }) => total + pages, 0),
-      pagesRemaining,
-      bytes: this.rounds.reduce((total, { bytes }) => total + bytes, 0),
-      throttlePercent,
+      ...now,
+      round: currentRound?.round ?? this.rounds.length,
+      pagesSent: this.rounds.reduce((total, { pages }) => total + pages, currentRound?.pages ?? 0),
+      bytes: this.rounds.reduce((total, { bytes }) => total + bytes, currentRound?.bytes ?? 0),
       lastRound: this.rounds.at(-1) ?? null,
     };
   }
@@ -100,6 +99,7 @@ export class MigrationLog {
       mode: this.#command.settings.mode,
       outcome: this.outcome,
       reason: this.reason,
+      code: this.code,
       epochBefore: this.#command.epoch,
       epochAfter: this.epochAfter,
       phases: {

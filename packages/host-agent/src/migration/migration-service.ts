@@ -5,8 +5,8 @@
 import type { Worker } from 'node:worker_threads';
 import type { CoreModules } from '@skein/machine';
 import {
-  type GuestHistory,
   type HostName,
+  type MachineVersion,
   type MigrationProgress,
   type MigrationRecord,
   type MigrationSourceCommand,
@@ -18,9 +18,11 @@ import {
 import { type Authentication, failpoint, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
 import type { Hypervisor } from '../hypervisor.ts';
+import type { ImageStore } from '../image/image-store.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import { WarmWorkers } from '../vm/warm-workers.ts';
-import { formatStateHash } from './page-hashes.ts';
+import { emptyHistory, historyOf } from './guest-history.ts';
+import { isMismatch } from './state-mismatch.ts';
 import {
   type SourceAssignment,
   type TargetAssignment,
@@ -36,6 +38,8 @@ export interface MigrationServiceOptions {
   readonly bootId: string;
   readonly authentication: Authentication;
   readonly core: CoreModules;
+  readonly machineVersion: MachineVersion;
+  readonly images: ImageStore;
   readonly hypervisor: Hypervisor;
   /** Null: this host has no migration network. */
   readonly migrationAddress: OwnAddress | null;
@@ -91,10 +95,18 @@ export class MigrationService {
     return started;
   }
 
-  startTarget(command: MigrationTargetCommand): void {
+  /**
+   * The guest brings its memory along, but a host that lacks its image could not start it again when it ends.
+   * @throws OperationError migration.no-network, migration.partitioned, image.not-found, image.corrupt,
+   * host.out-of-memory, vm.wrong-state
+   */
+  async startTarget(command: MigrationTargetCommand): Promise<void> {
     if (this.#running.has(command.operation)) return;
     this.#requireNetwork();
     this.#requirePeer(command.sourceHost);
+    await this.#options.images.describe(command.machine.image);
+    // The command may have come a second time meanwhile.
+    if (this.#running.has(command.operation)) return;
     failpoint('migration.reserve.before');
     const vm = this.#options.hypervisor.admitIncoming(command);
     failpoint('migration.reserve.after');
@@ -203,7 +215,7 @@ export class MigrationService {
     });
     worker.once('error', (error) => this.#abandon(command.operation, running, String(error)));
     const vmPort = runner.attachTransfer();
-    const { host, bootId, authentication, core, storageAddress, storage } = this.#options;
+    const { host, bootId, authentication, core, machineVersion, storageAddress, storage } = this.#options;
     const common = {
       host,
       bootId,
@@ -211,6 +223,7 @@ export class MigrationService {
       core,
       memory: runner.memory,
       memoryMib: vm.machine.memoryMib,
+      machineVersion,
       control: vm.control.buffer,
       vmPort,
       migrationAddress,
@@ -351,43 +364,4 @@ export class MigrationService {
 
 function describeSilence(host: HostName, peer: HostName, silentMs: number): string {
   return `${host} has not heard ${peer} on the migration network for ${Math.round(silentMs)} ms`;
-}
-
-/** Of a target that was gone before it told. */
-const untold = formatStateHash(0n);
-
-/**
- * What was sent, what was applied and what stands frozen at the source must be one state: where all of it was sent, for a
- * committed migration has a reason only if memory was lost in it.
- */
-function isMismatch({
-  outcome,
-  reason,
-  stateHashSource,
-  stateHashTarget,
-  stateHashSourceFull,
-}: MigrationRecord): boolean {
-  if (outcome !== 'committed' || reason !== null || stateHashSourceFull === null) return false;
-  const isTold = stateHashTarget !== untold;
-  return stateHashSourceFull !== stateHashSource || (isTold && stateHashTarget !== stateHashSource);
-}
-
-const emptyHistory: GuestHistory = {
-  consolePosition: 0,
-  consoleBacklog: new Uint8Array(0),
-  kernel: null,
-  firstStepMs: null,
-  readyMs: null,
-  startedFrom: null,
-};
-
-function historyOf(vm: HostedVm): GuestHistory {
-  return {
-    consolePosition: vm.console.position,
-    consoleBacklog: vm.console.backlog,
-    kernel: vm.console.kernel,
-    firstStepMs: vm.firstStepMs,
-    readyMs: vm.readyMs,
-    startedFrom: vm.startedFrom,
-  };
 }

@@ -18,7 +18,10 @@ const changedPage = dataArea + batchDataBytesMax;
 
 export type Applied =
   | { readonly kind: 'applied'; readonly acknowledgeBytes: number }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'refused'; readonly code: PageRefusalCode; readonly reason: string };
+
+/** It is other than what its sender hashed; or it cannot be, whoever sent it. */
+export type PageRefusalCode = 'migration.page-mismatch' | 'migration.pages-invalid';
 
 export class PageReceiver {
   readonly hashes: PageHashes;
@@ -52,18 +55,17 @@ export class PageReceiver {
 
   apply(frame: Uint8Array): Applied {
     const batch = readPageBatch(frame, this.#memory.pages);
-    if (typeof batch === 'string') return { kind: 'refused', reason: batch };
-    if (batch.sequence !== this.#batches) {
-      return { kind: 'refused', reason: `page batch ${batch.sequence} came where ${this.#batches} was due` };
-    }
+    if (typeof batch === 'string') return invalid(batch);
+    if (batch.sequence !== this.#batches)
+      return invalid(`page batch ${batch.sequence} came where ${this.#batches} was due`);
     const start = this.#dataAddress(frame, batch);
-    if (start === null) return { kind: 'refused', reason: 'compressed pages that cannot be decompressed' };
+    if (start === null) return invalid('compressed pages that cannot be decompressed');
     const isFollowing = this.#memory.missingPages > 0;
     for (const entry of batch.entries) {
       if (isFollowing && !this.#memory.isMissing(entry.page))
-        return { kind: 'refused', reason: `page ${entry.page} is the guest's already` };
-      const reason = this.#applyPage(entry, start);
-      if (reason !== null) return { kind: 'refused', reason };
+        return invalid(`page ${entry.page} is the guest's already`);
+      const refused = this.#applyPage(entry, start);
+      if (refused !== null) return refused;
       if (isFollowing) this.#memory.arrived(entry.page);
     }
     this.#batches += 1;
@@ -76,16 +78,22 @@ export class PageReceiver {
   }
 
   /** Null, or what is wrong with it. */
-  #applyPage({ page, kind, dataOffset, dataBytes, hash }: PageEntry, start: number): string | null {
+  #applyPage(
+    { page, kind, dataOffset, dataBytes, hash }: PageEntry,
+    start: number,
+  ): Extract<Applied, { kind: 'refused' }> | null {
     if (kind === 'zero') this.#clear(page);
     else {
       const source = kind === 'raw' ? start + dataOffset : this.#changed(page, start + dataOffset, dataBytes);
-      if (source === null) return `page ${page} came as no change of a page`;
+      if (source === null) return invalid(`page ${page} came as no change of a page`);
       this.#kernel.copyToLive(page, source);
       this.#memory.markTouched(page);
     }
     const applied = kind === 'zero' ? 0n : this.#live.hash(page);
-    if (applied !== hash) return `page ${page} is not what the source sent`;
+    if (applied !== hash) {
+      const reason = `page ${page} is not what the source sent`;
+      return { kind: 'refused', code: 'migration.page-mismatch', reason };
+    }
     this.hashes.set(page, applied);
     return null;
   }
@@ -111,6 +119,10 @@ export class PageReceiver {
   #clear(page: number): void {
     if (this.#memory.isTouched(page)) this.#memory.page(page).fill(0);
   }
+}
+
+function invalid(reason: string): Extract<Applied, { kind: 'refused' }> {
+  return { kind: 'refused', code: 'migration.pages-invalid', reason };
 }
 
 /** Null unless it comes to exactly so many bytes. */

@@ -3,7 +3,7 @@
  * dirties after a page's copy is a later round's.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CoreModules, type MachineMemory, pagesOf } from '@skein/machine';
+import { type CoreModules, countPages, type MachineMemory, pagesOf } from '@skein/machine';
 import {
   batchDataBytesMax,
   type MigrationSettings,
@@ -11,9 +11,11 @@ import {
   migrationSettingsDefaults,
   OperationError,
   PageBatchWriter,
+  type RoundProgress,
 } from '@skein/shared';
 import { type Link, SendCredits } from '@skein/transport';
 import type { CompressionState } from '../core/compression.ts';
+import { roundProgress } from '../core/round-progress.ts';
 import { SendPace } from '../core/send-pace.ts';
 import { BatchCompressor } from './batch-compressor.ts';
 import { PageEncoder } from './page-encoder.ts';
@@ -54,6 +56,7 @@ export class PageSender {
   readonly #onTheWay: number[] = [];
   #acknowledgedBytes = 0;
   #failure: Error | null = null;
+  #progressOf: (() => RoundProgress) | null = null;
 
   constructor(
     modules: CoreModules,
@@ -96,16 +99,9 @@ export class PageSender {
     this.#wake?.();
   }
 
-  /** The peer applied so many bytes of bulk. */
-  acknowledged(bytes: number): void {
-    if (!this.#credits.acknowledged(bytes)) {
-      this.fail(
-        new OperationError({
-          code: 'link.bad-message',
-          message: 'the target acknowledges what was never sent',
-        }),
-      );
-    }
+  /** The peer applied so many bytes of bulk. False, and nothing is counted: so many are not on their way. */
+  acknowledged(bytes: number): boolean {
+    if (!this.#credits.acknowledged(bytes)) return false;
     this.#acknowledgedBytes += bytes;
     for (
       let [oldest] = this.#onTheWay;
@@ -116,12 +112,28 @@ export class PageSender {
       this.#onTheWay.shift();
     }
     this.#wake?.();
+    return true;
+  }
+
+  /** Of the round that is being sent, or applied; null between rounds. */
+  get progress(): RoundProgress | null {
+    return this.#progressOf?.() ?? null;
   }
 
   /** Resolves when all pages of the bitmap are sent, not yet applied. @throws OperationError link.closed */
   async send(bitmap: Uint32Array, round: number): Promise<SentPages> {
     const sent = { pages: 0, zeroPages: 0, deltaPages: 0, bytes: 0, uncompressedBytes: 0 };
     const isHot = round > 1;
+    const [pagesTotal, startedMs] = [countPages(bitmap), performance.now()];
+    this.#progressOf = () =>
+      roundProgress({
+        round,
+        pages: sent.pages,
+        pagesTotal,
+        bytes: sent.bytes,
+        onTheWayBytes: this.#credits.onTheWayBytes,
+        elapsedMs: performance.now() - startedMs,
+      });
     this.#compressor.begin();
     let writer = await this.#nextWriter();
     for (const page of pagesOf(bitmap)) {
@@ -172,6 +184,7 @@ export class PageSender {
   async drained(): Promise<void> {
     while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();
     if (this.#failure !== null) throw this.#failure;
+    this.#progressOf = null;
   }
 
   async #nextWriter(): Promise<PageBatchWriter> {

@@ -46,7 +46,11 @@ beforeEach(async () => {
         'migration.begin': never,
         'migration.resumed': never,
       },
-      notices: { 'pages.wanted': () => {}, 'pages.applied': ({ bytes }) => sender.acknowledged(bytes) },
+      notices: {
+        'migration.refused': () => {},
+        'pages.wanted': () => {},
+        'pages.applied': ({ bytes }) => void sender.acknowledged(bytes),
+      },
     },
     onLink: link.resolve,
   });

@@ -23,7 +23,8 @@ export class PostcopyPush {
   readonly #round: number;
   readonly #unsent: Uint8Array;
   #left = 0;
-  #wanted: number[] = [];
+  /** In the order in which they were asked for; each counts once, however often it is asked for. */
+  readonly #wanted = new Set<number>();
   /** Where it goes on: behind what was wanted last. */
   #cursor = 0;
 
@@ -39,7 +40,7 @@ export class PostcopyPush {
 
   /** The guest waits for them. One that is on its way already, or was never missing, is nothing to send. */
   want(pages: readonly number[]): void {
-    this.#wanted.push(...pages.filter((page) => this.#unsent[page] === 1));
+    for (const page of pages) if (this.#unsent[page] === 1) this.#wanted.add(page);
     this.#sender.nudge();
   }
 
@@ -61,8 +62,10 @@ export class PostcopyPush {
   }
 
   #takeWanted(): number | null {
-    for (let page = this.#wanted.shift(); page !== undefined; page = this.#wanted.shift())
+    for (const page of this.#wanted) {
+      this.#wanted.delete(page);
       if (this.#unsent[page] === 1) return page;
+    }
     return null;
   }
 

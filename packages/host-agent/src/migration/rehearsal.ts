@@ -11,13 +11,15 @@ import {
   dirtyConsumers,
   hashBytes,
   Machine,
+  machineVersion,
   pageBytes,
 } from '@skein/machine';
-import { type GuestHistory, type MigrationRecord, MigrationSettings, OperationError } from '@skein/shared';
+import { type MigrationRecord, MigrationSettings, OperationError } from '@skein/shared';
 import { requireOwnAddress } from '@skein/transport';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { vmDevices } from '../vm/vm-board.ts';
 import type { TransferCommand, TransferReply } from '../vm/vm-channel.ts';
+import { emptyHistory } from './guest-history.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
 import {
@@ -75,7 +77,7 @@ export async function rehearseTransfer(
     } satisfies SourceAssignment,
     (event) => {
       if (event.type === 'listening') beginTarget(event);
-      if (event.type === 'history-wanted') source.instruct({ type: 'history', history: noHistory });
+      if (event.type === 'history-wanted') source.instruct({ type: 'history', history: emptyHistory });
       settle(ends.source, event);
     },
     noLeases,
@@ -117,15 +119,6 @@ function settle({ resolve, reject }: PromiseWithResolvers<MigrationRecord>, even
   if (event.type === 'failed') reject(new Error(event.message));
 }
 
-const noHistory: GuestHistory = {
-  consolePosition: 0,
-  consoleBacklog: new Uint8Array(0),
-  kernel: null,
-  firstStepMs: null,
-  readyMs: null,
-  startedFrom: null,
-};
-
 function commonAssignment(
   { host, bootId, authentication, core }: TransferRehearsal,
   migrationAddress: string,
@@ -136,6 +129,7 @@ function commonAssignment(
     authentication,
     core,
     memoryMib,
+    machineVersion,
     migrationAddress,
     storageAddress: migrationAddress,
     storage: { address: migrationAddress, port: 0 },

@@ -6,14 +6,16 @@
 import { addHashes, MachineMemory } from '@skein/machine';
 import {
   type Epoch,
+  type ErrorCode,
   type GuestHistory,
   type MigrationRecord,
-  migrationProtocol,
   OperationError,
+  type Problem,
+  type RoundProgress,
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
-import { type Failpoint, failpoint, type Link, type Listener, listen } from '@skein/transport';
+import { type Failpoint, failpoint } from '@skein/transport';
 import {
   isOver,
   type SourceEffect,
@@ -33,6 +35,8 @@ import { MigrationLog } from './migration-log.ts';
 import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
+import { cutReason, refusalCode } from './refusal-code.ts';
+import { SourcePort, type TransferLink } from './source-port.ts';
 import { tellHistory } from './tell-history.ts';
 import {
   type SourceAssignment,
@@ -49,6 +53,8 @@ type Suspended = Extract<TransferReply, { type: 'suspended' }>;
 const connectDeadlineMs = 10_000;
 const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
+/** While a round is sent it is told how far it is. */
+const progressPeriodMs = 250;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
@@ -64,8 +70,8 @@ export class SourceTransfer {
   readonly #history = Promise.withResolvers<GuestHistory>();
   readonly #resumed = Promise.withResolvers<TargetTimes | null>();
   readonly #closedRecord = Promise.withResolvers<MigrationRecord>();
-  #listener: Listener<typeof migrationProtocol> | null = null;
-  #link: Link<typeof migrationProtocol, 'listener'> | null = null;
+  readonly #port: SourcePort;
+  #link: TransferLink | null = null;
   #sender: PageSender | null = null;
   #rounds: CopyRounds | null = null;
   /** Pages that follow after the commit. */
@@ -75,6 +81,8 @@ export class SourceTransfer {
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
   #mustStop = false;
+  /** Of the state's reason. */
+  #code: ErrorCode | null = null;
 
   /** `hold`: of a rehearsal, which nobody wants to hold, another. */
   constructor(
@@ -94,11 +102,25 @@ export class SourceTransfer {
     this.#leases = leases;
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
+    this.#port = new SourcePort({
+      assignment,
+      memoryPages: this.#memory.pages,
+      state: () => this.#state,
+      feed: (event, code) => this.#feed(event, code),
+      onTarget: (link) => this.#adoptLink(link),
+      onBegin: () => this.#hold('migration.pre-copy.before'),
+      onApplied: (bytes) => this.#applied(bytes),
+      onWanted: (pages) => this.#want(pages),
+      onResumed: (times) => {
+        this.#resumed.resolve(times);
+        return this.#closedRecord.promise;
+      },
+    });
   }
 
   async start(): Promise<void> {
-    const { command, migrationAddress } = this.#assignment;
-    this.#listener = await this.#listen();
+    const { command } = this.#assignment;
+    const listening = await this.#port.listen();
     this.#deadlines.set('connect', connectDeadlineMs, () => {
       if (this.#state.phase === 'connecting')
         this.#feed({ type: 'cancelled', reason: 'the target did not connect in time' });
@@ -106,7 +128,7 @@ export class SourceTransfer {
     this.#deadlines.set('whole', command.settings.deadlineMs, () => {
       this.#feed({ type: 'cancelled', reason: `not committed within ${command.settings.deadlineMs} ms` });
     });
-    this.#tell({ type: 'listening', address: migrationAddress, port: this.#listener.port });
+    this.#tell({ type: 'listening', ...listening });
   }
 
   instruct(instruction: TransferInstruction): void {
@@ -127,9 +149,12 @@ export class SourceTransfer {
     }
   }
 
-  #feed(event: SourceEvent): void {
-    const { state, effects } = stepSource(this.#state, event);
+  /** `code`: of the event's reason. */
+  #feed(event: SourceEvent, code: ErrorCode | null = null): void {
+    const before = this.#state;
+    const { state, effects } = stepSource(before, cutReason(event));
     this.#state = state;
+    if (state.reason !== before.reason) this.#code = code;
     for (const effect of effects) this.#carryOut(effect);
   }
 
@@ -158,7 +183,10 @@ export class SourceTransfer {
         void this.#vm.ask({ type: 'resume' }, 'resumed').catch((error: unknown) => this.#fail(error));
         break;
       case 'tell-target':
-        this.#link?.notify('migration.aborted', { reason: this.#state.reason ?? 'aborted' });
+        this.#link?.notify('migration.aborted', {
+          code: this.#code ?? 'migration.aborted',
+          reason: this.#state.reason ?? 'aborted',
+        });
         break;
       case 'stop-vm':
         this.#mustStop = true;
@@ -174,59 +202,7 @@ export class SourceTransfer {
     }
   }
 
-  #listen(): Promise<Listener<typeof migrationProtocol>> {
-    const { command, host, bootId, memoryMib, migrationAddress } = this.#assignment;
-    return listen({
-      host: migrationAddress,
-      port: 0,
-      protocol: migrationProtocol,
-      own: { role: 'transfer', name: host, bootId },
-      authentication: this.#assignment.authentication,
-      admit: (peer) => {
-        if (peer.name === command.targetHost && this.#link === null) return;
-        throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one migration' });
-      },
-      handlers: {
-        requests: {
-          'migration.hello': (hello, link) => {
-            if (
-              hello.operation !== command.operation ||
-              hello.vm !== command.vm ||
-              hello.epoch !== command.epoch
-            ) {
-              throw new OperationError({
-                code: 'epoch.stale',
-                message: 'the target wants another migration',
-              });
-            }
-            this.#adoptLink(link);
-            return { memoryMib };
-          },
-          'migration.clock': () => ({ nowNs: process.hrtime.bigint() }),
-          'migration.begin': () => {
-            this.#hold('migration.pre-copy.before');
-            this.#feed({ type: 'target-connected' });
-            return {};
-          },
-          'migration.resumed': async (times) => {
-            this.#resumed.resolve(times);
-            return { record: await this.#closedRecord.promise };
-          },
-        },
-        notices: {
-          'pages.wanted': ({ pages }) => this.#frozen.want(pages),
-          'pages.applied': ({ bytes }) => {
-            this.#sender?.acknowledged(bytes);
-            this.#traffic.add('sentBytes', bytes);
-          },
-        },
-      },
-    });
-  }
-
-  #adoptLink(link: Link<typeof migrationProtocol, 'listener'>): void {
-    if (this.#link !== null)
-      throw new OperationError({ code: 'link.unauthenticated', message: 'this port serves one target' });
+  #adoptLink(link: TransferLink): void {
     this.#link = link;
     const { core, command } = this.#assignment;
     this.#sender = new PageSender(core, this.#memory, link, command.settings);
@@ -238,20 +214,35 @@ export class SourceTransfer {
       settings: this.#assignment.command.settings,
       control: this.#control,
     });
-    void link.closed.then((reason) => {
+    void link.closed.then(({ code, message }) => {
       this.#resumed.resolve(null);
-      this.#feed({
-        type: 'link-lost',
-        reason: `the link to the target on the migration network ended: ${reason.message}`,
-      });
+      const reason = `the link to the target on the migration network ended: ${message}`;
+      this.#feed({ type: 'link-lost', reason }, refusalCode(code));
     });
+  }
+
+  #applied(bytes: number): boolean {
+    if (this.#sender?.acknowledged(bytes) !== true) return false;
+    this.#traffic.add('sentBytes', bytes);
+    return true;
+  }
+
+  #want(pages: readonly number[]): boolean {
+    if (this.#missing === null) return false;
+    this.#frozen.want(pages);
+    return true;
   }
 
   async #sendRound(): Promise<void> {
     const { rounds } = this.#requireTarget();
-    const { next, remainingPages } = await rounds.precopy();
-    this.#progress('pre-copy', remainingPages);
-    if (next === 'give-up') this.#feed({ type: 'cancelled', reason: this.#log.describeNoConvergence() });
+    const ticking = setInterval(() => this.#tellRound(), progressPeriodMs);
+    const { next, remainingPages } = await rounds.precopy().finally(() => clearInterval(ticking));
+    this.#progress('pre-copy', remainingPages, null);
+    if (next === 'give-up')
+      this.#feed(
+        { type: 'cancelled', reason: this.#log.describeNoConvergence() },
+        'migration.not-converging',
+      );
     else this.#feed({ type: 'round-ended', next });
   }
 
@@ -301,15 +292,15 @@ export class SourceTransfer {
     this.#hold('migration.final-state.after');
     const historyTold = tellHistory(link, this.#history.promise, finalDeadlineMs);
     const refusal = await answer.then(
-      () => null,
-      (error: unknown) => toProblem(error).message,
+      ({ stateHashTarget }) => otherHash(stateHashTarget, formatStateHash(this.#log.stateHashSource)),
+      (error: unknown) => toProblem(error),
     );
     this.#log.mark('readyHeardNs');
     await historyTold;
     this.#hold('migration.lease-pass.before');
-    const reason = refusal ?? (await endMeanwhile(link));
-    if (reason === null) this.#feed({ type: 'target-ready' });
-    else this.#feed({ type: 'target-refused', reason });
+    const problem = refusal ?? (await endMeanwhile(link));
+    if (problem === null) this.#feed({ type: 'target-ready' });
+    else this.#feed({ type: 'target-refused', reason: problem.message }, refusalCode(problem.code));
   }
 
   async #passLease(): Promise<void> {
@@ -359,19 +350,21 @@ export class SourceTransfer {
 
   #report(): void {
     this.#log.reason = this.#log.memoryLost ?? this.#state.reason;
+    this.#log.code = this.#log.memoryLost === null ? this.#code : 'migration.memory-lost';
     this.#log.mark('endedNs');
     this.#deadlines.clear();
     const isCommitted = this.#log.outcome === 'committed';
     this.#tell({ type: 'ended', isCommitted, mustStop: this.#mustStop, record: this.#log.record() });
     this.#leases.close();
     // What was said last must reach the target first.
-    setTimeout(() => void this.#listener?.close(), 200);
+    setTimeout(() => void this.#port.close(), 200);
   }
 
   /** Before the pass any failure aborts; what comes after the end is an echo of it. */
   #attempt(effect: () => Promise<void>): void {
     effect().catch((error: unknown) => {
-      if (!isOver(this.#state)) this.#feed({ type: 'cancelled', reason: toProblem(error).message });
+      const { code, message } = toProblem(error);
+      if (!isOver(this.#state)) this.#feed({ type: 'cancelled', reason: message }, refusalCode(code));
     });
   }
 
@@ -386,8 +379,22 @@ export class SourceTransfer {
     return { rounds: this.#rounds, sender: this.#sender };
   }
 
-  #progress(phase: 'pre-copy' | 'stop-and-copy', pagesRemaining: number): void {
-    const { throttlePercent } = this.#control;
-    this.#tell({ type: 'progress', progress: this.#log.progress(phase, pagesRemaining, throttlePercent) });
+  #tellRound(): void {
+    const current = this.#sender?.progress ?? null;
+    if (current === null || this.#state.phase !== 'pre-copy') return;
+    this.#progress('pre-copy', current.pagesTotal - current.pages, current);
   }
+
+  #progress(phase: 'pre-copy', pagesRemaining: number, currentRound: RoundProgress | null): void {
+    const { throttlePercent } = this.#control;
+    const progress = this.#log.progress({ phase, pagesRemaining, throttlePercent, currentRound });
+    this.#tell({ type: 'progress', progress });
+  }
+}
+
+/** Null where the target has the state that it said ready to. */
+function otherHash(theirs: string, ours: string): Problem | null {
+  if (theirs === ours) return null;
+  const message = `the target says ready to state hash ${theirs}, this host sent ${ours}`;
+  return { code: 'migration.hash-mismatch', message, details: {} };
 }

@@ -1,32 +1,29 @@
-/** The record of a migration as its target alone knows it: of one that was given up, or whose source is gone. */
+/** The record as a migration's target has it where its source tells none: who, whereto, how it ended. Figures are the source's. */
 import type { MigrationRecord } from '@skein/shared';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { formatStateHash } from './page-hashes.ts';
 import type { TargetAssignment } from './transfer-channel.ts';
 
-export interface KnownToTarget {
-  readonly mode: MigrationRecord['mode'];
-  readonly reason: string | null;
-  readonly startedNs: bigint;
+type Told = Pick<MigrationRecord, 'mode' | 'outcome' | 'reason' | 'code' | 'epochAfter' | 'totalMs'>;
+
+export interface TargetStory extends Told {
   readonly offset: ClockOffset;
-  readonly stateHashSource: MigrationRecord['stateHashSource'] | null;
+  /** As the source said it; null: it did not come to that. */
+  readonly stateHashSource: string | null;
   readonly stateHash: bigint;
 }
 
 export function targetRecord(
   { command, host, memoryMib }: TargetAssignment,
-  { mode, reason, startedNs, offset, stateHashSource, stateHash }: KnownToTarget,
+  { offset, stateHash, stateHashSource, ...told }: TargetStory,
 ): MigrationRecord {
   return {
     operation: command.operation,
     vm: command.vm,
     from: command.sourceHost,
     to: host,
-    mode,
-    outcome: 'aborted',
-    reason,
     epochBefore: command.epoch,
-    epochAfter: command.epoch,
+    ...told,
     phases: { precopyMs: 0, stopAndCopyMs: 0, postcopyMs: 0 },
     settings: null,
     rounds: [],
@@ -40,7 +37,6 @@ export function targetRecord(
     bytes: 0,
     uncompressedBytes: 0,
     throttlePercentMax: 0,
-    totalMs: Number(process.hrtime.bigint() - startedNs) / 1e6,
     downtimeMs: 0,
     downtime: { boundaryWaitMs: 0, lastPagesMs: 0, stateMs: 0, verifyMs: 0, leasePassMs: 0, resumeMs: 0 },
     clockOffsetMs: Number(offset.offsetNs) / 1e6,
@@ -49,4 +45,18 @@ export function targetRecord(
     stateHashTarget: formatStateHash(stateHash),
     stateHashSourceFull: null,
   };
+}
+
+/** Whether what the source tells at the end is of this migration: the coordinator takes our word for it. */
+export function isRecordOf(record: MigrationRecord, { command, host }: TargetAssignment): boolean {
+  return (
+    record.operation === command.operation &&
+    record.vm === command.vm &&
+    record.from === command.sourceHost &&
+    record.to === host &&
+    record.outcome === 'committed' &&
+    record.reason === null &&
+    record.epochBefore === command.epoch &&
+    record.epochAfter === command.epoch + 1
+  );
 }

@@ -2,14 +2,17 @@
  * The target's side of one migration: carries out what core/migration-target.ts decides. Pages go straight into the
  * RAM of a machine that waits in its worker; it runs when, and only when, the lease is ours.
  */
-import { addHashes, MachineMemory } from '@skein/machine';
+import { MachineMemory } from '@skein/machine';
 import {
+  type Epoch,
+  type ErrorCode,
   type GuestHistory,
   grantDeadlineNs,
   type MigrationFinal,
   type MigrationRecord,
   migrationProtocol,
   OperationError,
+  refusalReasonLengthMax,
   type TargetTimes,
   timingDefaults,
   toProblem,
@@ -26,14 +29,15 @@ import {
   targetStart,
 } from '../core/migration-target.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
-import type { TransferReply } from '../vm/vm-channel.ts';
+import { ArrivedState } from './arrived-state.ts';
 import { Deadlines } from './deadlines.ts';
+import { greetSource } from './greet-source.ts';
 import { measureOffset } from './measure-offset.ts';
 import { MemoryArrival } from './memory-arrival.ts';
-import { bitmapOf } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
-import { targetRecord } from './target-record.ts';
+import { cutReason, refusalCode } from './refusal-code.ts';
+import { isRecordOf, targetRecord } from './target-record.ts';
 import {
   type TargetAssignment,
   type TransferEvent,
@@ -71,9 +75,11 @@ export class TargetTransfer {
   readonly #traffic: TransferTraffic;
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
-  /** What the machine says to its state; null before it came. */
-  #prepared: Promise<Extract<TransferReply, { type: 'prepared' }>> | null = null;
-  #preparedHash = 0n;
+  readonly #arrived: ArrivedState;
+  /** Of the state's reason. */
+  #code: ErrorCode | null = null;
+  /** The source said what completes the state: no page is due any more before the commit. */
+  #hasFinal = false;
 
   /** `hold`: of a rehearsal, which nobody wants to hold, another. */
   constructor(
@@ -92,6 +98,12 @@ export class TargetTransfer {
       this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] })),
     );
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
+    this.#arrived = new ArrivedState({
+      vm: this.#vm,
+      memory: this.#memory,
+      receiver: this.#receiver,
+      arrival: this.#arrival,
+    });
     this.#traffic = transferTraffic(assignment.traffic);
     this.#leases = leases;
   }
@@ -106,7 +118,8 @@ export class TargetTransfer {
       this.#feed({ type: 'connected' });
       await link.request('migration.begin', {}, { deadlineMs: requestDeadlineMs });
     } catch (error) {
-      this.#feed({ type: 'cancelled', reason: toProblem(error).message });
+      const { code, message } = toProblem(error);
+      this.#feed({ type: 'cancelled', reason: message }, refusalCode(code));
     }
   }
 
@@ -120,9 +133,12 @@ export class TargetTransfer {
     }
   }
 
-  #feed(event: TargetEvent): void {
-    const { state, effects } = stepTarget(this.#state, event);
+  /** `code`: of the event's reason. */
+  #feed(event: TargetEvent, code: ErrorCode | null = null): void {
+    const before = this.#state;
+    const { state, effects } = stepTarget(before, cutReason(event));
     this.#state = state;
+    if (state.reason !== before.reason) this.#code = code;
     for (const effect of effects) this.#carryOut(effect);
   }
 
@@ -148,13 +164,13 @@ export class TargetTransfer {
       case 'free-vm':
         break; // The main thread frees when it hears `ended`.
       case 'report':
-        if (this.#state.phase === 'aborted') this.#end(false, this.#abortedRecord());
+        if (this.#state.phase === 'aborted') this.#end(false, this.#ownRecord());
         break;
     }
   }
 
   async #connect(): Promise<Link<typeof migrationProtocol, 'dialer'>> {
-    const { command, host, bootId, migrationAddress, memoryMib } = this.#assignment;
+    const { command, host, bootId, migrationAddress } = this.#assignment;
     const link = await dial({
       host: command.sourceAddress,
       port: command.sourcePort,
@@ -174,54 +190,37 @@ export class TargetTransfer {
       handlers: {
         requests: {
           'migration.final': (final) => this.#verify(final),
-          'migration.history': (history) => {
-            this.#history = history;
-            return {};
-          },
+          'migration.history': (history) => this.#hearHistory(history),
         },
         notices: {
           'migration.state': ({ state }) => this.#prepare(state),
-          'migration.granted': () => {
-            this.#grantedAtNs = process.hrtime.bigint();
-            this.#feed({ type: 'granted' });
-          },
-          'migration.aborted': ({ reason }) => this.#feed({ type: 'source-aborted', reason }),
+          'migration.granted': ({ epoch }) => this.#granted(epoch),
+          'migration.aborted': ({ code, reason }) =>
+            this.#feed({ type: 'source-aborted', reason }, refusalCode(code)),
         },
       },
     });
     this.#link = link;
-    void link.closed.then(({ message }) => {
+    void link.closed.then(({ code, message }) => {
       this.#arrival.ended(message);
-      this.#feed({
-        type: 'link-lost',
-        reason: `the link to the source on the migration network ended: ${message}`,
-      });
+      const reason = `the link to the source on the migration network ended: ${message}`;
+      this.#feed({ type: 'link-lost', reason }, refusalCode(code));
     });
     link.onBulk = (frame) => this.#apply(frame);
-    const { operation, vm, epoch } = command;
-    const hello = await link.request(
-      'migration.hello',
-      { operation, vm, epoch, host },
-      { deadlineMs: requestDeadlineMs },
-    );
-    if (hello.memoryMib !== memoryMib) {
-      throw new OperationError({
-        code: 'migration.aborted',
-        message: `the source has ${hello.memoryMib} MiB, reserved were ${memoryMib}`,
-      });
-    }
+    await greetSource(link, this.#assignment, requestDeadlineMs);
     this.#offset = await measureOffset(link);
     return link;
   }
 
   #apply(frame: Uint8Array): void {
-    const isExpected =
-      this.#state.phase === 'receiving' || (this.#arrival.isFollowing && this.#state.phase !== 'aborted');
-    if (!isExpected) return;
+    if (this.#state.phase === 'aborted') return;
+    if (!this.#arePagesDue) {
+      this.#breach('migration.out-of-turn', 'pages came where none are due');
+      return;
+    }
     const applied = this.#receiver.apply(frame);
     if (applied.kind === 'refused') {
-      this.#feed({ type: 'cancelled', reason: `migration.page-mismatch: ${applied.reason}` });
-      this.#link?.close(applied.reason);
+      this.#breach(applied.code, applied.reason);
       return;
     }
     this.#traffic.add('receivedBytes', frame.length);
@@ -232,33 +231,79 @@ export class TargetTransfer {
     else this.#deadlines.set('acknowledge', 0, () => this.#acknowledgeRest());
   }
 
+  /** Until the final message; from then on only those that it named as missing, as long as one is. */
+  get #arePagesDue(): boolean {
+    const { phase } = this.#state;
+    if (phase === 'receiving') return !this.#hasFinal;
+    return phase !== 'connecting' && this.#arrival.isFollowing && this.#memory.missingPages > 0;
+  }
+
+  /**
+   * The source says or sends what it may not: nothing of it is acted on, and it is hung up on. Before `ready` that is the end
+   * of the migration; afterwards what became of the lease decides.
+   */
+  #breach(code: ErrorCode, reason: string): OperationError {
+    this.#link?.notify('migration.refused', { code, reason: reason.slice(0, refusalReasonLengthMax) });
+    this.#feed({ type: 'link-lost', reason }, code);
+    this.#link?.close(reason);
+    return new OperationError({ code, message: reason });
+  }
+
   #acknowledgeRest(): void {
     const bytes = this.#receiver.flush();
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
   }
 
-  /** The machine takes its state over while the last pages are still on their way. */
   #prepare(state: Uint8Array): void {
-    if (this.#prepared !== null || this.#state.phase !== 'receiving') return;
-    this.#prepared = this.#vm.ask({ type: 'prepare', state }, 'prepared');
-    // Whoever waits for it hears of a failure.
-    this.#prepared.catch(() => {});
+    if (this.#state.phase === 'aborted') return;
+    if (this.#arrived.hasCome || this.#state.phase !== 'receiving') {
+      this.#breach('migration.out-of-turn', 'the state of CPU and devices came where none is due');
+      return;
+    }
+    this.#arrived.prepare(state);
+  }
+
+  /** Told beside the final message, before the source passes the lease. */
+  #hearHistory(history: GuestHistory): Record<string, never> {
+    const { phase } = this.#state;
+    if (phase === 'aborted') throw this.#over();
+    if (this.#history !== null || (phase !== 'receiving' && phase !== 'ready'))
+      throw this.#breach('migration.out-of-turn', "the guest's history came where none is due");
+    this.#history = history;
+    return {};
+  }
+
+  /** The source says that the lease is ours. A second time is one too many: the guest runs. */
+  #granted(epoch: Epoch): void {
+    const { phase } = this.#state;
+    if (phase === 'aborted') return;
+    if (phase !== 'ready' && phase !== 'resolving') {
+      this.#breach('migration.out-of-turn', 'the source grants the lease where it is not awaited');
+      return;
+    }
+    const due = this.#assignment.command.epoch + 1;
+    if (epoch !== due) {
+      this.#breach('epoch.stale', `the source grants epoch ${epoch}, where ${due} is next`);
+      return;
+    }
+    this.#grantedAtNs = process.hrtime.bigint();
+    this.#feed({ type: 'granted' });
   }
 
   /** All pages were applied before this message, in order. @throws OperationError migration.hash-mismatch */
   async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
+    if (this.#state.phase === 'aborted') throw this.#over();
+    if (this.#hasFinal || this.#state.phase !== 'receiving')
+      throw this.#breach('migration.out-of-turn', 'the final message came where none is due');
+    this.#hasFinal = true;
     this.#hold('migration.verify.before');
-    const reason = await this.#compare(final).catch((error: unknown) => toProblem(error).message);
-    if (reason !== null) {
-      this.#feed({ type: 'final-mismatched', reason });
-      throw new OperationError({ code: 'migration.hash-mismatch', message: reason });
+    const problem = await this.#arrived.compare(final);
+    this.#stateHash = this.#arrived.hash;
+    if (problem !== null) {
+      this.#feed({ type: 'final-mismatched', reason: problem.message }, problem.code);
+      throw new OperationError(problem);
     }
-    if (this.#state.phase !== 'receiving') {
-      throw new OperationError({
-        code: 'migration.aborted',
-        message: this.#state.reason ?? 'the target gave up',
-      });
-    }
+    if (this.#state.phase !== 'receiving') throw this.#over();
     this.#final = final;
     this.#readyAtNs = process.hrtime.bigint();
     this.#feed({ type: 'final-verified' });
@@ -266,25 +311,11 @@ export class TargetTransfer {
     return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
   }
 
-  /** Null if everything is as the source has it. */
-  async #compare(final: MigrationFinal): Promise<string | null> {
-    if (final.batches !== this.#receiver.batches) {
-      return `${this.#receiver.batches} page batches were applied, ${final.batches} were sent`;
-    }
-    const missing = final.missing === null ? null : bitmapOf(final.missing, this.#memory.pages);
-    if (final.missing !== null && missing === null) return 'the bitmap of missing pages is of another guest';
-    if (missing !== null) {
-      this.#receiver.withhold(missing);
-      this.#arrival.begin();
-    }
-    if (this.#prepared === null) return 'the state of CPU and devices never came';
-    const prepared = await this.#prepared;
-    this.#preparedHash = prepared.stateHash;
-    this.#stateHash = addHashes(this.#receiver.hashes.sum, prepared.stateHash);
-    const hash = formatStateHash(this.#stateHash);
-    return hash === final.stateHash
-      ? null
-      : `the state hash is ${hash} here and ${final.stateHash} at the source`;
+  #over(): OperationError {
+    return new OperationError({
+      code: this.#code ?? 'migration.aborted',
+      message: this.#state.reason ?? 'the target gave up',
+    });
   }
 
   async #resume(): Promise<void> {
@@ -312,7 +343,7 @@ export class TargetTransfer {
       this.#lostMemory(lost);
       return;
     }
-    this.#stateHash = addHashes(this.#receiver.hashes.sum, this.#preparedHash);
+    this.#stateHash = this.#arrived.hash;
     const record = await this.#closedRecord({
       readyAtNs: this.#readyAtNs,
       grantedAtNs: this.#grantedAtNs === 0n ? atNs : this.#grantedAtNs,
@@ -331,7 +362,8 @@ export class TargetTransfer {
     const message = `${this.#memory.missingPages} pages of its memory were lost with ${this.#assignment.command.sourceHost}: ${reason}`;
     const epochAfter = this.#assignment.command.epoch + 1;
     this.#feed({ type: 'vm-resumed' });
-    this.#end(true, { ...this.#abortedRecord(), outcome: 'committed', reason: message, epochAfter }, true);
+    const code = 'migration.memory-lost';
+    this.#end(true, this.#ownRecord({ outcome: 'committed', reason: message, code, epochAfter }), true);
   }
 
   /** The source's record with everything in it; ours, with less, if the source is gone. */
@@ -339,14 +371,11 @@ export class TargetTransfer {
     try {
       if (this.#link === null) throw new OperationError({ code: 'link.closed', message: 'no link' });
       const reply = await this.#link.request('migration.resumed', times, { deadlineMs: recordDeadlineMs });
-      return reply.record;
+      if (isRecordOf(reply.record, this.#assignment)) return reply.record;
+      throw new OperationError({ code: 'migration.state-invalid', message: 'a record of another migration' });
     } catch {
-      return {
-        ...this.#abortedRecord(),
-        outcome: 'committed',
-        reason: null,
-        epochAfter: this.#assignment.command.epoch + 1,
-      };
+      const epochAfter = this.#assignment.command.epoch + 1;
+      return this.#ownRecord({ outcome: 'committed', reason: null, code: null, epochAfter });
     }
   }
 
@@ -372,14 +401,19 @@ export class TargetTransfer {
     setTimeout(() => this.#link?.close('the migration ended'), 200);
   }
 
-  #abortedRecord(): MigrationRecord {
-    return targetRecord(this.#assignment, {
+  #ownRecord(told: Partial<MigrationRecord> = {}): MigrationRecord {
+    const { command } = this.#assignment;
+    const record = targetRecord(this.#assignment, {
       mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
+      outcome: 'aborted',
       reason: this.#state.reason,
-      startedNs: this.#startedNs,
+      code: this.#code,
+      epochAfter: command.epoch,
+      totalMs: Number(process.hrtime.bigint() - this.#startedNs) / 1e6,
       offset: this.#offset,
       stateHashSource: this.#final?.stateHash ?? null,
       stateHash: this.#stateHash,
     });
+    return { ...record, ...told };
   }
 }

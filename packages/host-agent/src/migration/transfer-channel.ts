@@ -6,6 +6,7 @@ import {
   type Epoch,
   type GuestHistory,
   type HostName,
+  type MachineVersion,
   type MigrationProgress,
   type MigrationRecord,
   type MigrationSourceCommand,
@@ -28,6 +29,7 @@ interface TransferAssignment {
   readonly core: CoreModules;
   readonly memory: WebAssembly.Memory;
   readonly memoryMib: number;
+  readonly machineVersion: MachineVersion;
   readonly control: SharedArrayBuffer;
   /** To the VM worker. */
   readonly vmPort: MessagePort;

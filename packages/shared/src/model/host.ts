@@ -17,6 +17,10 @@ export const HostCapacity = z.strictObject({
 });
 export type HostCapacity = z.infer<typeof HostCapacity>;
 
+/** Of the machine that a host makes guests of (packages/machine, machine-version.ts): a guest moves between equal ones. */
+export const MachineVersion = z.int().min(1);
+export type MachineVersion = z.infer<typeof MachineVersion>;
+
 /** What an agent says of itself when it registers. */
 export const HostIdentity = z.strictObject({
   name: HostName,
@@ -29,6 +33,7 @@ export const HostIdentity = z.strictObject({
   vxlanPort: TcpPort.nullable(),
   /** Where its metrics are read, on its management address. */
   metricsPort: TcpPort.nullable().default(null),
+  machineVersion: MachineVersion.default(1),
 });
 export type HostIdentity = z.infer<typeof HostIdentity>;
 
@@ -42,11 +47,17 @@ export const LostPeer = z.strictObject({
 });
 export type LostPeer = z.infer<typeof LostPeer>;
 
+/** Nothing new comes to a host in maintenance, so that it can be worked on; what runs there runs on. */
+export const HostMaintenanceRequest = z.strictObject({ isOn: z.boolean() });
+export type HostMaintenanceRequest = z.infer<typeof HostMaintenanceRequest>;
+
 /** A host as the API shows it. */
 export const HostView = z.strictObject({
   name: HostName,
   state: HostState,
   reason: z.string().nullable(),
+  /** Nothing is placed or migrated there until it is taken out of maintenance; what runs there runs on. */
+  isInMaintenance: z.boolean().default(false),
   pid: z.int().nullable(),
   bootId: BootId.nullable(),
   capacity: HostCapacity,
@@ -54,6 +65,7 @@ export const HostView = z.strictObject({
   usedMhz: z.number(),
   vms: z.int(),
   addresses: HostAddresses,
+  machineVersion: MachineVersion.default(1),
   lostPeers: z.array(LostPeer),
 });
 export type HostView = z.infer<typeof HostView>;

@@ -1,5 +1,6 @@
 /** The record of a live migration: every one has all three phases (vocabulary: phases of a live migration). */
 import { z } from 'zod';
+import { ErrorCodeSchema } from '../errors.ts';
 import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
 
 export const MigrationMode = z.enum(['pre-copy', 'post-copy', 'hybrid']);
@@ -131,6 +132,8 @@ export const MigrationRecord = z.strictObject({
   outcome: MigrationOutcome,
   /** Why it was aborted, or null. */
   reason: z.string().nullable(),
+  /** The same for programs, where there is more to say than that it was aborted. */
+  code: ErrorCodeSchema.nullable().default(null),
   epochBefore: Epoch,
   epochAfter: Epoch,
   phases: z.strictObject({
@@ -168,6 +171,20 @@ export const MigrationRecord = z.strictObject({
 });
 export type MigrationRecord = z.infer<typeof MigrationRecord>;
 
+/** How far the round at work is. */
+export const RoundProgress = z.strictObject({
+  round: z.int().min(1),
+  pages: z.int().min(0),
+  /** Of the whole round. */
+  pagesTotal: z.int().min(0),
+  /** On the wire. */
+  bytes: z.int().min(0),
+  bandwidthBytesPerS: z.number().min(0),
+  /** At the pace so far; null: nothing was sent yet. */
+  remainingMs: z.number().min(0).nullable(),
+});
+export type RoundProgress = z.infer<typeof RoundProgress>;
+
 /** What an observer is told while it runs. */
 export const MigrationProgress = z.strictObject({
   operation: OperationId,
@@ -180,5 +197,7 @@ export const MigrationProgress = z.strictObject({
   throttlePercent: z.number().min(0).max(100).default(0),
   /** The round that ended last. */
   lastRound: MigrationRound.nullable().default(null),
+  /** The round that is at work; null: none is. */
+  currentRound: RoundProgress.nullable().default(null),
 });
 export type MigrationProgress = z.infer<typeof MigrationProgress>;

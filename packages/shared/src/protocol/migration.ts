@@ -4,13 +4,23 @@
  */
 import { z } from 'zod';
 import { bytesUpTo } from '../bytes.ts';
+import { ErrorCodeSchema } from '../errors.ts';
 import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
+import { MachineVersion } from '../model/host.ts';
 import { MigrationRecord } from '../model/migration.ts';
 import { VmStartKind } from '../model/vm.ts';
 import type { ProtocolDefinition } from './definition.ts';
 
 const Empty = z.strictObject({});
 const MonotonicNs = z.bigint().min(0n);
+/** Of a guest's clock; what is added to it while it runs stays far below the end of 64 bits. */
+const guestTicksMax = 1n << 62n;
+/** Longer ones are cut by who says them. */
+export const refusalReasonLengthMax = 500;
+const Refusal = z.strictObject({
+  code: ErrorCodeSchema,
+  reason: z.string().max(refusalReasonLengthMax),
+});
 
 /** A bit for each page of the largest guest, 3 GiB. */
 export const pageBitmapBytesMax = 96 << 10;
@@ -22,21 +32,26 @@ export const machineStateBytesMax = 4 << 20;
 export const consoleBacklogBytesMax = 64 << 10;
 
 /** What the hypervisor knows of a guest beside its machine, so that it moves too. */
-export const GuestHistory = z.strictObject({
-  consolePosition: z.int().min(0),
-  consoleBacklog: bytesUpTo(consoleBacklogBytesMax),
-  kernel: z.string().max(200).nullable(),
-  firstStepMs: z.number().nullable(),
-  readyMs: z.number().nullable(),
-  startedFrom: VmStartKind.nullable(),
-});
+export const GuestHistory = z
+  .strictObject({
+    consolePosition: z.int().min(0),
+    consoleBacklog: bytesUpTo(consoleBacklogBytesMax),
+    kernel: z.string().max(200).nullable(),
+    firstStepMs: z.number().min(0).nullable(),
+    readyMs: z.number().min(0).nullable(),
+    startedFrom: VmStartKind.nullable(),
+  })
+  .refine(({ consolePosition, consoleBacklog }) => consoleBacklog.length <= consolePosition, {
+    message: 'the backlog is longer than all that was ever written',
+    path: ['consoleBacklog'],
+  });
 export type GuestHistory = z.infer<typeof GuestHistory>;
 
 /** What completes the state and the pages, sent while the guest stands still. */
 export const MigrationFinal = z.strictObject({
   /** Of RAM, CPU and devices. */
   stateHash: StateHash,
-  guestTicks: z.bigint().min(0n),
+  guestTicks: z.bigint().min(0n).max(guestTicksMax),
   /** The source's monotonic clock at the suspension. */
   suspendedAtNs: MonotonicNs,
   /** Page batches sent before this message: all must have been applied. */
@@ -66,8 +81,14 @@ export const migrationProtocol = {
   fromDialer: {
     requests: {
       'migration.hello': {
-        request: z.strictObject({ operation: OperationId, vm: VmId, epoch: Epoch, host: HostName }),
-        reply: z.strictObject({ memoryMib: z.int() }),
+        request: z.strictObject({
+          operation: OperationId,
+          vm: VmId,
+          epoch: Epoch,
+          host: HostName,
+          machineVersion: MachineVersion,
+        }),
+        reply: z.strictObject({ memoryMib: z.int(), machineVersion: MachineVersion }),
       },
       /** For the clocks' offset. */
       'migration.clock': { request: Empty, reply: z.strictObject({ nowNs: MonotonicNs }) },
@@ -82,6 +103,8 @@ export const migrationProtocol = {
     notices: {
       /** Credits: bytes of bulk applied to RAM since the last notice. */
       'pages.applied': z.strictObject({ bytes: z.int().min(1) }),
+      /** The target gives up, and why: what it was sent cannot be, or came out of turn. It hangs up after this. */
+      'migration.refused': Refusal,
       /** The guest waits for them. */
       'pages.wanted': z.strictObject({ pages: z.array(z.int().min(0)).min(1).max(wantedPagesMax) }),
     },
@@ -102,7 +125,7 @@ export const migrationProtocol = {
       /** The lease passed; the new epoch is the target's. */
       'migration.granted': z.strictObject({ epoch: Epoch }),
       /** The source goes on and will never pass the lease in this migration. */
-      'migration.aborted': z.strictObject({ reason: z.string().max(500) }),
+      'migration.aborted': Refusal,
     },
   },
 } as const satisfies ProtocolDefinition;

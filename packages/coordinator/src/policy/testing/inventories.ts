@@ -19,6 +19,8 @@ export function host(name: string, more: Partial<HostInventory> = {}): HostInven
     startedAtMs: null,
     heardAtMs: null,
     isReachable: true,
+    isInMaintenance: false,
+    machineVersion: 1,
     capacity: { cpuMhz: 1000, memoryMib: 1024 },
     addresses: { management: '127.0.0.1', migration: '127.0.0.2', 'guest-a': '127.0.0.3' },
     hasTunnel: true,

@@ -1,4 +1,4 @@
-/** Hosts that ever registered, with what their agents last said of themselves. */
+/** Hosts that ever registered: what their agents last said of themselves, and what people want of them. */
 import type { DatabaseSync } from 'node:sqlite';
 import { HostIdentity, type HostName } from '@skein/shared';
 import { readStored, toStored } from '../stored-json.ts';
@@ -6,6 +6,7 @@ import { readStored, toStored } from '../stored-json.ts';
 export class HostTable {
   readonly #database: DatabaseSync;
   readonly #byName = new Map<HostName, HostIdentity>();
+  readonly #inMaintenance = new Set<HostName>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -23,21 +24,39 @@ export class HostTable {
 
   put(identity: HostIdentity): void {
     this.#database
-      .prepare('INSERT OR REPLACE INTO hosts (name, identity) VALUES (?, ?)')
+      .prepare(
+        'INSERT INTO hosts (name, identity) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET identity = excluded.identity',
+      )
       .run(identity.name, toStored(HostIdentity, identity, `host ${identity.name}`));
     this.#byName.set(identity.name, identity);
+  }
+
+  isInMaintenance(name: HostName): boolean {
+    return this.#inMaintenance.has(name);
+  }
+
+  /** Of a host that is known. */
+  setMaintenance(name: HostName, isOn: boolean): void {
+    this.#database.prepare('UPDATE hosts SET is_in_maintenance = ? WHERE name = ?').run(isOn ? 1 : 0, name);
+    if (isOn) this.#inMaintenance.add(name);
+    else this.#inMaintenance.delete(name);
   }
 
   delete(name: HostName): void {
     this.#database.prepare('DELETE FROM hosts WHERE name = ?').run(name);
     this.#byName.delete(name);
+    this.#inMaintenance.delete(name);
   }
 
   reload(): void {
     this.#byName.clear();
-    for (const row of this.#database.prepare('SELECT name, identity FROM hosts').iterate()) {
+    this.#inMaintenance.clear();
+    for (const row of this.#database
+      .prepare('SELECT name, identity, is_in_maintenance FROM hosts')
+      .iterate()) {
       const identity = readStored(HostIdentity, row.identity, `host ${row.name}`);
       this.#byName.set(identity.name, identity);
+      if (row.is_in_maintenance === 1) this.#inMaintenance.add(identity.name);
     }
   }
 }

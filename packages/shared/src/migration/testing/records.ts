@@ -82,6 +82,7 @@ export const recordOf: fc.Arbitrary<MigrationRecord> = fc.record({
   mode: fc.constantFrom(...MigrationMode.options),
   outcome: fc.constantFrom('committed' as const, 'aborted' as const, 'unknown' as const),
   reason: fc.option(fc.string({ maxLength: 40 })),
+  code: fc.option(fc.constantFrom('migration.page-mismatch' as const, 'migration.aborted' as const)),
   epochBefore: fc.integer({ min: 1, max: 1000 }),
   epochAfter: fc.integer({ min: 1, max: 1000 }),
   phases: fc.record({ precopyMs: ms, stopAndCopyMs: ms, postcopyMs: ms }),
