@@ -73,7 +73,8 @@ function tryEachFault(
     const outcome = survives ? 'it lives on in one place with its memory' : 'it is started anew, once';
     const ends = endOf(fault, isCommitted, survives);
     it(`when ${happens[fault]}: ${outcome}, and migrates again`, async () => {
-      await withCluster((bench) => breakHeldMigration(bench, { point, fault, settings, survives, ends }));
+      const held = { point, fault, settings, survives, isCommitted, ends };
+      await withCluster((bench) => breakHeldMigration(bench, held));
     });
   }
 }

@@ -39,6 +39,8 @@ export class ExecutionOrder {
   /** Two looks at one host, one after the other. */
   note(before: Sample, now: Sample): void {
     if (before.copy === null || now.copy === null || now.copy.steps <= before.copy.steps) return;
+    // A copy that has just arrived runs a moment before its host's main thread has heard under which epoch.
+    if (before.copy.steps === 0) return;
     const { host, epoch } = now.copy;
     const newest = this.#newest;
     const isOlder = newest !== null && epoch < newest.epoch && before.askedAtMs >= newest.byMs;

@@ -143,13 +143,13 @@ export class FailpointCluster {
     });
   }
 
-  /** Where the guest runs, booted, with nothing under way. */
-  async settled(): Promise<VmView & { readonly host: string; readonly epoch: number }> {
+  /** Where the guest runs, at that epoch or a later one, booted, with nothing under way. */
+  async settled(epochMin = 0): Promise<VmView & { readonly host: string; readonly epoch: number }> {
     return await this.cluster.eventually(`${guest} runs and is left alone`, async () => {
       const view = await this.view();
       const { state, host, epoch, readyMs, operation } = view;
       if (state !== 'running' || operation !== null || readyMs === null) return false;
-      return host !== null && epoch !== null && { ...view, host, epoch };
+      return host !== null && epoch !== null && epoch >= epochMin && { ...view, host, epoch };
     });
   }
 
