@@ -8,16 +8,17 @@ import {
   type ErrorCode,
   type GuestHistory,
   grantDeadlineNs,
+  type LeaseView,
   type MigrationFinal,
   type MigrationRecord,
-  migrationProtocol,
+  type migrationProtocol,
   OperationError,
   refusalReasonLengthMax,
   type TargetTimes,
   timingDefaults,
   toProblem,
 } from '@skein/shared';
-import { dial, type Failpoint, failpoint, type Link } from '@skein/transport';
+import { type Failpoint, failpoint, type Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
 import {
@@ -31,6 +32,7 @@ import {
 import { VmControlBlock } from '../vm/control-block.ts';
 import { ArrivedState } from './arrived-state.ts';
 import { Deadlines } from './deadlines.ts';
+import { dialSource } from './dial-source.ts';
 import { greetSource } from './greet-source.ts';
 import { measureOffset } from './measure-offset.ts';
 import { MemoryArrival } from './memory-arrival.ts';
@@ -53,7 +55,6 @@ const recordDeadlineMs = 10_000;
 const leaseReadPeriodMs = 100;
 /** Ten times as long as a pass may take: by then the source has gone on. */
 const undecidedMsMax = 10_000;
-const maxPayloadBytes = 1 << 20;
 
 export class TargetTransfer {
   readonly #assignment: TargetAssignment;
@@ -170,34 +171,16 @@ export class TargetTransfer {
   }
 
   async #connect(): Promise<Link<typeof migrationProtocol, 'dialer'>> {
-    const { command, host, bootId, migrationAddress } = this.#assignment;
-    const link = await dial({
-      host: command.sourceAddress,
-      port: command.sourcePort,
-      localAddress: migrationAddress,
-      protocol: migrationProtocol,
-      own: { role: 'transfer', name: host, bootId },
-      authentication: this.#assignment.authentication,
-      bulkBuffer: this.#receiver.socketBuffer,
-      maxPayloadBytes: Math.max(maxPayloadBytes, 6 << 20),
-      admit: (peer) => {
-        if (peer.name === command.sourceHost) return;
-        throw new OperationError({
-          code: 'link.unauthenticated',
-          message: `${peer.name} is not the source of this migration`,
-        });
+    const link = await dialSource(this.#assignment, this.#receiver.socketBuffer, {
+      requests: {
+        'migration.final': (final) => this.#verify(final),
+        'migration.history': (history) => this.#hearHistory(history),
       },
-      handlers: {
-        requests: {
-          'migration.final': (final) => this.#verify(final),
-          'migration.history': (history) => this.#hearHistory(history),
-        },
-        notices: {
-          'migration.state': ({ state }) => this.#prepare(state),
-          'migration.granted': ({ epoch }) => this.#granted(epoch),
-          'migration.aborted': ({ code, reason }) =>
-            this.#feed({ type: 'source-aborted', reason }, refusalCode(code)),
-        },
+      notices: {
+        'migration.state': ({ state }) => this.#prepare(state),
+        'migration.granted': ({ epoch }) => this.#granted(epoch),
+        'migration.aborted': ({ code, reason }) =>
+          this.#feed({ type: 'source-aborted', reason }, refusalCode(code)),
       },
     });
     this.#link = link;
@@ -391,13 +374,9 @@ export class TargetTransfer {
 
   async #readLease(): Promise<void> {
     if (this.#state.phase !== 'resolving') return;
-    const { vm, epoch, sourceHost } = this.#assignment.command;
+    const { vm } = this.#assignment.command;
     const lease = await this.#leases.read(vm).catch(() => 'unknown' as const);
-    let reading: LeaseReading = 'not-mine';
-    if (lease === 'unknown') reading = 'undecided';
-    else if (lease?.owner === this.#assignment.host && lease.epoch === epoch + 1) reading = 'mine';
-    else if (lease?.owner === sourceHost && lease.epoch === epoch && lease.remainingMs > 0)
-      reading = 'undecided';
+    const reading = lease === 'unknown' ? 'undecided' : readingOf(lease, this.#assignment);
     // While the lease cannot be read nothing may be concluded from the time that passes.
     if (lease === 'unknown')
       this.#deadlines.set('undecided', undecidedMsMax, () => this.#feed({ type: 'undecided-too-long' }));
@@ -426,4 +405,12 @@ export class TargetTransfer {
     });
     return { ...record, ...told };
   }
+}
+
+/** While the source holds it, it may still pass it. */
+function readingOf(lease: LeaseView | null, { command, host }: TargetAssignment): LeaseReading {
+  const { epoch, sourceHost } = command;
+  if (lease?.owner === host && lease.epoch === epoch + 1) return 'mine';
+  const isSources = lease?.owner === sourceHost && lease.epoch === epoch && lease.remainingMs > 0;
+  return isSources ? 'undecided' : 'not-mine';
 }
