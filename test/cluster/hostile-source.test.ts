@@ -29,6 +29,7 @@ const history = {
   firstStepMs: null,
   readyMs: null,
   startedFrom: null,
+  isConsoleRead: false,
 };
 
 describe('a source that lies', () => {

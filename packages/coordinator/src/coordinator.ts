@@ -127,7 +127,11 @@ async function assemble(
   const executor = new Executor(world, env, log);
   const metrics = new CoordinatorMetrics(world, clock.nowMs);
   executor.onEnded = (record) => metrics.operationEnded(record);
-  const consoles = new Consoles(env, (name, vm, bytes) => agents?.sendConsoleInput(name, vm, bytes));
+  const consoles = new Consoles(
+    env,
+    (name, vm, bytes) => agents?.sendConsoleInput(name, vm, bytes),
+    (vm, name) => isMigratingTo(world, vm, name),
+  );
   executor.onPoweredOn = (vm, epoch) => consoles.poweredOn(vm, epoch);
   const copyOf = (id: VmId): Sighting | null => world.copyOf(id);
   const loop = new ControlLoop({
@@ -220,6 +224,12 @@ function tellOnce(tell: (reason: CloseReason) => void): (reason: CloseReason) =>
     told = reason.message;
     tell(reason);
   };
+}
+
+/** From then on the target may tell what the guest says. */
+function isMigratingTo(world: World, id: VmId, host: HostName): boolean {
+  const operation = world.store.operations.activeOf(id);
+  return operation?.kind === 'vm-migrate' && operation.targetHost === host;
 }
 
 /** It was decided for a host that cannot be asked now and has not failed. */

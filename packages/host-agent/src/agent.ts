@@ -113,6 +113,8 @@ export async function startAgent(
     storage: config.storage,
     log,
     onProgress: (progress) => session?.progress(progress),
+    isConsoleRead: (vm) => session?.isAttached(vm) ?? false,
+    onConsoleRead: (vm, position) => session?.tellOn(vm, position),
     onEnded: (side, record) => session?.migrationEnded(side, record),
     silenceMs: (peer) => peers?.silenceMs(peer, 'migration') ?? null,
   });

@@ -163,6 +163,20 @@ export class CoordinatorSession {
     this.#registered?.notify('console.output', { vm, position, bytes });
   }
 
+  /** Whether the coordinator hears this VM's console. */
+  isAttached(vm: VmId): boolean {
+    return this.#attached.has(vm);
+  }
+
+  /** A guest whose console the coordinator heard at another host runs here: it is told on from there. */
+  tellOn(vm: VmId, from: number): void {
+    if (this.#registered === null) return;
+    this.#attached.add(vm);
+    const { position, backlog } = this.#options.hypervisor.get(vm).console;
+    const written = Math.min(position - from, backlog.length);
+    if (written > 0) this.consoleOutput(vm, position - written, backlog.subarray(backlog.length - written));
+  }
+
   #mayTell(vm: VmId): boolean {
     return this.#options.hypervisor.find(vm)?.control.isAllowed(process.hrtime.bigint()) ?? false;
   }

@@ -63,6 +63,30 @@ describe('a console', () => {
     console.link.close();
   });
 
+  it('hears the target of a migration before anybody has told that the guest is there, behind what the source said', async () => {
+    const console = await attach();
+    await cluster.post('/vms/web1/migrate', { host: 'h2' });
+    cluster.agent('h2').console(vm, backlog.length + 5, 'goes on');
+    cluster.agent('h1').console(vm, backlog.length, 'last ');
+    await cluster.eventually('both', () => console.heard.text === 'last goes on');
+    expect(console.heard.markers).toEqual(['web1 moved to h2']);
+    console.link.notify('console.input', { bytes: new Uint8Array(Buffer.from('ls\n')) });
+    await cluster.eventually('input arrived', () => cluster.agent('h2').inputs === 'ls\n');
+    expect(cluster.agent('h2').commands('console.attach')).toHaveLength(0);
+    console.link.close();
+  });
+
+  it('hears no host that the guest is not, and does not go, and tells one to be quiet if nobody listens', async () => {
+    const console = await attach();
+    cluster.agent('h2').console(vm, backlog.length, 'a lie');
+    cluster.agent('h1').console(vm, backlog.length, 'the truth');
+    await cluster.eventually('the truth', () => console.heard.text === 'the truth');
+    console.link.close();
+    await cluster.eventually('detached', () => cluster.agent('h1').commands('console.detach').length === 1);
+    cluster.agent('h2').console(vm, backlog.length, 'to nobody');
+    await cluster.eventually('it is told', () => cluster.agent('h2').commands('console.detach').length === 1);
+  });
+
   it('begins anew when the guest was restarted', async () => {
     const console = await attach();
     cluster.agent('h1').kill();

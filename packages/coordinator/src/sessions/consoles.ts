@@ -28,6 +28,8 @@ interface Feed {
   backlog: Uint8Array;
   /** Output that came while the reply with the backlog was still on its way. */
   early: ConsoleOutput[];
+  /** Output of the host that the VM migrates to, while what the source said last is still on its way. */
+  ahead: { readonly host: HostName; readonly outputs: ConsoleOutput[] } | null;
   /** Typed while the VM's host is not known or not reached: told when it is. */
   held: Uint8Array[];
 }
@@ -42,13 +44,20 @@ const powerOnsKept = 10_000;
 export class Consoles {
   readonly #env: Environment;
   readonly #input: (host: HostName, vm: VmId, bytes: Uint8Array) => void;
+  readonly #isExpected: (vm: VmId, host: HostName) => boolean;
   readonly #feeds = new Map<VmId, Feed>();
   /** Epochs that began with a power-on, not with a migration. */
   readonly #poweredOn = new Set<string>();
 
-  constructor(env: Environment, input: (host: HostName, vm: VmId, bytes: Uint8Array) => void) {
+  /** `isExpected`: the VM is being migrated to that host, which tells on by itself once it has the lease. */
+  constructor(
+    env: Environment,
+    input: (host: HostName, vm: VmId, bytes: Uint8Array) => void,
+    isExpected: (vm: VmId, host: HostName) => boolean,
+  ) {
     this.#env = env;
     this.#input = input;
+    this.#isExpected = isExpected;
   }
 
   poweredOn(vm: VmId, epoch: Epoch): void {
@@ -73,6 +82,7 @@ export class Consoles {
         position: 0,
         backlog: new Uint8Array(0),
         early: [],
+        ahead: null,
         held: [],
       };
       this.#feeds.set(vm, feed);
@@ -103,10 +113,33 @@ export class Consoles {
 
   heard(host: HostName, output: ConsoleOutput): void {
     const feed = this.#feeds.get(output.vm);
-    if (feed === undefined || feed.place?.host !== host) return;
-    if (feed.isAttaching) {
-      if (feed.early.length < earlyMax) feed.early.push(output);
-    } else this.#tell(feed, output.position, output.bytes);
+    if (feed === undefined) {
+      // Whoever read along has gone while the guest moved there.
+      this.#env.command(host, 'console.detach', { vm: output.vm }, attachDeadlineMs).catch(() => {});
+      return;
+    }
+    if (feed.place?.host === host) {
+      if (feed.isAttaching) {
+        if (feed.early.length < earlyMax) feed.early.push(output);
+        return;
+      }
+      this.#tell(feed, output.position, output.bytes);
+    } else if (feed.isAttached && this.#isExpected(output.vm, host)) {
+      if (feed.ahead?.host !== host) feed.ahead = { host, outputs: [] };
+      if (feed.ahead.outputs.length < earlyMax) feed.ahead.outputs.push(output);
+    }
+    this.#goAhead(feed);
+  }
+
+  /** The guest runs at the host that it was migrated to: no question, and no status, is waited for. */
+  #goAhead(feed: Feed): void {
+    const { ahead, place } = feed;
+    const isNext = ahead?.outputs[0] !== undefined && ahead.outputs[0].position <= feed.position;
+    if (ahead === null || place === null || !isNext) return;
+    feed.place = { host: ahead.host, epoch: place.epoch + 1 };
+    feed.ahead = null;
+    this.#mark(feed, `${feed.name} moved to ${ahead.host}`);
+    for (const output of ahead.outputs) this.#tell(feed, output.position, output.bytes);
   }
 
   /** An agent's link is new: it has forgotten who was attached. */
@@ -122,8 +155,7 @@ export class Consoles {
       if (copy === null) {
         // Its host cannot be heard for a moment: that is no news.
         if (!isUncertain(feed.vm)) this.#ended(feed);
-      } else if (!feed.isAttached || feed.place?.host !== copy.host || feed.place.epoch !== copy.report.epoch)
-        void this.#attachTo(feed, copy);
+      } else if (!isFollowed(feed, copy)) void this.#attachTo(feed, copy);
     }
   }
 
@@ -141,6 +173,7 @@ export class Consoles {
     const isRestarted = this.#poweredOn.has(`${feed.vm}/${epoch}`) && before?.epoch !== epoch;
     feed.isAttaching = true;
     feed.early = [];
+    feed.ahead = null;
     feed.place = { host, epoch };
     try {
       const body = { vm: feed.vm };
@@ -179,4 +212,10 @@ export class Consoles {
   #mark(feed: Feed, text: string): void {
     for (const reader of feed.readers) reader.marker(text);
   }
+}
+
+/** Also where the target of a migration was heard, and is known from no status yet. */
+function isFollowed({ isAttached, place }: Feed, { host, report }: Sighting): boolean {
+  if (!isAttached || place === null) return false;
+  return report.epoch < place.epoch || (report.epoch === place.epoch && place.host === host);
 }

@@ -10,9 +10,10 @@ export const emptyHistory: GuestHistory = {
   firstStepMs: null,
   readyMs: null,
   startedFrom: null,
+  isConsoleRead: false,
 };
 
-export function historyOf(vm: HostedVm): GuestHistory {
+export function historyOf(vm: HostedVm, isConsoleRead: boolean): GuestHistory {
   return {
     consolePosition: vm.console.position,
     consoleBacklog: vm.console.backlog,
@@ -20,5 +21,6 @@ export function historyOf(vm: HostedVm): GuestHistory {
     firstStepMs: vm.firstStepMs,
     readyMs: vm.readyMs,
     startedFrom: vm.startedFrom,
+    isConsoleRead,
   };
 }

@@ -5,6 +5,8 @@
 import type { Worker } from 'node:worker_threads';
 import type { CoreModules } from '@skein/machine';
 import {
+  type Epoch,
+  type GuestHistory,
   type HostName,
   type MachineVersion,
   type MigrationProgress,
@@ -14,6 +16,7 @@ import {
   OperationError,
   type OperationId,
   type OwnAddress,
+  type VmId,
 } from '@skein/shared';
 import { type Authentication, failpoint, requireOwnAddress } from '@skein/transport';
 import type { Logger } from 'pino';
@@ -49,6 +52,10 @@ export interface MigrationServiceOptions {
   readonly onProgress: (progress: MigrationProgress) => void;
   /** For how long a peer has not been heard on the migration network; null: it is heard. */
   readonly silenceMs: (peer: HostName) => number | null;
+  /** Whether the coordinator hears the VM's console. */
+  readonly isConsoleRead: (vm: VmId) => boolean;
+  /** A guest whose console it heard runs here now; what it wrote from `position` on was written here. */
+  readonly onConsoleRead: (vm: VmId, position: number) => void;
   /** Resolves when the coordinator has the record. */
   readonly onEnded: (side: 'source' | 'target', record: MigrationRecord) => void;
 }
@@ -244,7 +251,12 @@ export class MigrationService {
         this.#options.onProgress(event.progress);
         break;
       case 'history-wanted':
-        vm.whenState('suspended', () => this.#instruct(running, { type: 'history', history: historyOf(vm) }));
+        vm.whenState('suspended', () =>
+          this.#instruct(running, {
+            type: 'history',
+            history: historyOf(vm, this.#options.isConsoleRead(vm.vm)),
+          }),
+        );
         break;
       case 'reasserted':
         this.#options.hypervisor.raiseEpoch(vm, event.epoch);
@@ -252,7 +264,7 @@ export class MigrationService {
       case 'committed':
         running.isCommitted = true;
         if (side === 'source') this.#options.hypervisor.leaveBehind(vm);
-        else this.#options.hypervisor.completeIncoming(vm, event.epoch, event.history ?? emptyHistory);
+        else this.#complete(vm, event.epoch, event.history ?? emptyHistory);
         break;
       case 'ended':
         this.#ended(operation, running, event.record, event.mustStop);
@@ -261,6 +273,11 @@ export class MigrationService {
         this.#abandon(operation, running, event.message);
         break;
     }
+  }
+
+  #complete(vm: HostedVm, epoch: Epoch, history: GuestHistory): void {
+    this.#options.hypervisor.completeIncoming(vm, epoch, history);
+    if (history.isConsoleRead) this.#options.onConsoleRead(vm.vm, history.consolePosition);
   }
 
   #ended(operation: OperationId, running: Running, record: MigrationRecord, mustStop: boolean): void {

@@ -50,6 +50,7 @@ describe('a guest’s console', () => {
       firstStepMs: 1,
       readyMs: 2,
       startedFrom: 'kernel',
+      isConsoleRead: false,
     });
     expect(target.panic).toBe(console.panic);
   });
@@ -73,6 +74,7 @@ describe('a guest’s console', () => {
       firstStepMs: 1,
       readyMs: 2,
       startedFrom: 'kernel',
+      isConsoleRead: false,
     });
     console.append(bytes('new'));
     expect(console.position).toBe(1_000_003);

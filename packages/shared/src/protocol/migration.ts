@@ -40,6 +40,8 @@ export const GuestHistory = z
     firstStepMs: z.number().min(0).nullable(),
     readyMs: z.number().min(0).nullable(),
     startedFrom: VmStartKind.nullable(),
+    /** Somebody reads along: the target tells on at once, without being asked. */
+    isConsoleRead: z.boolean(),
   })
   .refine(({ consolePosition, consoleBacklog }) => consoleBacklog.length <= consolePosition, {
     message: 'the backlog is longer than all that was ever written',
