@@ -17,13 +17,13 @@ import { bestOf, summarize, summarizeSleeps } from './summary.ts';
 
 const extent = { full: { runs: 7, sleeps: 50 }, quick: { runs: 3, sleeps: 20 } } as const;
 
-export const benchMigration: Bench = async ({ quick, say }) => {
+export const benchMigration: Bench = async ({ quick, only, say }) => {
   const { runs, sleeps } = quick ? extent.quick : extent.full;
   const qemuVersion = requireQemu();
   const image = await ensureGuestImage();
   say(`Linux ${image.kernelVersion}; QEMU ${qemuVersion}`);
   const cells = [];
-  for (const cell of cellsInOrder())
+  for (const cell of cellsInOrder(only))
     cells.push(
       cell === sleepingCell
         ? await benchSleeping(image, sleeps, say)
@@ -32,9 +32,14 @@ export const benchMigration: Bench = async ({ quick, say }) => {
   return { qemuVersion, cells };
 };
 
-function cellsInOrder(): readonly Cell[] {
+/** Those of these names; all where none is given. */
+function cellsInOrder(names: readonly string[]): readonly Cell[] {
   const [idle, ...others] = tickingCells;
-  return idle === undefined ? [] : [idle, sleepingCell, ...others];
+  const all = idle === undefined ? [] : [idle, sleepingCell, ...others];
+  const unknown = names.filter((name) => !all.some((cell) => cell.name === name));
+  if (unknown.length > 0)
+    throw new Error(`no cell ${unknown.join(', ')}: there are ${all.map(({ name }) => name).join(', ')}`);
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
 }
 
 /** A run that says nothing is tried again, but not for ever; all of them are counted. */
@@ -119,11 +124,11 @@ async function alternate<T>(
 function describeRun(run: Run): string {
   if (run.kind === 'void') return `VOID: ${run.remark}`;
   if (run.kind === 'stayed') return `not converged (${run.remark})`;
-  const { totalMs, guestGapMs, controlGapMs, downtimeMs, bytes, cpuS } = run.figures;
+  const { totalMs, guestGapMs, controlGapMs, downtimeMs, bytes, cpuS, throttlePercentMax } = run.figures;
   return (
     `${totalMs.toFixed(0)} ms, ${run.kind === 'lost' ? 'the guest was LOST' : `gap ${guestGapMs?.toFixed(1)} ms`} (control ${controlGapMs?.toFixed(1)} ms), ` +
     `downtime ${downtimeMs.toFixed(1)} ms, ${(bytes / 1e6).toFixed(1)} MB, ${cpuS.toFixed(2)} s of CPU` +
-    `${run.isConverged ? '' : ', forced'} (${run.remark})`
+    `${throttlePercentMax > 0 ? `, slowed by up to ${throttlePercentMax} %` : ''}${run.isConverged ? '' : ', forced'} (${run.remark})`
   );
 }
 

@@ -16,6 +16,8 @@ export interface Moved {
   readonly bytes: number;
   /** User and system time of the two processes, the guest's own work included. */
   readonly cpuS: number;
+  /** By how much the vCPU was slowed at the most, so that the rest would fit. */
+  readonly throttlePercentMax: number;
   /** What was left fitted the downtime budget by itself. False: nothing moved, or it was forced. */
   readonly isConverged: boolean;
   /** False: the guest still runs where it was. */

@@ -89,9 +89,10 @@ export async function migrateQemu(
       bytes: info.ram?.transferred ?? 0,
       // A target whose migration was called off is gone.
       cpuS: isCompleted ? source.cpuSeconds() + target.cpuSeconds() - cpuBeforeS : 0,
+      throttlePercentMax: throttle.percentMax(),
       isConverged: isCompleted,
       hasMoved: isCompleted,
-      remark: `${info.ram?.['dirty-sync-count'] ?? 0} passes${end.hasFetched() ? ', post-copy' : ''}${throttle.describe()}`,
+      remark: `${info.ram?.['dirty-sync-count'] ?? 0} passes${end.hasFetched() ? ', post-copy' : ''}`,
     };
   } finally {
     end.stop();
@@ -144,6 +145,6 @@ function watchThrottle({ qmp }: QemuMachine, setting: QemuSetting) {
   const timer = isThrottled ? setInterval(() => void look(), throttleLookMs) : undefined;
   return {
     stop: () => clearInterval(timer),
-    describe: () => (isThrottled ? `, throttled to ${percentMax} %` : ''),
+    percentMax: () => percentMax,
   };
 }

@@ -14,6 +14,7 @@ export interface Figures {
   readonly downtimeMs: number;
   readonly bytes: number;
   readonly cpuS: number;
+  readonly throttlePercentMax: number;
 }
 
 export type Run =
@@ -91,11 +92,12 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
   const isAlive = await observer.within(aliveDeadlineMs, () => ticksSince(observer, moved) > ticksAfterwards);
   const ticks = [...observer.ticks];
   if (isAlive !== null) await stopWork(guest, cell);
-  const { window, isConverged, remark, hasMoved, totalMs, downtimeMs, bytes, cpuS } = moved;
+  const { window, isConverged, remark, hasMoved, totalMs, downtimeMs, bytes, cpuS, throttlePercentMax } =
+    moved;
   if (!hasMoved && isAlive !== null) return { kind: 'stayed', remark };
   const guestGapMs = isAlive === null ? null : longestGapMs(ticks, window);
   const controlGapMs = longestGapMs(ticks, controlWindow(ticks, window));
-  const figures = { totalMs, guestGapMs, controlGapMs, downtimeMs, bytes, cpuS };
+  const figures = { totalMs, guestGapMs, controlGapMs, downtimeMs, bytes, cpuS, throttlePercentMax };
   return { kind: isAlive === null ? 'lost' : 'moved', isConverged, remark, figures };
 }
 

@@ -88,6 +88,7 @@ function movedOf(record: MigrationRecord, window: Moved['window'], cpuS: number)
     downtimeMs: record.downtimeMs,
     bytes: record.bytes,
     cpuS,
+    throttlePercentMax: record.throttlePercentMax,
     isConverged: hasMoved && decisive !== undefined && decisive.predictedDowntimeMs <= downtimeBudgetMs,
     hasMoved,
     remark: hasMoved ? `${record.rounds.length} rounds${forecast}` : (record.reason ?? 'aborted'),

@@ -55,7 +55,15 @@ async function measure(guest: MovingGuest): Promise<Sleep> {
   if (hasWoken(observer)) return { kind: 'void', remark: 'woke before it had moved' };
   const restMs = wakesAtMs + lateMsMax - performance.now();
   const woke = await observer.within(restMs, () => hasWoken(observer));
-  const { totalMs, downtimeMs, bytes, cpuS, remark } = moved;
-  const figures = { totalMs, downtimeMs, bytes, cpuS, guestGapMs: null, controlGapMs: null };
+  const { totalMs, downtimeMs, bytes, cpuS, throttlePercentMax, remark } = moved;
+  const figures = {
+    totalMs,
+    downtimeMs,
+    bytes,
+    cpuS,
+    throttlePercentMax,
+    guestGapMs: null,
+    controlGapMs: null,
+  };
   return { kind: 'slept', wokeOnTime: woke !== null, figures, remark };
 }

@@ -9,6 +9,7 @@ const figures = (guestGapMs: number, totalMs = 100): Figures => ({
   downtimeMs: 5,
   bytes: 1000,
   cpuS: 0.5,
+  throttlePercentMax: 0,
 });
 const moved = (guestGapMs: number, isConverged = true): Run => ({
   kind: 'moved',

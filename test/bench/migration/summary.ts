@@ -28,6 +28,7 @@ const decimals: { readonly [name in FigureName]: number } = {
   downtimeMs: 1,
   bytes: 0,
   cpuS: 2,
+  throttlePercentMax: 0,
 };
 const figureNames = Object.keys(decimals) as FigureName[];
 
