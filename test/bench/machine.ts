@@ -25,7 +25,7 @@ interface Side {
   readonly samples: WorkmixSample[];
 }
 
-export const benchMachine: Bench = async ({ quick, say }) => {
+export const benchMachine: Bench = async ({ quick, only, say }) => {
   const { iterations, runs } = quick ? extent.quick : extent.full;
   const qemuVersion = requireQemu();
   const image = await ensureGuestImage();
@@ -53,7 +53,7 @@ export const benchMachine: Bench = async ({ quick, say }) => {
 
   const { clone, boot } = await measureStarts({ quick, say });
   const idle = await measureIdleGuests({ quick, say, imageName: 'debian' });
-  const small = await measureSmallKernel({ quick, say });
+  const small = await measureSmallKernel({ quick, only, say });
   const mips = mipsOf(skein, instructions);
   const qemuMips = mipsOf(qemu, instructions);
   const qemuIcountMips = mipsOf(qemuIcount, instructions);
