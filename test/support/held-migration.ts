@@ -72,10 +72,11 @@ async function strike(
 ): Promise<string | null> {
   if (fault === 'cut') relay.cut();
   if (fault === 'garbage') relay.garble();
-  if (fault === 'cut' || fault === 'garbage') return null;
-  const victim = fault === 'source' || fault === 'target' ? ends[fault] : fault;
-  await cluster.kill(victim);
-  // What the kernel tells a dead host's peer at once comes by way of the relay.
-  if (victim !== 'coordinator' && victim !== 'storage') await relay.whenNobodyIsJoined();
+  const isOfLink = fault === 'cut' || fault === 'garbage';
+  const isOfHost = fault === 'source' || fault === 'target';
+  const victim = isOfHost ? ends[fault] : isOfLink ? null : fault;
+  if (victim !== null) await cluster.kill(victim);
+  // Of a killed host too: what the kernel tells its peer at once comes by way of the relay.
+  if (isOfLink || isOfHost) await relay.whenAllIsTold();
   return victim;
 }

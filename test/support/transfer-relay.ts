@@ -1,6 +1,12 @@
 /** Stands between source and target of migrations (transfer-detour.ts leads there): cuts what joins them, or garbles it. */
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { until } from './until.ts';
+
+interface Ports {
+  readonly local: number;
+  readonly remote: number;
+}
 
 /** More than a message, less than a batch of pages; no frame of a WebSocket begins like this. */
 const garbage = Buffer.alloc(20_000, 0xff);
@@ -8,6 +14,8 @@ const garbage = Buffer.alloc(20_000, 0xff);
 export class TransferRelay {
   readonly #server: Server;
   readonly #ends = new Set<Socket>();
+  /** Ports of connections as their far ends have them. */
+  readonly #joined: Ports[] = [];
   #isCut = false;
   #isGarbling = false;
 
@@ -39,9 +47,17 @@ export class TransferRelay {
     for (const end of this.#ends) end.write(garbage);
   }
 
-  /** Whoever was joined to what ended has been told. */
-  async whenNobodyIsJoined(): Promise<void> {
+  /**
+   * Nobody is joined any more, and the kernel has told it to whoever was: on a busy machine its loopback may take longer
+   * than we do. (Garbage ends a connection too: there is always one side that is not held, and that hangs up.)
+   */
+  async whenAllIsTold(): Promise<void> {
     await until('both ends are gone', () => this.#ends.size === 0);
+    await until(
+      'their peers have heard of it',
+      () => !openConnections().some((ports) => this.#isOurs(ports)),
+    );
+    this.#joined.length = 0;
   }
 
   heal(): void {
@@ -73,8 +89,16 @@ export class TransferRelay {
     target.on('data', hear);
   }
 
+  #isOurs({ local, remote }: Ports): boolean {
+    return this.#joined.some((ours) => ours.local === local && ours.remote === remote);
+  }
+
   #join(target: Socket, source: Socket, first: Buffer): void {
     source.write(first);
+    source.once('connect', () => {
+      for (const { remotePort = 0, localPort = 0 } of [source, target])
+        this.#joined.push({ local: remotePort, remote: localPort });
+    });
     for (const [from, to] of [
       [source, target],
       [target, source],
@@ -90,4 +114,14 @@ export class TransferRelay {
     }
     if (this.#isCut) this.cut();
   }
+}
+
+/** Source: proc(5), /proc/net/tcp; state 01 is ESTABLISHED. */
+function openConnections(): Ports[] {
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
+  return lines.flatMap((line) => {
+    const [, local = '', remote = '', state] = line.trim().split(/\s+/);
+    const portOf = (end: string): number => Number.parseInt(end.split(':')[1] ?? '', 16);
+    return state === '01' ? [{ local: portOf(local), remote: portOf(remote) }] : [];
+  });
 }
