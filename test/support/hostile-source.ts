@@ -50,6 +50,8 @@ export class HostileSource {
   closed: CloseReason | null = null;
   /** The target said that its guest runs. */
   hasHeardResumed = false;
+  /** Of pages, as the target says that it applied them. */
+  acknowledgedBytes = 0;
   readonly #machine: Machine;
   readonly #bed: AgentBed;
   readonly #options: HostileSourceOptions;
@@ -244,7 +246,9 @@ export class HostileSource {
             this.refusal = refusal;
           },
           'pages.wanted': () => {},
-          'pages.applied': () => {},
+          'pages.applied': ({ bytes }) => {
+            this.acknowledgedBytes += bytes;
+          },
         },
       },
     });
