@@ -3,7 +3,7 @@
  * switch lives in whichever of them came first; when that one ends, another takes its place within a second, and only frames
  * on their way are lost. Its socket stands in a folder that is the user's alone.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -87,7 +87,7 @@ export class LocalSwitch {
     });
   }
 
-  /** Null: neither is possible at this moment. */
+  /** Null: a switch is there that is too busy to answer. */
   async #find(): Promise<Place | null> {
     try {
       return await this.#connect();
@@ -125,15 +125,9 @@ export class LocalSwitch {
     socket.unref();
   }
 
-  /** Null: somebody else was faster. What a dead switch left is removed. */
-  async #open(): Promise<Place | null> {
-    rmSync(this.#path, { force: true });
+  #open(): Promise<Place> {
     const { mac, onFrame } = this.#options;
-    const onReplaced = () => this.#lookAgain();
-    return await SwitchHub.open({ path: this.#path, mac, onFrame, onReplaced }).catch((cause: unknown) => {
-      if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return null;
-      throw cause;
-    });
+    return SwitchHub.open({ path: this.#path, mac, onFrame, onReplaced: () => this.#lookAgain() });
   }
 }
 

@@ -3,8 +3,10 @@
  * file system. Each member has a port with the address that its first frame comes from; what is sent with another one is
  * dropped (network/forward). A member that does not read loses frames and holds nobody up.
  */
-import { statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import {
   formatMac,
   isGroupMac,
@@ -37,11 +39,16 @@ export class SwitchHub {
   readonly #members = new Set<Socket>();
   readonly #server: Server;
   readonly #own: PortId;
+  readonly #path: string;
+  /** Of the socket's name, which tells ours from another hub's. */
+  readonly #inode: number;
   #portCount = 0;
   #timer: NodeJS.Timeout | null = null;
 
-  private constructor(server: Server, { mac, onFrame }: SwitchHubOptions) {
+  private constructor(server: Server, inode: number, { path, mac, onFrame }: SwitchHubOptions) {
     this.#server = server;
+    this.#path = path;
+    this.#inode = inode;
     this.#switch.addPortGroup({ name: segment, vni: null, vlan: 0, policy: securityPolicyDefault });
     this.#own = this.#addPort(mac, (frame) => {
       onFrame(Uint8Array.from(frame));
@@ -50,16 +57,21 @@ export class SwitchHub {
     server.on('connection', (socket) => this.#admit(socket));
   }
 
-  /** Rejects with EADDRINUSE where somebody has the path. */
+  /**
+   * Takes the place of whatever stands at the path. It listens under a name of its own first and then gives that the path: the
+   * place is never empty, and of two that take it at the same time each knows which socket is its own.
+   */
   static async open(options: SwitchHubOptions): Promise<SwitchHub> {
     const server = createServer();
+    const ownPath = join(dirname(options.path), randomBytes(3).toString('hex'));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(options.path, resolve);
+      server.listen(ownPath, resolve);
     });
     server.unref();
-    const hub = new SwitchHub(server, options);
-    hub.#watch(options);
+    const hub = new SwitchHub(server, statSync(ownPath).ino, options);
+    renameSync(ownPath, options.path);
+    hub.#watch(options.onReplaced);
     return hub;
   }
 
@@ -69,18 +81,22 @@ export class SwitchHub {
 
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#hasPlace) rmSync(this.#path, { force: true });
     this.#server.close();
     for (const socket of this.#members) socket.destroy();
   }
 
   /** Two that find a switch dead at the same time may both take its place; the last one has it. */
-  #watch({ path, onReplaced }: SwitchHubOptions): void {
-    const inode = inodeOf(path);
+  #watch(onReplaced: () => void): void {
     this.#timer = setInterval(() => {
-      if (inodeOf(path) === inode) return;
+      if (this.#hasPlace) return;
       this.close();
       onReplaced();
     }, checkMs).unref();
+  }
+
+  get #hasPlace(): boolean {
+    return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode;
   }
 
   #admit(socket: Socket): void {
@@ -129,8 +145,4 @@ export class SwitchHub {
       mayOutput: () => true,
     });
   }
-}
-
-function inodeOf(path: string): number | null {
-  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }
