@@ -35,6 +35,10 @@ describe('a live migration', () => {
     await guest.expectAlive();
   });
 
+  it('is done by workers that have rehearsed one', () => {
+    for (const { log } of bed.agents.values()) expect(log()).not.toMatch(/could not rehearse/);
+  });
+
   it('moves a sleeping guest, which wakes in time', async () => {
     bed.type(vm, 'sleep 4; echo woke $((20 + 22))\n');
     await until('the shell has read the command', () => bed.console(vm).trimEnd().endsWith('22))'));

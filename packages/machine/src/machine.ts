@@ -58,8 +58,6 @@ export type Wake =
 
 const never = 0xffff_ffff_ffff_ffffn;
 const runStepsMax = 0x7fff_ffff;
-/** A hundred and more pages of decoded code: what a guest at rest goes through between two sleeps. */
-const reservedCodeBytes = 2 << 20;
 const machineSectionVersion = 1;
 /** A device that asks to be processed so often without a step in between would never stop. */
 const kicksWithoutStepMax = 1000;
@@ -74,7 +72,6 @@ export class Machine {
   readonly #runSteps: Uint32Array;
   readonly #reasons: ReadonlyMap<number, 'limit' | 'idle' | 'kick' | 'attention'>;
   readonly #ramAddress: number;
-  readonly #codePoolAddress: number;
   #isHalted = false;
 
   constructor(options: MachineOptions) {
@@ -92,7 +89,6 @@ export class Machine {
     this.#core = instance.exports as unknown as CoreExports;
     this.#cpu = new CpuState(modules, memory, this.memory.pages);
     this.#ramAddress = layoutOf(modules, 'RAM');
-    this.#codePoolAddress = layoutOf(modules, 'CODE_POOL');
     this.#runSteps = new Uint32Array(memory.buffer, layoutOf(modules, 'RUN_STEPS'), 1);
     this.#reasons = new Map([
       [layoutOf(modules, 'REASON_LIMIT'), 'limit'],
@@ -164,17 +160,6 @@ export class Machine {
     }
     this.#bus.endSlice();
     return { steps: Math.max(0, Math.floor(limitSteps)) - remaining, reason, deviceTurns };
-  }
-
-  /**
-   * Between two runs: the host gives it now the memory in which its first code will be decoded, so that a guest
-   * that goes on here need not wait for it page by page (measured: 0.8 ms of its first 20,000 steps).
-   */
-  reserveCodeMemory(): void {
-    const { buffer } = this.memory.wasm;
-    const pool = new Int32Array(buffer, this.#codePoolAddress, reservedCodeBytes / 4);
-    // A write that changes nothing is a write to the host.
-    for (let word = 0; word < pool.length; word += pageBytes / 4) Atomics.or(pool, word, 0);
   }
 
   /** Between two runs. Takes effect before the next instruction. */

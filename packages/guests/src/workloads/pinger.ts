@@ -6,10 +6,11 @@
  */
 import type { Assembler } from '../assembler/assembler.ts';
 import { defineStart, defineUsageNear, optionalNumber, requiredNumber } from './arguments.ts';
-import { defineClock, nsPerMs, nsPerSecond, storeTimespec } from './clock.ts';
+import { awaitInput } from './await-input.ts';
+import { defineClock, nsPerMs, nsPerSecond } from './clock.ts';
 import { defineEchoPacket, echoBytes } from './echo-packet.ts';
 import { defineParseIpv4Address, inet } from './ipv4-address.ts';
-import { defineFunction, pollInput, systemCall } from './linux.ts';
+import { defineFunction, systemCall } from './linux.ts';
 import { defineStopRequest } from './stop-request.ts';
 import { defineTextOutput, endLine, printDecimal, printText } from './text-output.ts';
 
@@ -18,7 +19,6 @@ const protocolIcmp = 1;
 /** After the last request, replies are awaited this long. */
 const graceNs = nsPerSecond;
 const nsPerUs = 1000;
-const signalSetBytes = 8;
 
 // Registers of main, kept through all calls: s2 socket, s3 interval ns, s4 count or 0, s5 requests sent, s6 replies,
 // s7 next deadline, s8 ns of the last reply or 0, s9 longest gap ns, s10 now, s11 sequence number of a reply.
@@ -122,16 +122,7 @@ function emitSend(a: Assembler): void {
 /** Waits for a reply or the next deadline; at the stack pointer: timespec, pollfd. */
 function emitWait(a: Assembler): void {
   a.sub('a0', 's7', 's10');
-  storeTimespec(a);
-  a.sw('s2', 16, 'sp');
-  a.li('t0', pollInput);
-  a.sw('t0', 20, 'sp');
-  a.addi('a0', 'sp', 16);
-  a.li('a1', 1);
-  a.mv('a2', 'sp');
-  a.li('a3', 0);
-  a.li('a4', signalSetBytes);
-  systemCall(a, 'ppoll');
+  awaitInput(a);
   a.li('t0', 1);
   a.blt('a0', 't0', 'pinger.nothing-came');
   a.call('pinger.receive');

@@ -5,9 +5,10 @@
  */
 import type { Assembler } from '../assembler/assembler.ts';
 import { defineStart, defineUsageNear } from './arguments.ts';
-import { defineClock, nsPerMs, nsPerSecond, storeTimespec } from './clock.ts';
+import { awaitInput } from './await-input.ts';
+import { defineClock, nsPerMs, nsPerSecond } from './clock.ts';
 import { datagramBytesMax, defineDatagram } from './datagram.ts';
-import { defineFunction, pollInput, reserveZeroed, systemCall } from './linux.ts';
+import { defineFunction, reserveZeroed, systemCall } from './linux.ts';
 import { defineStopRequest } from './stop-request.ts';
 import { defineTextOutput, endLine, printDecimal, printText } from './text-output.ts';
 import { emitRefusal, openSocket, socketAddressBytes } from './udp-socket.ts';
@@ -17,7 +18,6 @@ const seenShift = 16;
 /** The clock and requests to stop are looked at after so many, or when there is nothing to read. */
 const datagramsPerTurn = 32;
 const quietMs = 20;
-const signalSetBytes = 8;
 
 // Registers of main, kept through all calls: s2 socket, s3 received, s4 the number after the highest, s5 late, s6 again, s7
 // not whole, s8 left of this turn, s9 ns of the last report, s11 now.
@@ -104,16 +104,7 @@ function emitReceive(a: Assembler): void {
 /** At the stack pointer: timespec, pollfd. */
 function emitWait(a: Assembler): void {
   a.li('a0', quietMs * nsPerMs);
-  storeTimespec(a);
-  a.sw('s2', 16, 'sp');
-  a.li('t0', pollInput);
-  a.sw('t0', 20, 'sp');
-  a.addi('a0', 'sp', 16);
-  a.li('a1', 1);
-  a.mv('a2', 'sp');
-  a.li('a3', 0);
-  a.li('a4', signalSetBytes);
-  systemCall(a, 'ppoll');
+  awaitInput(a);
 }
 
 function defineReport(a: Assembler): void {

@@ -8,7 +8,6 @@ import {
   type ErrorCode,
   type GuestHistory,
   grantDeadlineNs,
-  type LeaseView,
   type MigrationFinal,
   type MigrationRecord,
   type migrationProtocol,
@@ -22,7 +21,6 @@ import { type Failpoint, failpoint, type Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { resumedClock } from '../core/guest-clock.ts';
 import {
-  type LeaseReading,
   stepTarget,
   type TargetEffect,
   type TargetEvent,
@@ -34,6 +32,7 @@ import { ArrivedState } from './arrived-state.ts';
 import { Deadlines } from './deadlines.ts';
 import { dialSource } from './dial-source.ts';
 import { greetSource } from './greet-source.ts';
+import { readLease } from './lease-reading.ts';
 import { measureOffset } from './measure-offset.ts';
 import { MemoryArrival } from './memory-arrival.ts';
 import { formatStateHash } from './page-hashes.ts';
@@ -374,11 +373,9 @@ export class TargetTransfer {
 
   async #readLease(): Promise<void> {
     if (this.#state.phase !== 'resolving') return;
-    const { vm } = this.#assignment.command;
-    const lease = await this.#leases.read(vm).catch(() => 'unknown' as const);
-    const reading = lease === 'unknown' ? 'undecided' : readingOf(lease, this.#assignment);
+    const { isKnown, reading } = await readLease(this.#leases, this.#assignment);
     // While the lease cannot be read nothing may be concluded from the time that passes.
-    if (lease === 'unknown')
+    if (!isKnown)
       this.#deadlines.set('undecided', undecidedMsMax, () => this.#feed({ type: 'undecided-too-long' }));
     this.#feed({ type: 'lease-read', reading });
   }
@@ -405,12 +402,4 @@ export class TargetTransfer {
     });
     return { ...record, ...told };
   }
-}
-
-/** While the source holds it, it may still pass it. */
-function readingOf(lease: LeaseView | null, { command, host }: TargetAssignment): LeaseReading {
-  const { epoch, sourceHost } = command;
-  if (lease?.owner === host && lease.epoch === epoch + 1) return 'mine';
-  const isSources = lease?.owner === sourceHost && lease.epoch === epoch && lease.remainingMs > 0;
-  return isSources ? 'undecided' : 'not-mine';
 }

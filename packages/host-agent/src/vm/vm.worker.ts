@@ -67,7 +67,7 @@ function prepare(machine: Machine, origin: VmOrigin, tell: (event: VmEvent) => v
   switch (origin.kind) {
     case 'incoming':
       for (; rehearsed < rehearsals; rehearsed++) rehearseArrival(machine);
-      machine.reserveCodeMemory();
+      machine.memory.reserveCode();
       return true;
     case 'boot': {
       const { kernel, initrd, bootArguments, randomSeed } = origin;
