@@ -42,6 +42,29 @@ describe('compressing pages', () => {
     expect(compressed).toBe(0);
   });
 
+  it('is not tried for single samples that were slow', () => {
+    let state = startCompression('auto');
+    for (let index = 0; index < 100; index++) {
+      const elapsedMs = index % 3 === 0 ? 9 : 1.5;
+      const sample = { isCompressed: state.isOn, rawBytes: windowBytes, wireBytes: windowBytes, elapsedMs };
+      state = noteSample(state, sample, 'auto');
+      expect(state.isOn).toBe(false);
+    }
+  });
+
+  it('is not taken for better because plain pages were slow once', () => {
+    let state = startCompression('auto');
+    let compressed = 0;
+    for (let index = 0; index < 60; index++) {
+      const { isOn: isCompressed } = state;
+      compressed += isCompressed ? 1 : 0;
+      const elapsedMs = isCompressed ? 6 : index % 3 === 0 ? 20 : 5;
+      const sample = { isCompressed, rawBytes: windowBytes, wireBytes: windowBytes, elapsedMs };
+      state = noteSample(state, sample, 'auto');
+    }
+    expect(compressed).toBe(1);
+  });
+
   it('is given up for pages that do not get shorter, and tried again now and then', () => {
     const { compressed } = sendWindows({ bytesPerS: 12e6, compressBytesPerS: 300e6, ratio: 1 }, 200);
     expect(compressed).toBeGreaterThanOrEqual(2);

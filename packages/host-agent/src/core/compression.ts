@@ -15,9 +15,9 @@ export interface CompressionSample {
 
 export interface CompressionState {
   readonly isOn: boolean;
-  /** Of guest memory; null: not tried yet. */
-  readonly plainBytesPerS: number | null;
-  readonly compressedBytesPerS: number | null;
+  /** Of guest memory, the last few, latest first. */
+  readonly plainBytesPerS: readonly number[];
+  readonly compressedBytesPerS: readonly number[];
   /** How much shorter pages got when it was tried last. */
   readonly ratio: number | null;
   readonly samples: number;
@@ -30,12 +30,14 @@ const trialPeriod = 64;
 const worthTryingBytesPerS = 250e6;
 /** Less is not worth the CPU. */
 const gainMin = 1.05;
+/** A thread that had to wait for a core makes one sample slow, and says nothing about the link. */
+const ratesKept = 5;
 
 export function startCompression(choice: CompressionChoice): CompressionState {
   return {
     isOn: choice === 'always',
-    plainBytesPerS: null,
-    compressedBytesPerS: null,
+    plainBytesPerS: [],
+    compressedBytesPerS: [],
     ratio: null,
     samples: 0,
     samplesSinceTrial: 0,
@@ -57,19 +59,31 @@ export function noteSample(
     samples,
     samplesSinceTrial: state.samplesSinceTrial + 1,
     ...(isCompressed
-      ? { compressedBytesPerS: bytesPerS, ratio: wireBytes > 0 ? rawBytes / wireBytes : 1 }
-      : { plainBytesPerS: bytesPerS }),
+      ? {
+          compressedBytesPerS: kept(bytesPerS, state.compressedBytesPerS),
+          ratio: wireBytes > 0 ? rawBytes / wireBytes : 1,
+        }
+      : { plainBytesPerS: kept(bytesPerS, state.plainBytesPerS) }),
   };
   return choice === 'auto' ? decide(noted) : noted;
 }
 
+function kept(latest: number, rates: readonly number[]): readonly number[] {
+  return [latest, ...rates].slice(0, ratesKept);
+}
+
 function decide(state: CompressionState): CompressionState {
-  const { plainBytesPerS, compressedBytesPerS } = state;
-  if (plainBytesPerS === null) return { ...state, isOn: false };
-  const mayPay = state.isOn || plainBytesPerS < worthTryingBytesPerS;
-  if (compressedBytesPerS === null) return { ...state, isOn: mayPay, samplesSinceTrial: 0 };
-  const isBetter = compressedBytesPerS > plainBytesPerS * gainMin;
+  const { plainBytesPerS: plain, compressedBytesPerS: compressed } = state;
+  if (plain.length < ratesKept) return { ...state, isOn: false };
+  const mayPay = Math.max(...plain) < worthTryingBytesPerS;
+  if (compressed.length === 0) return { ...state, isOn: mayPay, samplesSinceTrial: 0 };
+  const isBetter = median(compressed) > median(plain) * gainMin;
   if (state.samplesSinceTrial < trialPeriod) return { ...state, isOn: isBetter };
-  const isTrialOn = !isBetter && plainBytesPerS < worthTryingBytesPerS;
-  return { ...state, isOn: isBetter ? false : isTrialOn, samplesSinceTrial: 0 };
+  return { ...state, isOn: !isBetter && mayPay, samplesSinceTrial: 0 };
+}
+
+/** Of an even number the lower of the two in the middle. */
+function median(rates: readonly number[]): number {
+  const sorted = [...rates].sort((left, right) => left - right);
+  return sorted[(sorted.length - 1) >> 1] ?? 0;
 }

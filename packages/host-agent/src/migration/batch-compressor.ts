@@ -6,6 +6,8 @@ import { type CompressionState, noteSample, startCompression } from '../core/com
 const options = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 /** Guest memory between two looks at what it cost. */
 const sampleBytes = 1 << 20;
+/** On a slow link so much takes long, and less tells enough. */
+const sampleMsMax = 100;
 /** Shorter data are not worth the call. */
 const dataBytesMin = 1024;
 
@@ -38,8 +40,8 @@ export class BatchCompressor {
   sent(rawBytes: number, wireBytes: number): void {
     this.#sample.rawBytes += rawBytes;
     this.#sample.wireBytes += wireBytes;
-    if (this.#sample.rawBytes < sampleBytes) return;
     const elapsedMs = performance.now() - this.#sample.startedMs;
+    if (this.#sample.rawBytes < sampleBytes && elapsedMs < sampleMsMax) return;
     const { isOn: isCompressed } = this.#state;
     const { rawBytes: raw, wireBytes: wire } = this.#sample;
     this.#state = noteSample(
