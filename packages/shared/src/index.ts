@@ -13,6 +13,7 @@ export * from './errors.ts';
 export * from './frame/page.ts';
 export * from './ids.ts';
 export * from './invariant.ts';
+export * from './last-bytes.ts';
 export * from './migration/convergence.ts';
 export * from './migration/ledger.ts';
 export * from './migration/read-ledger.ts';

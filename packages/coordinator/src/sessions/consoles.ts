@@ -2,7 +2,14 @@
  * Consoles of guests for people's programs: who is attached to a VM hears it wherever it runs, across migrations
  * and restarts, each told by a marker. Positions of the bytes let the streams of two hosts be joined without a gap.
  */
-import { type ConsoleOutput, type Epoch, type HostName, toProblem, type VmId } from '@skein/shared';
+import {
+  type ConsoleOutput,
+  type Epoch,
+  type HostName,
+  LastBytes,
+  toProblem,
+  type VmId,
+} from '@skein/shared';
 import type { Environment } from '../env.ts';
 import type { Sighting } from '../policy/inventory.ts';
 
@@ -25,7 +32,7 @@ interface Feed {
   isAttaching: boolean;
   /** Position of the next byte to be told. */
   position: number;
-  backlog: Uint8Array;
+  readonly backlog: LastBytes;
   /** Output that came while the reply with the backlog was still on its way. */
   early: ConsoleOutput[];
   /** Output of the host that the VM migrates to, while what the source said last is still on its way. */
@@ -80,7 +87,7 @@ export class Consoles {
         isAttached: false,
         isAttaching: false,
         position: 0,
-        backlog: new Uint8Array(0),
+        backlog: new LastBytes(backlogBytesMax),
         early: [],
         ahead: null,
         held: [],
@@ -90,7 +97,7 @@ export class Consoles {
     if (!feed.isAttached && copy !== null) await this.#attachTo(feed, copy);
     // Without an await in between: what follows the backlog is told as output.
     feed.readers.add(reader);
-    return feed.backlog;
+    return feed.backlog.bytes;
   }
 
   detach(vm: VmId, reader: ConsoleReader): void {
@@ -204,8 +211,7 @@ export class Consoles {
     if (known >= bytes.length) return;
     const fresh = bytes.subarray(known);
     feed.position = position + bytes.length;
-    const joined = Buffer.concat([feed.backlog, fresh]);
-    feed.backlog = new Uint8Array(joined.subarray(Math.max(0, joined.length - backlogBytesMax)));
+    feed.backlog.append(fresh);
     for (const reader of feed.readers) reader.output(fresh);
   }
 

@@ -3,7 +3,7 @@
  * from it without asking the guest: the kernel's version in its banner, the image's `ready` line, and a kernel's last
  * words (Linux, kernel/panic.c: panic).
  */
-import { consoleBacklogBytesMax, type GuestHistory } from '@skein/shared';
+import { consoleBacklogBytesMax, type GuestHistory, LastBytes } from '@skein/shared';
 
 const bannerPattern = /Linux version (\S{1,100})/;
 const readyPattern = /^skein-guest: ready\b/;
@@ -13,7 +13,7 @@ const panicPattern = /^\[ *\d+\.\d+\] Kernel panic - not syncing: (.{1,200})/;
 const lineBytesMax = 512;
 
 export class GuestConsole {
-  #backlog: Uint8Array = new Uint8Array(0);
+  #backlog = new LastBytes(consoleBacklogBytesMax);
   #position = 0;
   #line = '';
   readonly #decoder = new TextDecoder('latin1');
@@ -26,8 +26,9 @@ export class GuestConsole {
 
   /** Takes over what the source of a migration had heard; what the guest wrote here already stands behind it. */
   adopt(history: GuestHistory): void {
-    const early = this.#backlog;
-    this.#backlog = history.consoleBacklog;
+    const early = this.backlog;
+    this.#backlog = new LastBytes(consoleBacklogBytesMax);
+    this.#backlog.append(history.consoleBacklog);
     this.#position = history.consolePosition;
     this.kernel = history.kernel;
     this.#isReady = history.readyMs !== null;
@@ -42,16 +43,12 @@ export class GuestConsole {
 
   /** The last 64 KiB; the first of them stands at `position - backlog.length`. */
   get backlog(): Uint8Array {
-    return this.#backlog;
+    return this.#backlog.bytes;
   }
 
   append(bytes: Uint8Array): void {
     this.#position += bytes.length;
-    const keep = Math.max(0, Math.min(this.#backlog.length, consoleBacklogBytesMax - bytes.length));
-    const next = new Uint8Array(Math.min(consoleBacklogBytesMax, keep + bytes.length));
-    next.set(this.#backlog.subarray(this.#backlog.length - keep));
-    next.set(bytes.subarray(Math.max(0, bytes.length - consoleBacklogBytesMax)), keep);
-    this.#backlog = next;
+    this.#backlog.append(bytes);
     this.#scan(bytes);
   }
 
