@@ -34,6 +34,7 @@ export {
   type Restorable,
   replay,
 } from './input-log.ts';
+export { createLiveAccess, type LiveAccess } from './live-access.ts';
 export { LivePages } from './live-pages.ts';
 export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
@@ -46,7 +47,6 @@ export {
   pagesOf,
 } from './machine-memory.ts';
 export { machineVersion } from './machine-version.ts';
-export { createPageCopy, type PageCopy } from './page-copy.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { addHashes, hashBytes } from './state-hash.ts';
 export { loadTemplate, saveTemplate } from './template-file.ts';

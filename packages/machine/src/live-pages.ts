@@ -6,17 +6,18 @@ import { type CoreExports, type CoreModules, instantiateCore, noImports } from '
 import { type MachineMemory, pageBytes } from './machine-memory.ts';
 
 export class LivePages {
-  readonly #core: CoreExports;
+  /** Of the page at an address in live memory: for other modules to call without a way through JavaScript. */
+  readonly pageHash: CoreExports['pageHash'];
   readonly #ramAddress: number;
 
   constructor(modules: CoreModules, memory: MachineMemory) {
     const instance = instantiateCore(modules.core, memory.wasm, noImports);
-    this.#core = instance.exports as unknown as CoreExports;
+    this.pageHash = (instance.exports as unknown as CoreExports).pageHash;
     this.#ramAddress = memory.ramAddress;
   }
 
   /** 64-bit hash keyed by the page's number; 0 for a page of zeros. */
   hash(page: number): bigint {
-    return BigInt.asUintN(64, this.#core.pageHash(this.#ramAddress + page * pageBytes, page));
+    return BigInt.asUintN(64, this.pageHash(this.#ramAddress + page * pageBytes, page));
   }
 }

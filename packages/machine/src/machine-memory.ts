@@ -18,6 +18,9 @@ export class MachineMemory {
   readonly wasm: WebAssembly.Memory;
   /** Where RAM begins in `wasm`. */
   readonly ramAddress: number;
+  /** Where the bitmaps of pages that were ever written, and of those that are free, begin in `wasm`. */
+  readonly touchedAddress: number;
+  readonly freeAddress: number;
   /** All of the guest's RAM; offset 0 is guest physical 0x8000_0000. */
   readonly ram: Uint8Array<SharedArrayBuffer>;
   readonly pages: number;
@@ -36,14 +39,16 @@ export class MachineMemory {
     const buffer = memory.buffer;
     this.wasm = memory;
     this.ramAddress = layoutOf(modules, 'RAM');
+    this.touchedAddress = layoutOf(modules, 'TOUCHED');
+    this.freeAddress = layoutOf(modules, 'FREE');
     const words = (memoryMib * 256) / 32;
     const bitmapBytes = layoutOf(modules, 'BITMAP_BYTES');
     this.pages = memoryMib * 256;
     this.ram = new Uint8Array(buffer, this.ramAddress, memoryMib * 1024 * 1024);
     this.attention = new Int32Array(buffer, layoutOf(modules, 'ATTENTION'), 1);
     this.#decodedCode = new Int32Array(buffer, layoutOf(modules, 'CODE_POOL'), reservedCodeBytes / 4);
-    this.#touched = new Uint32Array(buffer, layoutOf(modules, 'TOUCHED'), words);
-    this.#free = new Uint32Array(buffer, layoutOf(modules, 'FREE'), words);
+    this.#touched = new Uint32Array(buffer, this.touchedAddress, words);
+    this.#free = new Uint32Array(buffer, this.freeAddress, words);
     this.#present = new Uint32Array(buffer, layoutOf(modules, 'PRESENT'), words);
     this.#missing = new Uint32Array(buffer, layoutOf(modules, 'PAGES_MISSING'), 1);
     this.#arrivals = new Int32Array(buffer, layoutOf(modules, 'PAGE_ARRIVALS'), 1);

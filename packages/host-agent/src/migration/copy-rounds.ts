@@ -103,7 +103,7 @@ export class CopyRounds {
     }
     const startedMs = log.elapsedMs;
     const startedNs = process.hrtime.bigint();
-    const sent = await sender.send(pages, this.#round);
+    const sent = await sender.send(pages, this.#round, { isLast: true });
     log.mark('lastPagesSentNs');
     this.#note(sent, { startedMs, durationMs: millisecondsSince(startedNs), remainingPages: 0 });
     return null;

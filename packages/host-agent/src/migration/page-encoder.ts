@@ -1,15 +1,12 @@
-/**
- * Puts pages of live RAM into batches: copies each once, then as nothing if it is zero, as its change if its last sent
- * copy is at hand and little changed, else whole. The vCPU may run meanwhile.
- */
+/** Puts pages of live RAM into batches in the page kernel's memory, from where they are sent. The vCPU may run meanwhile. */
 import { type CoreModules, type MachineMemory, pageBytes } from '@skein/machine';
-import { batchBytesMax, deltaBytesMax, type PageBatchWriter, type PageEntry } from '@skein/shared';
-import { PageHashes } from './page-hashes.ts';
-import { PageKernel } from './page-kernel.ts';
-import { SentCopies } from './sent-copies.ts';
+import { batchBytesMax, PageBatchWriter } from '@skein/shared';
+import { PageHashes, placeHashes } from './page-hashes.ts';
+import { KernelLayout, PageKernel } from './page-kernel.ts';
 
 /** 64 MiB: the pages that a busy guest writes again and again. More would be memory that its host has not promised. */
 const copiesMax = 16_384;
+const wordBytes = 4;
 
 export interface PageEncoderOptions {
   readonly modules: CoreModules;
@@ -19,68 +16,105 @@ export interface PageEncoderOptions {
   readonly hasDeltas: boolean;
 }
 
+export interface Filling {
+  /** The list's first page that is to go, and where it ends. */
+  readonly from: number;
+  readonly end: number;
+  /** Pages that the guest does not need are left out: the target has nothing in their place. */
+  readonly skipsFree: boolean;
+  /** They may well be sent again, as what changed in them. */
+  readonly keepsCopies: boolean;
+}
+
+/** What one batch took of the list. */
+export interface Filled {
+  readonly taken: number;
+  readonly zeroPages: number;
+  readonly freePages: number;
+  readonly deltaPages: number;
+}
+
 export class PageEncoder {
   readonly hashes: PageHashes;
   readonly #kernel: PageKernel;
-  readonly #copies: SentCopies | null;
-  readonly #batches: number;
-  readonly #copiesStart: number;
-  readonly #scratch: number;
+  readonly #batches: readonly number[];
+  readonly #bitmap: number;
+  readonly #list: number;
+  readonly #copies: number;
+  readonly #copiesMax: number;
+  #copySlots = 0;
+  #writers: readonly PageBatchWriter[];
 
   constructor({ modules, memory, batches, hasDeltas }: PageEncoderOptions) {
-    const slots = hasDeltas ? Math.min(copiesMax, memory.pages) : 0;
-    this.#batches = batches;
-    this.hashes = new PageHashes(memory.pages);
-    this.#copies = hasDeltas ? new SentCopies(memory.pages, slots) : null;
-    this.#scratch = PageKernel.start + batches * batchBytesMax;
-    this.#copiesStart = this.#scratch + pageBytes;
-    // What is not used of it is never touched, and takes nothing.
-    this.#kernel = new PageKernel(modules, memory, this.#copiesStart - PageKernel.start + slots * pageBytes);
+    const { pages } = memory;
+    const layout = new KernelLayout();
+    this.#batches = Array.from({ length: batches }, () => layout.take(batchBytesMax));
+    const scratch = layout.take(pageBytes);
+    const places = placeHashes(layout, pages);
+    this.#bitmap = places.bitmap;
+    this.#list = layout.take(pages * wordBytes);
+    this.#copiesMax = hasDeltas ? Math.min(copiesMax, pages) : 0;
+    const slotOf = layout.take(pages * wordBytes);
+    const pageOf = layout.take(this.#copiesMax * wordBytes);
+    this.#copies = layout.end;
+    this.#kernel = new PageKernel(modules, memory, layout.end);
+    this.hashes = new PageHashes(this.#kernel, places);
+    this.#kernel.calls.setScratch(scratch);
+    this.#kernel.calls.setCopies(slotOf, pageOf, this.#copies);
+    this.#writers = this.#makeWriters();
   }
 
-  /** Memory for the batch in this slot. */
-  batchMemory(slot: number): Uint8Array<ArrayBuffer> {
-    const start = PageKernel.start + (slot % this.#batches) * batchBytesMax;
-    return this.#kernel.bytes.subarray(start, start + batchBytesMax);
+  /** The batch in this slot. Not kept: it is another one once there is room for more copies. */
+  writer(slot: number): PageBatchWriter {
+    return this.#writers[slot % this.#batches.length] as PageBatchWriter;
   }
 
-  /** `isHot`: it was sent before, and may well be sent again. */
-  add(writer: PageBatchWriter, page: number, isHot: boolean): PageEntry['kind'] {
-    const pointer = writer.bytes.byteOffset + writer.nextDataOffset;
-    this.#kernel.copyFromLive(page, pointer);
-    if (this.#kernel.isZero(pointer)) {
-      writer.addZero(page);
-      this.hashes.set(page, 0n);
-      this.#copies?.drop(page);
-      return 'zero';
-    }
-    const hash = this.#kernel.hash(pointer, page);
-    this.hashes.set(page, hash);
-    const deltaLength = this.#delta(page, pointer);
-    if (isHot) this.#keep(page, pointer);
-    if (deltaLength === null) {
-      writer.addRaw(page, hash);
-      return 'raw';
-    }
-    this.#kernel.bytes.copyWithin(pointer, this.#scratch, this.#scratch + deltaLength);
-    writer.addDelta(page, hash, deltaLength);
-    return 'delta';
+  /** The pages of a bitmap are what `fill` takes from; returns how many they are. */
+  list(bitmap: Uint32Array): number {
+    this.#kernel.writeWords(this.#bitmap, bitmap);
+    return this.#kernel.calls.listPages(this.#bitmap, bitmap.length, this.#list);
   }
 
-  /** Its bytes, in the scratch area; null if there is no copy, or too much changed. */
-  #delta(page: number, pointer: number): number | null {
-    const slot = this.#copies?.slotOf(page) ?? null;
-    if (slot === null) return null;
-    const length = this.#kernel.encodeDelta(this.#copyAt(slot), pointer, this.#scratch, deltaBytesMax);
-    return length < 0 ? null : length;
+  /** So are these. */
+  listNumbers(pages: readonly number[]): number {
+    this.#kernel.writeWords(this.#list, Uint32Array.from(pages));
+    return pages.length;
   }
 
-  #keep(page: number, pointer: number): void {
-    if (this.#copies === null) return;
-    this.#kernel.bytes.copyWithin(this.#copyAt(this.#copies.take(page)), pointer, pointer + pageBytes);
+  /** Fills a batch from the list. */
+  fill(writer: PageBatchWriter, { from, end, skipsFree, keepsCopies }: Filling): Filled {
+    const { calls } = this.#kernel;
+    const list = this.#list + from * wordBytes;
+    const { byteOffset } = writer.bytes;
+    const taken = calls.fillBatch(byteOffset, list, end - from, Number(skipsFree), Number(keepsCopies));
+    writer.filled(calls.entries.value, calls.dataBytes.value);
+    const { zeroPages, freePages, deltaPages } = calls;
+    return {
+      taken,
+      zeroPages: zeroPages.value,
+      freePages: freePages.value,
+      deltaPages: deltaPages.value,
+    };
   }
 
-  #copyAt(slot: number): number {
-    return this.#copiesStart + slot * pageBytes;
+  /** Copies of so many more pages would be of use. */
+  lacksRoom(hotPages: number): boolean {
+    return hotPages > 0 && this.#copySlots < this.#copiesMax;
+  }
+
+  /**
+   * Room for copies of so many more, as far as that is possible. Memory that V8 knows of counts as used, touched or not: as
+   * much as there may be of it at once had it mark the whole heap at the beginning of each migration. No batch may be on its way.
+   */
+  makeRoom(hotPages: number): void {
+    this.#copySlots = Math.min(this.#copiesMax, this.#copySlots + hotPages);
+    this.#kernel.grow(this.#copies + this.#copySlots * pageBytes);
+    this.#kernel.calls.setCopySlots(this.#copySlots);
+    this.#writers = this.#makeWriters();
+  }
+
+  #makeWriters(): PageBatchWriter[] {
+    const { bytes } = this.#kernel;
+    return this.#batches.map((at) => new PageBatchWriter(bytes.subarray(at, at + batchBytesMax)));
   }
 }

@@ -1,32 +1,37 @@
-import { pagesOf } from '@skein/machine';
+import type { KernelLayout, PageKernel } from './page-kernel.ts';
+
+const hashBytes = 8;
+
+/** Where a kernel keeps hashes of pages, and takes a bitmap of them. */
+export interface HashPlaces {
+  readonly hashes: number;
+  readonly bitmap: number;
+}
+
+export function placeHashes(layout: KernelLayout, pages: number): HashPlaces {
+  return { hashes: layout.take(pages * hashBytes), bitmap: layout.take(pages / 8) };
+}
 
 /** The hashes of a VM's pages as they were last sent or applied, and their sum: the RAM part of the state hash. */
 export class PageHashes {
-  readonly #hashes: BigUint64Array;
-  /** The same as halves: numbers are much faster to look at. */
-  readonly #halves: Uint32Array;
-  #sum = 0n;
+  readonly #kernel: PageKernel;
+  readonly #bitmap: number;
 
-  constructor(pages: number) {
-    this.#hashes = new BigUint64Array(pages);
-    this.#halves = new Uint32Array(this.#hashes.buffer);
+  constructor(kernel: PageKernel, { hashes, bitmap }: HashPlaces) {
+    this.#kernel = kernel;
+    this.#bitmap = bitmap;
+    kernel.calls.setHashes(hashes);
   }
 
-  set(page: number, hash: bigint): void {
-    this.#sum += hash - (this.#hashes[page] ?? 0n);
-    this.#hashes[page] = hash;
-  }
-
-  /** The pages count for nothing. Made in downtime: pages that count for nothing already cost little. */
+  /** The pages count for nothing. */
   forget(bitmap: Uint32Array): void {
-    if (this.#sum === 0n) return;
-    for (const page of pagesOf(bitmap))
-      if (this.#halves[page * 2] !== 0 || this.#halves[page * 2 + 1] !== 0) this.set(page, 0n);
+    this.#kernel.writeWords(this.#bitmap, bitmap);
+    this.#kernel.calls.forgetHashes(this.#bitmap, bitmap.length);
   }
 
   /** Modulo 2^64. */
   get sum(): bigint {
-    return BigInt.asUintN(64, this.#sum);
+    return BigInt.asUintN(64, this.#kernel.calls.hashSum());
   }
 }
 

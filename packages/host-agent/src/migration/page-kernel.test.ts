@@ -1,12 +1,12 @@
 import { type CoreModules, createMachineMemory, loadCore, MachineMemory, pageBytes } from '@skein/machine';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { PageKernel } from './page-kernel.ts';
+import { KernelLayout, PageKernel } from './page-kernel.ts';
 
 const memoryMib = 64;
-/** Page, another page, a delta, each with a page of nothing around it. */
-const [before, after, delta, size] = [1, 3, 5, 7].map((index) => PageKernel.start + index * pageBytes) as [
-  number,
+const layout = new KernelLayout();
+/** Each with a page of nothing around it. */
+const [before, after, delta] = [0, 1, 2].map(() => layout.take(3 * pageBytes) + pageBytes) as [
   number,
   number,
   number,
@@ -17,7 +17,7 @@ let kernel: PageKernel;
 beforeAll(async () => {
   core = await loadCore();
   const memory = new MachineMemory(core, createMachineMemory(core, memoryMib), memoryMib);
-  kernel = new PageKernel(core, memory, size - PageKernel.start);
+  kernel = new PageKernel(core, memory, layout.end);
 });
 
 const pageAt = (pointer: number): Uint8Array => kernel.bytes.subarray(pointer, pointer + pageBytes);
@@ -33,9 +33,9 @@ describe('the change of a page', () => {
         pageAt(before).fill(0x5a);
         pageAt(after).set(pageAt(before));
         for (const { at, bytes } of changes) pageAt(after).set(bytes.subarray(0, pageBytes - at), at);
-        const length = kernel.encodeDelta(before, after, delta, pageBytes);
+        const length = kernel.calls.encodeDelta(before, after, delta, pageBytes);
         expect(length).toBeGreaterThanOrEqual(0);
-        expect(kernel.applyDelta(delta, length, before)).toBe(true);
+        expect(kernel.calls.applyDelta(delta, length, before)).toBe(1);
         expect(Buffer.compare(pageAt(before), pageAt(after))).toBe(0);
       }),
     );
@@ -44,11 +44,11 @@ describe('the change of a page', () => {
   it('takes 12 bytes for a counter, nothing for a page that is the same, and is given up where it would be long', () => {
     pageAt(before).fill(1);
     pageAt(after).fill(1);
-    expect(kernel.encodeDelta(before, after, delta, pageBytes)).toBe(0);
+    expect(kernel.calls.encodeDelta(before, after, delta, pageBytes)).toBe(0);
     pageAt(after)[800] = 9;
-    expect(kernel.encodeDelta(before, after, delta, pageBytes)).toBe(12);
+    expect(kernel.calls.encodeDelta(before, after, delta, pageBytes)).toBe(12);
     pageAt(after).fill(2);
-    expect(kernel.encodeDelta(before, after, delta, pageBytes / 2)).toBe(-1);
+    expect(kernel.calls.encodeDelta(before, after, delta, pageBytes / 2)).toBe(-1);
   });
 
   it('of a stranger changes nothing outside the page', () => {
@@ -59,7 +59,7 @@ describe('the change of a page', () => {
           stranger instanceof Uint8Array ? stranger : new Uint8Array(Uint16Array.from(stranger).buffer);
         kernel.bytes.fill(0x77, before - pageBytes, before + 2 * pageBytes);
         kernel.bytes.set(bytes, delta);
-        kernel.applyDelta(delta, bytes.length, before);
+        kernel.calls.applyDelta(delta, bytes.length, before);
         expect(pageAt(before - pageBytes).every((byte) => byte === 0x77)).toBe(true);
         expect(pageAt(before + pageBytes).every((byte) => byte === 0x77)).toBe(true);
       }),
@@ -73,7 +73,78 @@ describe('the change of a page', () => {
       [7],
     ]) {
       kernel.bytes.set(new Uint8Array(Uint16Array.from(stranger).buffer), delta);
-      expect(kernel.applyDelta(delta, stranger.length * 2, before), `${stranger}`).toBe(false);
+      expect(kernel.calls.applyDelta(delta, stranger.length * 2, before), `${stranger}`).toBe(0);
     }
+  });
+});
+
+describe('copies of sent pages', () => {
+  const pages = 20;
+  const layout = new KernelLayout();
+  const [page, slotOf, pageOf] = [layout.take(pageBytes), layout.take(4 * pages), layout.take(4 * pages)];
+  const copies = layout.end;
+
+  async function make(slots: number): Promise<PageKernel> {
+    const machine = new MachineMemory(core, createMachineMemory(core, memoryMib), memoryMib);
+    const made = new PageKernel(core, machine, copies + pages * pageBytes);
+    made.calls.setCopies(slotOf, pageOf, copies);
+    made.calls.setCopySlots(slots);
+    return made;
+  }
+
+  function keep(made: PageKernel, number: number, value: number): void {
+    made.bytes.fill(value, page, page + pageBytes);
+    made.calls.keepCopy(number, page);
+  }
+
+  /** First byte of a page's copy; null if there is none. */
+  function copyOf(made: PageKernel, number: number): number | null {
+    const at = made.calls.copyOf(number);
+    return at === 0 ? null : (made.bytes[at] ?? null);
+  }
+
+  it('are what was sent last, each in a place of its own, and never more than there are places', async () => {
+    const moves = fc.array(
+      fc.record({
+        page: fc.integer({ min: 0, max: pages - 1 }),
+        move: fc.constantFrom('keep', 'keep', 'drop', 'grow'),
+        value: fc.integer({ min: 0, max: 255 }),
+      }),
+      { maxLength: 200 },
+    );
+    await fc.assert(
+      fc.asyncProperty(moves, async (list) => {
+        const made = await make(3);
+        let slots = 3;
+        const kept = new Map<number, number>();
+        for (const { page: number, move, value } of list) {
+          if (move === 'keep') {
+            keep(made, number, value);
+            kept.set(number, value);
+            expect(copyOf(made, number)).toBe(value);
+          } else if (move === 'drop') {
+            made.calls.dropCopy(number);
+            expect(copyOf(made, number)).toBeNull();
+          } else if (slots < pages) made.calls.setCopySlots(++slots);
+          const present = Array.from({ length: pages }, (_, other) => other).filter(
+            (other) => copyOf(made, other) !== null,
+          );
+          for (const other of present) expect(copyOf(made, other)).toBe(kept.get(other));
+          expect(present.length).toBeLessThanOrEqual(slots);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('go the oldest first, and what is new room is used before any goes', async () => {
+    const made = await make(2);
+    for (const number of [1, 2, 3]) keep(made, number, number);
+    expect([1, 2, 3].map((number) => copyOf(made, number))).toEqual([null, 2, 3]);
+    made.calls.setCopySlots(4);
+    for (const number of [4, 5]) keep(made, number, number);
+    expect([2, 3, 4, 5].map((number) => copyOf(made, number))).toEqual([2, 3, 4, 5]);
+    keep(made, 6, 6);
+    expect([3, 2].map((number) => copyOf(made, number)).filter((value) => value === null)).toHaveLength(1);
   });
 });

@@ -1,69 +1,107 @@
 /**
- * Pages in memory of our own beside a machine's live RAM: each is copied once from there, and zero test, hash and
- * sending use only that copy (a live page read twice is two pages; design: Moving memory); or once to there.
+ * The page kernel (packages/machine, assembly/page-kernel) with memory of its own beside a machine's live RAM. Pages go
+ * through it a batch at a time: a thread that has just begun runs its JavaScript slowly, and its WebAssembly at once.
  */
-import {
-  type CoreModules,
-  createPageCopy,
-  type MachineMemory,
-  type PageCopy,
-  pageBytes,
-} from '@skein/machine';
+import { type CoreModules, createLiveAccess, type LivePages, type MachineMemory } from '@skein/machine';
 
-interface PageKernelExports {
-  pageIsZero(pointer: number): number;
-  pageHash(pointer: number, page: number): bigint;
+/** A global of 32 bits. */
+interface Count {
+  readonly value: number;
+}
+
+/** Addresses are offsets in the kernel's memory. */
+export interface PageKernelExports {
+  setLive(ram: number, touched: number, free: number): void;
+  setHashes(at: number): void;
+  hashSum(): bigint;
+  forgetHashes(bitmap: number, words: number): void;
+  setCopies(slotOf: number, pageOf: number, copies: number): void;
+  setCopySlots(count: number): void;
+  copyOf(page: number): number;
+  keepCopy(page: number, pointer: number): void;
+  dropCopy(page: number): void;
+  listPages(bitmap: number, words: number, list: number): number;
+  setScratch(at: number): void;
+  fillBatch(batch: number, list: number, count: number, skipsFree: number, keepsCopies: number): number;
+  setChanged(at: number): void;
+  applyEntries(entries: number, count: number, data: number): number;
+  readonly isNoChange: Count;
   encodeDelta(before: number, after: number, out: number, most: number): number;
   applyDelta(delta: number, bytes: number, page: number): number;
+  pageHash(pointer: number, page: number): bigint;
+  readonly entries: Count;
+  readonly dataBytes: Count;
+  readonly zeroPages: Count;
+  readonly freePages: Count;
+  readonly deltaPages: Count;
 }
 
 const wasmPageBytes = 65_536;
+/** The module keeps the first wasm page for itself. */
+const start = wasmPageBytes;
+const alignment = 64;
+
+/** Where things stand in a kernel's memory, one behind the other; all zero at first. */
+export class KernelLayout {
+  #end = start;
+
+  take(bytes: number): number {
+    const at = this.#end;
+    this.#end += Math.ceil(bytes / alignment) * alignment;
+    return at;
+  }
+
+  /** Offset behind all that was taken. */
+  get end(): number {
+    return this.#end;
+  }
+}
 
 export class PageKernel {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly #exports: PageKernelExports;
-  readonly #copy: PageCopy;
-  readonly #ramAddress: number;
+  readonly calls: PageKernelExports;
+  readonly #memory: WebAssembly.Memory;
+  #bytes: Uint8Array<ArrayBuffer>;
 
-  /** `sizeBytes` of memory of our own, from offset `PageKernel.start` on. */
-  constructor(modules: CoreModules, live: MachineMemory, sizeBytes: number) {
-    const pages = Math.ceil((PageKernel.start + sizeBytes) / wasmPageBytes);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: 65_536 });
-    const instance = new WebAssembly.Instance(modules.pageKernel, { env: { memory } });
-    this.#exports = instance.exports as unknown as PageKernelExports;
-    this.bytes = new Uint8Array(memory.buffer as unknown as ArrayBuffer);
-    this.#copy = createPageCopy(memory, live.wasm);
-    this.#ramAddress = live.ramAddress;
+  /** `sizeBytes`: of all its memory. `live`: for one that applies batches. */
+  constructor(
+    modules: CoreModules,
+    machine: MachineMemory,
+    sizeBytes: number,
+    live: Pick<LivePages, 'pageHash'> | null = null,
+  ) {
+    this.#memory = new WebAssembly.Memory({ initial: wasmPages(sizeBytes), maximum: 65_536 });
+    const access = createLiveAccess(this.#memory, machine.wasm);
+    const instance = new WebAssembly.Instance(modules.pageKernel, {
+      env: { memory: this.#memory },
+      live: { ...access, pageHash: live?.pageHash ?? (() => 0n) },
+    });
+    this.calls = instance.exports as unknown as PageKernelExports;
+    this.calls.setLive(machine.ramAddress, machine.touchedAddress, machine.freeAddress);
+    this.#bytes = this.#view();
   }
 
-  /** The module keeps the first wasm page for itself. */
-  static readonly start = wasmPageBytes;
-
-  /** `pointer` is an offset in `bytes`, of any alignment. */
-  copyFromLive(page: number, pointer: number): void {
-    this.#copy.toOwn(pointer, this.#ramAddress + page * pageBytes, pageBytes);
+  /** All of its memory, until it grows. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
   }
 
-  copyToLive(page: number, pointer: number): void {
-    this.#copy.toLive(this.#ramAddress + page * pageBytes, pointer, pageBytes);
+  /** Views of its memory are empty afterwards, also those that a socket has not sent yet. */
+  grow(sizeBytes: number): void {
+    const more = wasmPages(sizeBytes) - this.#bytes.length / wasmPageBytes;
+    if (more <= 0) return;
+    this.#memory.grow(more);
+    this.#bytes = this.#view();
   }
 
-  isZero(pointer: number): boolean {
-    return this.#exports.pageIsZero(pointer) !== 0;
+  writeWords(at: number, words: Uint32Array): void {
+    new Uint32Array(this.#bytes.buffer, at, words.length).set(words);
   }
 
-  /** Position-keyed; a zero page's hash is 0. */
-  hash(pointer: number, page: number): bigint {
-    return BigInt.asUintN(64, this.#exports.pageHash(pointer, page));
+  #view(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#memory.buffer as unknown as ArrayBuffer);
   }
+}
 
-  /** Writes what changed between two pages to `out`; returns its bytes, -1 if they would be more than `most`. */
-  encodeDelta(before: number, after: number, out: number, most: number): number {
-    return this.#exports.encodeDelta(before, after, out, most);
-  }
-
-  /** Changes the page at `page` accordingly; false if the bytes are no delta. */
-  applyDelta(delta: number, bytes: number, page: number): boolean {
-    return this.#exports.applyDelta(delta, bytes, page) !== 0;
-  }
+function wasmPages(bytes: number): number {
+  return Math.ceil(bytes / wasmPageBytes);
 }

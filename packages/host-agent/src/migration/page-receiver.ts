@@ -3,18 +3,16 @@
  * compared with what the source hashed: a byte that changed on its way is refused here, at once.
  */
 import { zstdDecompressSync } from 'node:zlib';
-import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine';
-import { batchDataBytesMax, type PageBatch, type PageEntry, pageBytes, readPageBatch } from '@skein/shared';
+import { type CoreModules, LivePages, type MachineMemory, pageBytes } from '@skein/machine';
+import { batchBytesMax, batchDataBytesMax, type PageBatch, pageEntries, readPageBatch } from '@skein/shared';
 import { ReceiveCredits } from '@skein/transport';
-import { PageHashes } from './page-hashes.ts';
-import { PageKernel } from './page-kernel.ts';
+import { PageHashes, placeHashes } from './page-hashes.ts';
+import { KernelLayout, PageKernel } from './page-kernel.ts';
 import { windowBytes } from './page-sender.ts';
 
 /** Pages go from the socket's buffer straight to RAM, while a core's cache still has them. */
 const socketBufferBytes = 256 << 10;
-/** Behind the socket's buffer: data that had to be moved or decompressed, and a page that is being changed. */
-const dataArea = PageKernel.start + socketBufferBytes;
-const changedPage = dataArea + batchDataBytesMax;
+const entryBytes = 16;
 
 export type Applied =
   | { readonly kind: 'applied'; readonly acknowledgeBytes: number }
@@ -26,16 +24,25 @@ export type PageRefusalCode = 'migration.page-mismatch' | 'migration.pages-inval
 export class PageReceiver {
   readonly hashes: PageHashes;
   readonly #memory: MachineMemory;
-  readonly #live: LivePages;
   readonly #kernel: PageKernel;
+  readonly #socketBuffer: number;
+  /** For a frame that came by itself, and for what a compressed one stands for. */
+  readonly #frame: number;
+  readonly #data: number;
   readonly #credits = new ReceiveCredits(windowBytes);
   #batches = 0;
 
   constructor(modules: CoreModules, memory: MachineMemory) {
     this.#memory = memory;
-    this.#live = new LivePages(modules, memory);
-    this.#kernel = new PageKernel(modules, memory, changedPage + pageBytes - PageKernel.start);
-    this.hashes = new PageHashes(memory.pages);
+    const layout = new KernelLayout();
+    this.#socketBuffer = layout.take(socketBufferBytes);
+    this.#frame = layout.take(batchBytesMax);
+    this.#data = layout.take(batchDataBytesMax);
+    const changed = layout.take(pageBytes);
+    const places = placeHashes(layout, memory.pages);
+    this.#kernel = new PageKernel(modules, memory, layout.end, new LivePages(modules, memory));
+    this.#kernel.calls.setChanged(changed);
+    this.hashes = new PageHashes(this.#kernel, places);
   }
 
   get batches(): number {
@@ -44,7 +51,7 @@ export class PageReceiver {
 
   /** For the link on which the pages come: a frame that stands in it is copied once, to where it belongs. */
   get socketBuffer(): Uint8Array<ArrayBuffer> {
-    return this.#kernel.bytes.subarray(PageKernel.start, PageKernel.start + socketBufferBytes);
+    return this.#kernel.bytes.subarray(this.#socketBuffer, this.#socketBuffer + socketBufferBytes);
   }
 
   /** These come later: what stands in their place counts for nothing. */
@@ -58,16 +65,13 @@ export class PageReceiver {
     if (typeof batch === 'string') return invalid(batch);
     if (batch.sequence !== this.#batches)
       return invalid(`page batch ${batch.sequence} came where ${this.#batches} was due`);
-    const start = this.#dataAddress(frame, batch);
-    if (start === null) return invalid('compressed pages that cannot be decompressed');
-    const isFollowing = this.#memory.missingPages > 0;
-    for (const entry of batch.entries) {
-      if (isFollowing && !this.#memory.isMissing(entry.page))
-        return invalid(`page ${entry.page} is the guest's already`);
-      const refused = this.#applyPage(entry, start);
-      if (refused !== null) return refused;
-      if (isFollowing) this.#memory.arrived(entry.page);
-    }
+    const place = this.#place(frame, batch);
+    if (place === null) return invalid('compressed pages that cannot be decompressed');
+    const refused =
+      this.#memory.missingPages > 0
+        ? this.#applyMissing(frame, batch, place)
+        : this.#applyEntries(frame, batch, place);
+    if (refused !== null) return refused;
     this.#batches += 1;
     return { kind: 'applied', acknowledgeBytes: this.#credits.applied(frame.length) };
   }
@@ -77,49 +81,55 @@ export class PageReceiver {
     return this.#credits.flush();
   }
 
-  /** Null, or what is wrong with it. */
-  #applyPage(
-    { page, kind, dataOffset, dataBytes, hash }: PageEntry,
-    start: number,
-  ): Extract<Applied, { kind: 'refused' }> | null {
-    if (kind === 'zero') this.#clear(page);
-    else {
-      const source = kind === 'raw' ? start + dataOffset : this.#changed(page, start + dataOffset, dataBytes);
-      if (source === null) return invalid(`page ${page} came as no change of a page`);
-      this.#kernel.copyToLive(page, source);
-      this.#memory.markTouched(page);
+  #applyEntries(frame: Uint8Array, batch: PageBatch, { entries, data }: Place): Refused | null {
+    const applied = this.#kernel.calls.applyEntries(entries, batch.entryCount, data);
+    if (applied === batch.entryCount) return null;
+    return this.#refusal(frame, batch, applied);
+  }
+
+  /** Beside a guest that waits for some of them: each is its own at once, and no other is. */
+  #applyMissing(frame: Uint8Array, batch: PageBatch, { entries, data }: Place): Refused | null {
+    for (const [index, { page, dataOffset }] of pageEntries(frame, batch).entries()) {
+      if (!this.#memory.isMissing(page)) return invalid(`page ${page} is the guest's already`);
+      const applied = this.#kernel.calls.applyEntries(entries + index * entryBytes, 1, data + dataOffset);
+      if (applied === 0) return this.#refusal(frame, batch, index);
+      this.#memory.arrived(page);
     }
-    const applied = kind === 'zero' ? 0n : this.#live.hash(page);
-    if (applied !== hash) {
-      const reason = `page ${page} is not what the source sent`;
-      return { kind: 'refused', code: 'migration.page-mismatch', reason };
-    }
-    this.hashes.set(page, applied);
     return null;
   }
 
-  /** Where the changed page stands; null if the bytes are no change. What stands in RAM is untouched so far. */
-  #changed(page: number, delta: number, bytes: number): number | null {
-    this.#kernel.copyFromLive(page, changedPage);
-    return this.#kernel.applyDelta(delta, bytes, changedPage) ? changedPage : null;
+  /** Of the entry that could not be applied. A change that is none has left nothing behind; else it is another page now. */
+  #refusal(frame: Uint8Array, batch: PageBatch, index: number): Refused {
+    const page = pageEntries(frame, batch)[index]?.page ?? -1;
+    if (this.#kernel.calls.isNoChange.value !== 0) return invalid(`page ${page} came as no change of a page`);
+    const reason = `page ${page} is not what the source sent`;
+    return { kind: 'refused', code: 'migration.page-mismatch', reason };
   }
 
-  /** Where the kernel finds a batch's data; those of a frame that came by itself, or compressed, are put there first. */
-  #dataAddress(frame: Uint8Array, { dataOffset, dataBytes, isCompressed }: PageBatch): number | null {
-    if (!isCompressed && frame.buffer === this.#kernel.bytes.buffer) return frame.byteOffset + dataOffset;
-    const data = isCompressed
-      ? decompress(frame.subarray(dataOffset), dataBytes)
-      : frame.subarray(dataOffset);
+  /** Where the kernel finds a batch; one that came by itself, or compressed, is put there first. */
+  #place(frame: Uint8Array, { entriesOffset, dataOffset, dataBytes, isCompressed }: PageBatch): Place | null {
+    const { bytes } = this.#kernel;
+    let start = frame.byteOffset;
+    if (frame.buffer !== bytes.buffer) {
+      start = this.#frame;
+      bytes.set(frame, start);
+    }
+    const entries = start + entriesOffset;
+    if (!isCompressed) return { entries, data: start + dataOffset };
+    const data = decompress(frame.subarray(dataOffset), dataBytes);
     if (data === null) return null;
-    this.#kernel.bytes.set(data, dataArea);
-    return dataArea;
-  }
-
-  /** A zero page is not written where nothing stands: untouched memory stays unallocated. */
-  #clear(page: number): void {
-    if (this.#memory.isTouched(page)) this.#memory.page(page).fill(0);
+    bytes.set(data, this.#data);
+    return { entries, data: this.#data };
   }
 }
+
+/** Offsets in the kernel's memory. */
+interface Place {
+  readonly entries: number;
+  readonly data: number;
+}
+
+type Refused = Extract<Applied, { kind: 'refused' }>;
 
 function invalid(reason: string): Extract<Applied, { kind: 'refused' }> {
   return { kind: 'refused', code: 'migration.pages-invalid', reason };

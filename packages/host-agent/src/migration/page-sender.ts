@@ -3,14 +3,14 @@
  * dirties after a page's copy is a later round's.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CoreModules, countPages, type MachineMemory, pagesOf } from '@skein/machine';
+import type { CoreModules, MachineMemory } from '@skein/machine';
 import {
   batchDataBytesMax,
   type MigrationSettings,
   type migrationProtocol,
   migrationSettingsDefaults,
   OperationError,
-  PageBatchWriter,
+  type PageBatchWriter,
   type RoundProgress,
 } from '@skein/shared';
 import { type Link, SendCredits } from '@skein/transport';
@@ -47,12 +47,10 @@ export type SenderSettings = Pick<MigrationSettings, 'bandwidthCapBytesPerS' | '
 
 export class PageSender {
   readonly #encoder: PageEncoder;
-  readonly #memory: MachineMemory;
   readonly #compressor: BatchCompressor;
   readonly #pace: SendPace | null;
   readonly #link: Link<typeof migrationProtocol, 'listener'>;
   readonly #credits = new SendCredits(windowBytes);
-  readonly #writers: readonly PageBatchWriter[];
   #wake: (() => void) | null = null;
   #batches = 0;
   /** Lengths of the frames on their way, oldest first, and what of the oldest is acknowledged. */
@@ -69,15 +67,9 @@ export class PageSender {
   ) {
     const { bandwidthCapBytesPerS: cap, compression, deltas } = settings;
     this.#link = link;
-    const encoder = new PageEncoder({ modules, memory, batches: batchesOnTheWayMax, hasDeltas: deltas });
-    this.#encoder = encoder;
-    this.#memory = memory;
+    this.#encoder = new PageEncoder({ modules, memory, batches: batchesOnTheWayMax, hasDeltas: deltas });
     this.#compressor = new BatchCompressor(compression);
     this.#pace = cap === null ? null : new SendPace(cap, performance.now());
-    this.#writers = Array.from(
-      { length: batchesOnTheWayMax },
-      (_, slot) => new PageBatchWriter(encoder.batchMemory(slot)),
-    );
     void link.closed.then((reason) =>
       this.fail(new OperationError({ code: 'link.closed', message: reason.message })),
     );
@@ -124,11 +116,16 @@ export class PageSender {
     return this.#progressOf?.() ?? null;
   }
 
-  /** Resolves when all pages of the bitmap are sent, not yet applied. @throws OperationError link.closed */
-  async send(bitmap: Uint32Array, round: number): Promise<SentPages> {
+  /**
+   * Resolves when all pages of the bitmap are sent, not yet applied. `isLast`: none of them will be sent again.
+   * @throws OperationError link.closed
+   */
+  async send(bitmap: Uint32Array, round: number, { isLast = false } = {}): Promise<SentPages> {
     const sent = { pages: 0, zeroPages: 0, freePages: 0, deltaPages: 0, bytes: 0, uncompressedBytes: 0 };
-    const isHot = round > 1;
-    const [pagesTotal, startedMs] = [countPages(bitmap), performance.now()];
+    const way = { skipsFree: round === 1, keepsCopies: round > 1 && !isLast };
+    const startedMs = performance.now();
+    const pagesTotal = this.#encoder.list(bitmap);
+    if (way.keepsCopies && this.#encoder.lacksRoom(pagesTotal)) await this.#makeRoom(pagesTotal);
     this.#progressOf = () =>
       roundProgress({
         round,
@@ -139,23 +136,15 @@ export class PageSender {
         elapsedMs: performance.now() - startedMs,
       });
     this.#compressor.begin();
-    let writer = await this.#nextWriter();
-    for (const page of pagesOf(bitmap)) {
-      sent.pages += 1;
-      // Read before the page: what the guest writes to it from now on is in its dirty log.
-      const isFree = this.#memory.isFree(page);
-      if (isFree && !isHot) {
-        sent.freePages += 1;
-        continue;
-      }
-      const kind = this.#encoder.add(writer, page, isHot);
-      if (kind === 'zero') sent[isFree ? 'freePages' : 'zeroPages'] += 1;
-      if (kind === 'delta') sent.deltaPages += 1;
-      if (!writer.isFull) continue;
-      await this.#sendBatch(writer, round, sent);
-      writer = await this.#nextWriter();
+    while (sent.pages < pagesTotal) {
+      const writer = await this.#nextWriter();
+      const filled = this.#encoder.fill(writer, { from: sent.pages, end: pagesTotal, ...way });
+      sent.pages += filled.taken;
+      sent.zeroPages += filled.zeroPages;
+      sent.freePages += filled.freePages;
+      sent.deltaPages += filled.deltaPages;
+      if (!writer.isEmpty) await this.#sendBatch(writer, round, sent);
     }
-    if (!writer.isEmpty) await this.#sendBatch(writer, round, sent);
     return sent;
   }
 
@@ -172,7 +161,8 @@ export class PageSender {
     const sent = { bytes: 0, uncompressedBytes: 0 };
     this.#compressor.begin();
     const writer = await this.#nextWriter();
-    for (const page of pages) this.#encoder.add(writer, page, false);
+    const end = this.#encoder.listNumbers(pages);
+    this.#encoder.fill(writer, { from: 0, end, skipsFree: false, keepsCopies: false });
     await this.#sendBatch(writer, round, sent);
     return sent;
   }
@@ -192,16 +182,24 @@ export class PageSender {
 
   /** Resolves when everything sent was applied. */
   async drained(): Promise<void> {
-    while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();
+    await this.#allApplied();
     if (this.#failure !== null) throw this.#failure;
     this.#progressOf = null;
   }
 
+  /** Copies of pages are in the memory from which batches are sent: it grows only while none is on its way. */
+  async #makeRoom(hotPages: number): Promise<void> {
+    await this.#allApplied();
+    this.#encoder.makeRoom(hotPages);
+  }
+
+  async #allApplied(): Promise<void> {
+    while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();
+  }
+
   async #nextWriter(): Promise<PageBatchWriter> {
     while (this.#onTheWay.length >= batchesOnTheWayMax) await this.#acknowledgement();
-    const writer = this.#writers[this.#batches % batchesOnTheWayMax] as PageBatchWriter;
-    writer.clear();
-    return writer;
+    return this.#encoder.writer(this.#batches);
   }
 
   async #sendBatch(

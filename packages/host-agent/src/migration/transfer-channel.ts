@@ -20,7 +20,7 @@ import type { Authentication } from '@skein/transport';
  * generation is collected before they add up to what makes V8 mark the whole heap (64 MiB). Measured with `pnpm bench
  * transfer`: a third less CPU time at the target.
  */
-export const transferWorkerLimits = { maxYoungGenerationSizeMb: 2 } as const;
+export const transferWorkerLimits = { maxYoungGenerationSizeMb: 16 } as const;
 
 interface TransferAssignment {
   readonly host: HostName;

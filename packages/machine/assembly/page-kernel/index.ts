@@ -1,3 +1,17 @@
-/** A small module without shared memory, for whoever hashes private copies of pages: transfer workers. */
+/** A small module without shared memory, for whoever moves pages between a machine's live memory and batches: transfer workers. */
+export { applyEntries, isNoChange, setChanged } from './apply-entries';
+export {
+  dataBytes,
+  deltaPages,
+  entries,
+  fillBatch,
+  freePages,
+  listPages,
+  setScratch,
+  zeroPages,
+} from './fill-batch';
+export { forgetHashes, hashSum, setHashes } from './hash-table';
+export { setLive } from './live';
 export { applyDelta, encodeDelta } from './page-delta';
 export { pageHash, pageIsZero } from './page-hash';
+export { copyOf, dropCopy, keepCopy, setCopies, setCopySlots } from './sent-copies';

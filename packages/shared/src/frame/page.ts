@@ -36,13 +36,13 @@ const bulkKind = 2;
 const layoutVersion = 2;
 const kinds = { zero: 0, raw: 1, delta: 2 } as const;
 
-/** Composes one batch in `bytes`, which the caller keeps unchanged until it was acknowledged. */
+/**
+ * Composes one batch in `bytes`, which the caller keeps unchanged until it was acknowledged. Entries stand from byte 24 of it
+ * on, and move to right in front of the data at the end: where the header begins is known when their number is.
+ */
 export class PageBatchWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
-  /** Entries wait here: where the header begins is known when their number is. */
-  readonly #entryBytes = new Uint8Array(batchEntriesMax * entryBytes);
-  readonly #entryView = new DataView(this.#entryBytes.buffer);
   #entries = 0;
   #dataBytes = 0;
 
@@ -97,7 +97,13 @@ export class PageBatchWriter {
     this.#add(page, kinds.delta, bytes, hash);
   }
 
-  /** The frame to send: a view of `bytes`, without gaps. */
+  /** What the page kernel put there (packages/machine, assembly/page-kernel/fill-batch.ts) is what the batch has. */
+  filled(entries: number, dataBytes: number): void {
+    this.#entries = entries;
+    this.#dataBytes = dataBytes;
+  }
+
+  /** The frame to send: a view of `bytes`, without gaps. Once a batch: its entries move. */
   finish(round: number, sequence: number): Uint8Array {
     return this.bytes.subarray(this.#writeHead(round, sequence, 0), this.nextDataOffset);
   }
@@ -115,6 +121,7 @@ export class PageBatchWriter {
   /** Returns where the header begins: right in front of the data. */
   #writeHead(round: number, sequence: number, compressedBytes: number): number {
     const start = pageDataOffset - headerBytes - this.#entries * entryBytes;
+    this.bytes.copyWithin(start + headerBytes, headerBytes, headerBytes + this.#entries * entryBytes);
     this.#view.setUint8(start, bulkKind);
     this.#view.setUint8(start + 1, layoutVersion);
     this.#view.setUint16(start + 2, this.#entries, true);
@@ -123,7 +130,6 @@ export class PageBatchWriter {
     this.#view.setUint32(start + 12, this.#dataBytes, true);
     this.#view.setUint32(start + 16, compressedBytes, true);
     this.#view.setUint32(start + 20, 0, true);
-    this.bytes.set(this.#entryBytes.subarray(0, this.#entries * entryBytes), start + headerBytes);
     return start;
   }
 
@@ -132,11 +138,11 @@ export class PageBatchWriter {
       this.#entries < batchEntriesMax && this.#dataBytes + bytes <= batchDataBytesMax,
       'a full page batch is sent before more is added',
     );
-    const at = this.#entries * entryBytes;
-    this.#entryView.setUint32(at, page, true);
-    this.#entryView.setUint16(at + 4, kind, true);
-    this.#entryView.setUint16(at + 6, bytes, true);
-    this.#entryView.setBigUint64(at + 8, hash, true);
+    const at = headerBytes + this.#entries * entryBytes;
+    this.#view.setUint32(at, page, true);
+    this.#view.setUint16(at + 4, kind, true);
+    this.#view.setUint16(at + 6, bytes, true);
+    this.#view.setBigUint64(at + 8, hash, true);
     this.#entries += 1;
     this.#dataBytes += bytes;
   }
@@ -154,7 +160,9 @@ export interface PageEntry {
 export interface PageBatch {
   readonly round: number;
   readonly sequence: number;
-  readonly entries: readonly PageEntry[];
+  readonly entryCount: number;
+  /** Where the entries begin in the frame: 16 bytes each. */
+  readonly entriesOffset: number;
   /** Where the data begin in the frame. */
   readonly dataOffset: number;
   /** How many they are, once they are not compressed any more. */
@@ -180,48 +188,65 @@ export function readPageBatch(frame: Uint8Array, pages: number): PageBatch | str
   const dataOffset = headerBytes + count * entryBytes;
   const bytes = dataOffset + (compressedBytes === 0 ? dataBytes : compressedBytes);
   if (frame.length !== bytes) return `a page batch of ${frame.length} bytes instead of ${bytes}`;
-  const entries = readEntries(view, count, pages);
-  if (typeof entries === 'string') return entries;
-  const last = entries.at(-1);
-  if (last !== undefined && last.dataOffset + last.dataBytes !== dataBytes)
-    return 'more or less page data than the entries say';
+  const wrong = wrongEntries(view, count, { pages, dataBytes });
+  if (wrong !== null) return wrong;
   return {
     round: view.getUint32(4, true),
     sequence: view.getUint32(8, true),
-    entries,
+    entryCount: count,
+    entriesOffset: headerBytes,
     dataOffset,
     dataBytes,
     isCompressed: compressedBytes !== 0,
   };
 }
 
-function readEntries(view: DataView, count: number, pages: number): PageEntry[] | string {
-  const entries: PageEntry[] = [];
+/** Null, or what is wrong. On the way of each page: it makes no objects. */
+function wrongEntries(
+  view: DataView,
+  count: number,
+  { pages, dataBytes }: { readonly pages: number; readonly dataBytes: number },
+): string | null {
   let dataOffset = 0;
   for (let index = 0; index < count; index++) {
     const at = headerBytes + index * entryBytes;
     const page = view.getUint32(at, true);
-    const number = view.getUint16(at + 4, true);
-    const dataBytes = view.getUint16(at + 6, true);
-    const hash = view.getBigUint64(at + 8, true);
+    const kind = view.getUint16(at + 4, true);
+    const bytes = view.getUint16(at + 6, true);
     if (page >= pages) return `page ${page} of a guest that has ${pages}`;
-    const kind = kindOf(number);
-    if (kind === null) return `a page of kind ${number}`;
-    if (kind === 'zero' && hash !== 0n) return 'a zero page with a hash';
-    if (!isRightLength(kind, dataBytes)) return `a ${kind} page of ${dataBytes} bytes`;
-    entries.push({ page, kind, dataOffset, dataBytes, hash });
-    dataOffset += dataBytes;
+    const hasHash = view.getUint32(at + 8, true) !== 0 || view.getUint32(at + 12, true) !== 0;
+    if (kind > kinds.delta) return `a page of kind ${kind}`;
+    if (kind === kinds.zero && hasHash) return 'a zero page with a hash';
+    if (!isRightLength(kind, bytes)) return `a ${kindName(kind)} page of ${bytes} bytes`;
+    dataOffset += bytes;
   }
-  return entries;
+  return dataOffset === dataBytes ? null : 'more or less page data than the entries say';
 }
 
-function kindOf(number: number): PageEntry['kind'] | null {
-  if (number === kinds.zero) return 'zero';
-  if (number === kinds.raw) return 'raw';
-  return number === kinds.delta ? 'delta' : null;
+/** Of a batch that was read from this frame. */
+export function pageEntries(frame: Uint8Array, { entryCount }: PageBatch): PageEntry[] {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  let dataOffset = 0;
+  return Array.from({ length: entryCount }, (_, index) => {
+    const at = headerBytes + index * entryBytes;
+    const dataBytes = view.getUint16(at + 6, true);
+    dataOffset += dataBytes;
+    return {
+      page: view.getUint32(at, true),
+      kind: kindName(view.getUint16(at + 4, true)),
+      dataOffset: dataOffset - dataBytes,
+      dataBytes,
+      hash: view.getBigUint64(at + 8, true),
+    };
+  });
 }
 
-function isRightLength(kind: PageEntry['kind'], bytes: number): boolean {
-  if (kind === 'delta') return bytes <= deltaBytesMax;
-  return bytes === (kind === 'raw' ? pageBytes : 0);
+function kindName(kind: number): PageEntry['kind'] {
+  if (kind === kinds.zero) return 'zero';
+  return kind === kinds.raw ? 'raw' : 'delta';
+}
+
+function isRightLength(kind: number, bytes: number): boolean {
+  if (kind === kinds.delta) return bytes <= deltaBytesMax;
+  return bytes === (kind === kinds.raw ? pageBytes : 0);
 }
