@@ -1,13 +1,7 @@
 /**
- * Gives the memory of ended VMs back to the system. Node frees a dropped WebAssembly.Memory only at a garbage
- * collection, which nothing else in a quiet agent would bring about; so one is forced, rate-limited (architecture:
- * Memory).
+ * Gives the memory of ended VMs back to the system. A collection is forced, rate-limited (architecture: Memory).
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+import { collectGarbage } from './collect-garbage.ts';
 
 /** Threads that held the memory end a moment after their VM. */
 const delayMs = 1200;
@@ -20,6 +14,6 @@ export function releaseMemorySoon(): void {
   isDue = true;
   setTimeout(() => {
     isDue = false;
-    collect();
+    collectGarbage();
   }, delayMs).unref();
 }

@@ -71,6 +71,10 @@ interface Running {
 type Listening = { readonly address: string; readonly port: number };
 
 const listeningDeadlineMs = 5000;
+/** As many migrations as a host has at a time, unless its cluster says otherwise. */
+const workersKeptMax = 2;
+/** A worker that does not come to its end by then is ended. */
+const retireDeadlineMs = 3000;
 
 export class MigrationService {
   /** Counted by the transfer workers. */
@@ -86,6 +90,7 @@ export class MigrationService {
     this.#workers = new WarmWorkers({
       entry: 'transfer.worker',
       spareCount: 1,
+      keptMax: workersKeptMax,
       limits: transferWorkerLimits,
       rehearsal: this.#rehearsal(),
       onTrouble: (reason) => options.log.warn({ reason }, 'a spare transfer worker could not rehearse'),
@@ -246,6 +251,7 @@ export class MigrationService {
     const { vm, side } = running;
     switch (event.type) {
       case 'listening':
+      case 'spare':
         break;
       case 'progress':
         this.#options.onProgress(event.progress);
@@ -304,9 +310,21 @@ export class MigrationService {
       'migration ended',
     );
     this.#options.onEnded(side, record);
-    this.#makeReady();
-    // Its last messages and its listener's close need a moment; then the thread goes.
-    setTimeout(() => void worker.terminate(), 1000).unref();
+    this.#options.hypervisor.makeReady();
+    this.#retire(worker);
+  }
+
+  /** Its last messages and its listener's close need a moment; then it is there for another migration. */
+  #retire(worker: Worker): void {
+    const timer = setTimeout(() => {
+      void worker.terminate();
+      this.#workers.refill();
+    }, retireDeadlineMs).unref();
+    worker.on('message', ({ type }: TransferEvent) => {
+      if (type !== 'spare') return;
+      clearTimeout(timer);
+      this.#workers.giveBack(worker);
+    });
   }
 
   /** The copy that was left behind. */
@@ -325,17 +343,12 @@ export class MigrationService {
     vm.isMigrating = false;
     vm.onLeaseLost = null;
     void worker.terminate();
-    this.#makeReady();
+    this.#workers.refill();
+    this.#options.hypervisor.makeReady();
     if (side === 'target' && !isCommitted) vm.stop(`migration failed: ${reason}`);
     if (side === 'source' && isCommitted) this.#destroy(vm);
     if (side === 'source' && !isCommitted && vm.state === 'suspended')
       void this.#options.hypervisor.reclaim(vm);
-  }
-
-  /** For the next migration. While one was at work nothing else should take its time. */
-  #makeReady(): void {
-    this.#workers.refill();
-    this.#options.hypervisor.makeReady();
   }
 
   /** Null where nothing can be migrated. */

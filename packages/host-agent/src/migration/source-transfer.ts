@@ -77,6 +77,7 @@ export class SourceTransfer {
   /** Pages that follow after the commit. */
   #missing: Uint32Array | null = null;
   readonly #frozen: FrozenMemory;
+  readonly #closed = Promise.withResolvers<void>();
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
   #suspended: Suspended | null = null;
@@ -129,6 +130,11 @@ export class SourceTransfer {
       this.#feed({ type: 'cancelled', reason: `not committed within ${command.settings.deadlineMs} ms` });
     });
     this.#tell({ type: 'listening', ...listening });
+  }
+
+  /** Resolves when it has ended, and nothing is open any more. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   instruct(instruction: TransferInstruction): void {
@@ -357,7 +363,13 @@ export class SourceTransfer {
     this.#tell({ type: 'ended', isCommitted, mustStop: this.#mustStop, record: this.#log.record() });
     this.#leases.close();
     // What was said last must reach the target first.
-    setTimeout(() => void this.#port.close(), 200);
+    setTimeout(() => void this.#close(), 200);
+  }
+
+  async #close(): Promise<void> {
+    await this.#port.close();
+    this.#vm.close();
+    this.#closed.resolve();
   }
 
   /** Before the pass any failure aborts; what comes after the end is an echo of it. */

@@ -76,6 +76,7 @@ export class TargetTransfer {
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
   readonly #arrived: ArrivedState;
+  readonly #closed = Promise.withResolvers<void>();
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
   /** The source said what completes the state: no page is due any more before the commit. */
@@ -121,6 +122,11 @@ export class TargetTransfer {
       const { code, message } = toProblem(error);
       this.#feed({ type: 'cancelled', reason: message }, refusalCode(code));
     }
+  }
+
+  /** Resolves when it has ended, and nothing is open any more. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   instruct(instruction: TransferInstruction): void {
@@ -384,7 +390,14 @@ export class TargetTransfer {
     this.#deadlines.clear();
     this.#tell({ type: 'ended', isCommitted, mustStop: !isCommitted || isMemoryLost, record });
     this.#leases.close();
-    setTimeout(() => this.#link?.close('the migration ended'), 200);
+    setTimeout(() => void this.#close(), 200);
+  }
+
+  async #close(): Promise<void> {
+    this.#link?.close('the migration ended');
+    await this.#link?.closed;
+    this.#vm.close();
+    this.#closed.resolve();
   }
 
   #ownRecord(told: Partial<MigrationRecord> = {}): MigrationRecord {

@@ -1,4 +1,4 @@
-/** What is said between the agent's main thread and a transfer worker. One worker serves one migration. */
+/** What is said between the agent's main thread and a transfer worker. One worker serves one migration at a time. */
 import type { MessagePort } from 'node:worker_threads';
 import type { CoreModules } from '@skein/machine';
 import {
@@ -89,11 +89,14 @@ export type TransferEvent =
   | { readonly type: 'reasserted'; readonly epoch: Epoch }
   /** Source: the lease is the target's. Target: it is ours and the guest runs here. */
   | { readonly type: 'committed'; readonly epoch: Epoch; readonly history: GuestHistory | null }
-  /** The last event. Source: if not committed the guest goes on here. */
+  /** The last but one event. Source: if not committed the guest goes on here. */
   | {
       readonly type: 'ended';
       readonly isCommitted: boolean;
       readonly mustStop: boolean;
       readonly record: MigrationRecord;
     }
+  /** Nothing of the migration is left in the worker, and there may be another one. */
+  | { readonly type: 'spare' }
+  /** Nothing can be said of what becomes of this worker. */
   | { readonly type: 'failed'; readonly message: string };

@@ -1,9 +1,10 @@
 /**
- * Entry of a transfer worker: rehearses while it is spare, then takes one assignment, serves that migration on a thread of
- * its own, and ends.
+ * Entry of a transfer worker: rehearses while it is new, then serves one migration at a time on a thread of its own. Between
+ * two of them it keeps nothing but its warm code.
  */
 import { parentPort } from 'node:worker_threads';
 import { invariant, toProblem } from '@skein/shared';
+import { collectGarbage } from '../collect-garbage.ts';
 import { rehearseTransfer } from './rehearsal.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
@@ -18,28 +19,49 @@ import { openTransferLeases } from './transfer-leases.ts';
 
 invariant(parentPort !== null, 'transfer.worker runs as a worker thread');
 const port = parentPort;
-const tell = (event: TransferEvent): void => port.postMessage(event);
 const isAssigned = new AbortController();
+let serving: SourceTransfer | TargetTransfer | null = null;
 
-function begin(assignment: SourceAssignment | TargetAssignment): void {
+/** Resolves when nothing of the migration is left. */
+async function serve(assignment: SourceAssignment | TargetAssignment): Promise<void> {
   isAssigned.abort();
+  let isClosed = false;
+  // What one migration says late must not be taken for the next one's.
+  const tell = (event: TransferEvent): void => {
+    if (!isClosed) port.postMessage(event);
+  };
   const leases = openTransferLeases(assignment);
   const transfer =
     assignment.role === 'source'
       ? new SourceTransfer(assignment, tell, leases)
       : new TargetTransfer(assignment, tell, leases);
-  port.on('message', (instruction: TransferInstruction) => transfer.instruct(instruction));
+  serving = transfer;
   transfer.start().catch((error: unknown) => tell({ type: 'failed', message: toProblem(error).message }));
+  await transfer.closed;
+  isClosed = true;
+  serving = null;
 }
 
-const hear = (message: TransferRehearsal | SourceAssignment | TargetAssignment): void => {
-  if (message.role === 'rehearsal') {
-    rehearseTransfer(message, isAssigned.signal).catch((error: unknown) =>
-      port.postMessage(toProblem(error).message),
-    );
-    return;
-  }
-  port.off('message', hear);
-  begin(message);
-};
-port.on('message', hear);
+async function rehearse(rehearsal: TransferRehearsal): Promise<void> {
+  await rehearseTransfer(rehearsal, isAssigned.signal).catch((error: unknown) =>
+    port.postMessage(toProblem(error).message),
+  );
+}
+
+/** Guests' memory goes with what referred to it. */
+function becomeSpare(): void {
+  collectGarbage();
+  const spare: TransferEvent = { type: 'spare' };
+  port.postMessage(spare);
+}
+
+type Message = TransferRehearsal | SourceAssignment | TargetAssignment | TransferInstruction;
+
+port.on('message', (message: Message) => {
+  if (!('role' in message)) serving?.instruct(message);
+  else if (message.role !== 'rehearsal') void serve(message).then(becomeSpare);
+  else
+    void rehearse(message).then(() => {
+      if (serving === null) collectGarbage();
+    });
+});

@@ -9,6 +9,8 @@ export interface WarmWorkersOptions {
   /** Names a bundle in build/, see scripts/ensure-core.ts. */
   readonly entry: string;
   readonly spareCount: number;
+  /** So many that were given back are kept, which are warmer than any new one; default: as many as there are spare ones. */
+  readonly keptMax?: number;
   readonly limits?: ResourceLimits;
   /** First message to a spare worker; null: none. */
   readonly rehearsal: unknown;
@@ -20,14 +22,17 @@ export class WarmWorkers {
   readonly #entry: URL;
   readonly #spare: Worker[] = [];
   readonly #spareCount: number;
+  readonly #keptMax: number;
   readonly #limits: ResourceLimits;
   readonly #rehearsal: unknown;
   readonly #tellTrouble: (said: unknown) => void;
   #isClosed = false;
 
-  constructor({ entry, spareCount, limits = {}, rehearsal, onTrouble }: WarmWorkersOptions) {
+  constructor(options: WarmWorkersOptions) {
+    const { entry, spareCount, keptMax = spareCount, limits = {}, rehearsal, onTrouble } = options;
     this.#entry = new URL(`../../build/${entry}.js`, import.meta.url);
     this.#spareCount = spareCount;
+    this.#keptMax = keptMax;
     this.#limits = limits;
     this.#rehearsal = rehearsal;
     this.#tellTrouble = (said) => onTrouble(String(said));
@@ -37,10 +42,21 @@ export class WarmWorkers {
   /** A worker that nobody has asked for anything yet but to rehearse. `refill` when there is time for its successor. */
   take(): Worker {
     const worker = this.#spare.shift() ?? this.#start();
-    worker.off('message', this.#tellTrouble);
-    worker.off('error', this.#tellTrouble);
+    forgetListeners(worker);
     worker.ref();
     return worker;
+  }
+
+  /** It has done what it was given. Taken next, for it is warmer than what rehearsed. */
+  giveBack(worker: Worker): void {
+    forgetListeners(worker);
+    const tooMany = this.#spare.splice(Math.max(0, this.#keptMax - 1));
+    for (const cooler of tooMany) void cooler.terminate();
+    if (this.#isClosed) void worker.terminate();
+    else {
+      this.#spare.unshift(worker);
+      this.#watch(worker);
+    }
   }
 
   async close(): Promise<void> {
@@ -53,13 +69,17 @@ export class WarmWorkers {
     while (!this.#isClosed && this.#spare.length < this.#spareCount) {
       const worker = this.#start();
       if (this.#rehearsal !== null) worker.postMessage(this.#rehearsal);
-      worker.unref();
-      worker.on('message', this.#tellTrouble);
-      worker.on('error', this.#tellTrouble);
-      worker.once('error', () => this.#forget(worker));
-      worker.once('exit', () => this.#forget(worker));
       this.#spare.push(worker);
+      this.#watch(worker);
     }
+  }
+
+  #watch(worker: Worker): void {
+    worker.unref();
+    worker.on('message', this.#tellTrouble);
+    worker.on('error', this.#tellTrouble);
+    worker.once('error', () => this.#forget(worker));
+    worker.once('exit', () => this.#forget(worker));
   }
 
   #forget(worker: Worker): void {
@@ -70,4 +90,9 @@ export class WarmWorkers {
   #start(): Worker {
     return new Worker(this.#entry, { resourceLimits: this.#limits });
   }
+}
+
+/** Ours: Node has some of its own on a worker, without which it says nothing. */
+function forgetListeners(worker: Worker): void {
+  for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event);
 }
