@@ -63,6 +63,12 @@ const protectionBytes = protectionEntries * 9;
 const tlbEntryBytes = 16;
 const plicBytes = 0x60;
 
+/** Entries of the TLB as they were saved, in the order of their use, and the slots that are theirs. */
+interface SavedTlb {
+  readonly view: DataView;
+  readonly slots: Uint32Array;
+}
+
 /** Reads and writes the core's state in the machine's memory. */
 export class CpuState {
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
@@ -172,31 +178,39 @@ export class CpuState {
     return saved;
   }
 
-  #checkTlb(saved: Uint8Array): readonly { readonly offset: number; readonly entry: Uint8Array }[] {
+  /** In halves of 64 bits: a state is taken over while its guest stands still, and may have all entries. */
+  #checkTlb(saved: Uint8Array): SavedTlb {
     if (saved.length % tlbEntryBytes !== 0) throw refused('tlb');
     const view = viewOf(saved);
-    const seen = new Set<number>();
-    const entries = [];
-    for (let at = 0; at < saved.length; at += tlbEntryBytes) {
-      const tag = view.getBigUint64(at, true);
-      const pte = view.getBigUint64(at + 8, true);
-      const offset = Number((tag >> 12n) % BigInt(this.#at('TLB_ENTRIES'))) * tlbEntryBytes;
-      if ((tag & 0xfffn) !== 1n || (pte & 0xcbn) === 0n || pte >> 54n > 2n || seen.has(offset))
+    const entries = this.#at('TLB_ENTRIES');
+    const seen = new Uint8Array(entries);
+    const slots = new Uint32Array(saved.length / tlbEntryBytes);
+    for (let index = 0; index < slots.length; index++) {
+      const at = index * tlbEntryBytes;
+      const tag = view.getUint32(at, true);
+      const pte = view.getUint32(at + 8, true);
+      const pteHigh = view.getUint32(at + 12, true);
+      // `entries` is a power of two.
+      const slot = ((tag >>> 12) | (view.getUint32(at + 4, true) << 20)) & (entries - 1);
+      if ((tag & 0xfff) !== 1 || (pte & 0xcb) === 0 || pteHigh >>> 22 > 2 || seen[slot] === 1)
         throw refused('tlb');
-      seen.add(offset);
-      entries.push({ offset, entry: saved.subarray(at, at + tlbEntryBytes) });
+      seen[slot] = 1;
+      slots[index] = slot;
     }
-    return entries;
+    return { view, slots };
   }
 
-  #restoreTlb(entries: readonly { readonly offset: number; readonly entry: Uint8Array }[]): void {
+  #restoreTlb({ view, slots }: SavedTlb): void {
     const table = this.#at('TLB');
+    const used = this.#at('TLB_USED');
     this.#bytes.fill(0, table, table + this.#at('TLB_ENTRIES') * tlbEntryBytes);
-    entries.forEach(({ offset, entry }, index) => {
-      this.#bytes.set(entry, table + offset);
-      this.#view.setUint32(this.#at('TLB_USED') + index * 4, offset, true);
+    slots.forEach((slot, index) => {
+      const offset = slot * tlbEntryBytes;
+      for (let half = 0; half < tlbEntryBytes; half += 4)
+        this.#view.setUint32(table + offset + half, view.getUint32(index * tlbEntryBytes + half, true), true);
+      this.#view.setUint32(used + index * 4, offset, true);
     });
-    this.#setWord('TLB_USED_COUNT', BigInt(entries.length));
+    this.#setWord('TLB_USED_COUNT', BigInt(slots.length));
   }
 
   #slice(name: string, length: number): Uint8Array {

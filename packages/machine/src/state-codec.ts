@@ -15,6 +15,8 @@ const formatVersion = 1;
 const sectionsMax = 64;
 const depthMax = 8;
 const itemsMax = 65_536;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: false });
 const tags = { number: 1, bigint: 2, false: 3, true: 4, string: 5, bytes: 6, list: 7, record: 8 } as const;
 
 export function encodeSections(sections: Sections): Uint8Array {
@@ -62,6 +64,7 @@ function invalid(reason: string): MachineError {
 
 class Writer {
   #buffer = new Uint8Array(65_536);
+  #view = new DataView(this.#buffer.buffer);
   #length = 0;
 
   bytes(): Uint8Array {
@@ -69,15 +72,17 @@ class Writer {
   }
 
   u32(value: number): void {
-    this.#view(4).setUint32(0, value, true);
+    const at = this.#take(4);
+    this.#view.setUint32(at, value, true);
   }
 
   u64(value: bigint): void {
-    this.#view(8).setBigUint64(0, value, true);
+    const at = this.#take(8);
+    this.#view.setBigUint64(at, value, true);
   }
 
   text(value: string): void {
-    this.#block(new TextEncoder().encode(value));
+    this.#block(encoder.encode(value));
   }
 
   record(fields: Readonly<Record<string, DeviceField>>): void {
@@ -92,7 +97,8 @@ class Writer {
   #value(value: DeviceField): void {
     if (typeof value === 'number') {
       this.#tag(tags.number);
-      this.#view(8).setFloat64(0, value, true);
+      const at = this.#take(8);
+      this.#view.setFloat64(at, value, true);
     } else if (typeof value === 'bigint') {
       this.#tag(tags.bigint);
       this.u64(value);
@@ -115,28 +121,29 @@ class Writer {
   }
 
   #tag(tag: number): void {
-    this.#view(1).setUint8(0, tag);
+    const at = this.#take(1);
+    this.#view.setUint8(at, tag);
   }
 
   #block(bytes: Uint8Array): void {
     this.u32(bytes.length);
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
+    const at = this.#take(bytes.length);
+    this.#buffer.set(bytes, at);
   }
 
-  #view(size: number): DataView {
-    this.#reserve(size);
-    const view = new DataView(this.#buffer.buffer, this.#length, size);
-    this.#length += size;
-    return view;
+  /** Where so many bytes go. The buffer may be another one afterwards. */
+  #take(bytes: number): number {
+    const at = this.#length;
+    this.#length += bytes;
+    if (this.#length > this.#buffer.length) this.#grow(at);
+    return at;
   }
 
-  #reserve(size: number): void {
-    if (this.#length + size <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#length + size));
-    larger.set(this.bytes());
+  #grow(written: number): void {
+    const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#length));
+    larger.set(this.#buffer.subarray(0, written));
     this.#buffer = larger;
+    this.#view = new DataView(larger.buffer);
   }
 }
 
@@ -160,7 +167,7 @@ class Reader {
   }
 
   text(): string {
-    return new TextDecoder('utf-8', { fatal: false }).decode(this.#block());
+    return decoder.decode(this.#block());
   }
 
   record(depth: number): Record<string, DeviceField> {

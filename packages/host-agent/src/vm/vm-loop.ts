@@ -24,6 +24,8 @@ const sliceNs = 500_000;
 const deviceNsMax = 2_000_000n;
 const sliceStepsMin = 20_000;
 const sliceStepsMax = 1_000_000;
+/** So many are run in the shortest slices once a guest has arrived: its code is decoded anew, and what it says waits for a slice's end. */
+const arrivalSteps = 200_000;
 /** First guess of this host's speed, corrected by the first slices: steps a nanosecond. */
 const firstSpeed = 0.2;
 /** While frozen the deadline is looked at this often. */
@@ -68,6 +70,7 @@ export class VmLoop {
   #hasRun = false;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
+  #arrivalStepsLeft = 0;
   readonly #never = new Int32Array(new SharedArrayBuffer(4));
   /** In this slice, for pages. */
   #pageWaitNs = 0n;
@@ -110,7 +113,7 @@ export class VmLoop {
   #slice(clock: GuestClock, nowNs: bigint): void {
     const budgetStepsPerMs = this.#stepsPerMs();
     const allowed = this.#budget.available(nowNs, budgetStepsPerMs);
-    const wanted = Math.min(sliceStepsMax, Math.max(sliceStepsMin, Math.floor(this.#stepsPerNs * sliceNs)));
+    const wanted = this.#wantedSteps();
     if (allowed < Math.min(wanted, sliceStepsMin)) {
       this.#waitForBudget(budgetStepsPerMs);
       return;
@@ -133,6 +136,11 @@ export class VmLoop {
     } else if (this.#wasIdle && !this.#isAskedWho()) {
       this.#sleepUntilWake(clock, endedNs);
     }
+  }
+
+  #wantedSteps(): number {
+    if (this.#arrivalStepsLeft > 0) return sliceStepsMin;
+    return Math.min(sliceStepsMax, Math.max(sliceStepsMin, Math.floor(this.#stepsPerNs * sliceNs)));
   }
 
   /** What the VM is entitled to, or the part of this host's speed that a migration leaves it. */
@@ -184,6 +192,7 @@ export class VmLoop {
     const { user, system } = process.threadCpuUsage(cpuBefore);
     const cost = { steps, deviceTurns, cpuNs: (user + system) * 1000 };
     this.#budget.spend(chargedSteps(cost, this.#stepsPerNs));
+    this.#arrivalStepsLeft = Math.max(0, this.#arrivalStepsLeft - steps);
     this.#control.steps = this.#machine.steps;
     this.#control.addExecutedSteps(steps);
     this.#control.addBusyNs(endedNs - startedNs);
@@ -294,6 +303,7 @@ export class VmLoop {
         return { type: 'prepared', stateHash: hashBytes(this.#machine.saveState()) };
       case 'activate':
         this.#clock = command.clock;
+        this.#arrivalStepsLeft = arrivalSteps;
         this.#pace = 'running';
         this.#tell({ type: 'resumed' });
         return { type: 'activated', atNs: process.hrtime.bigint() };
