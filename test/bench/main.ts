@@ -17,7 +17,7 @@ export type Bench = (options: BenchOptions) => Promise<Readonly<Record<string, u
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   failover: async () => (await import('./failover.ts')).benchFailover,
   layers: async () => (await import('./layers/layers.ts')).benchLayers,
-  link: async () => (await import('./link.ts')).benchLink,
+  link: async () => (await import('./link/link.ts')).benchLink,
   machine: async () => (await import('./machine.ts')).benchMachine,
   pairs: async () => (await import('./pairs/pairs.ts')).benchPairs,
   migration: async () => (await import('./migration/migration.ts')).benchMigration,

@@ -2,6 +2,7 @@ import './web-assembly.ts';
 
 export { type BootOptions, planBoot } from './boot.ts';
 export { bootMachine } from './boot-machine.ts';
+export { busyState } from './busy-state.ts';
 export { type CoreLayout, type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
 export type { BoardDevices, DeviceFactory } from './device-bus.ts';
 export {

@@ -31,6 +31,7 @@ export class LeasePass {
   readonly #leases: Pick<TransferLeases, 'pass' | 'acquire' | 'read'>;
   readonly #command: MigrationSourceCommand;
   readonly #host: HostName;
+  #isStopped = false;
 
   constructor(
     leases: Pick<TransferLeases, 'pass' | 'acquire' | 'read'>,
@@ -52,13 +53,22 @@ export class LeasePass {
     }
   }
 
-  /** Resolves once the storage service has answered, however long that takes: until then both sides stay frozen. */
-  async settle(): Promise<SettledPass> {
-    for (;;) {
+  /**
+   * Resolves once the storage service has answered, however long that takes: until then both sides stay frozen. Null when it
+   * does not matter any more.
+   */
+  async settle(): Promise<SettledPass | null> {
+    while (!this.#isStopped) {
       const settled = await this.#attempt();
       if (settled !== null) return settled;
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
+    return null;
+  }
+
+  /** The migration is over, whatever became of the lease: nobody asks any more. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   async #attempt(): Promise<SettledPass | null> {

@@ -321,6 +321,7 @@ export class SourceTransfer {
 
   async #reassertLease(): Promise<void> {
     const settled = await this.#pass.settle();
+    if (settled === null) return;
     if (settled.kind === 'targets') {
       this.#committed(settled.epoch);
       this.#feed({ type: 'lease-is-targets' });
@@ -361,6 +362,7 @@ export class SourceTransfer {
     this.#deadlines.clear();
     const isCommitted = this.#log.outcome === 'committed';
     this.#tell({ type: 'ended', isCommitted, mustStop: this.#mustStop, record: this.#log.record() });
+    this.#pass.stop();
     this.#leases.close();
     // What was said last must reach the target first.
     setTimeout(() => void this.#close(), 200);

@@ -189,6 +189,7 @@ export class TargetTransfer {
       },
     });
     this.#link = link;
+    if (this.#state.phase === 'aborted') throw this.#closeLate(link);
     void link.closed.then(({ code, message }) => {
       this.#arrival.ended(message);
       const reason = `the link to the source on the migration network ended: ${message}`;
@@ -198,6 +199,12 @@ export class TargetTransfer {
     await greetSource(link, this.#assignment, requestDeadlineMs);
     this.#offset = await measureOffset(link);
     return link;
+  }
+
+  /** It came when the migration was over already. */
+  #closeLate(link: Link<typeof migrationProtocol, 'dialer'>): OperationError {
+    link.close('the migration ended');
+    return this.#over();
   }
 
   #apply(frame: Uint8Array): void {

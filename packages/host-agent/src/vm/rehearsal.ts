@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import {
+  busyState,
   type CoreModules,
   createDevices,
   createMachineMemory,
@@ -60,6 +61,13 @@ export function rehearseArrival(machine: Machine): void {
   hashBytes(machine.saveState());
 }
 
+/** A machine whose state is as long as a guest's that has run for a while. */
+export function arrivalMachine(core: CoreModules): Machine {
+  const machine = rehearsalMachine(core);
+  machine.restoreState(busyState(machine.saveState()));
+  return machine;
+}
+
 /** Runs the program to its end, some 25 ms. */
 export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = () => {}): void {
   const { port1, port2 } = new MessageChannel();
@@ -85,7 +93,7 @@ export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = 
 }
 
 /** A machine as VMs have them, with nothing in it. */
-export function rehearsalMachine(
+function rehearsalMachine(
   core: CoreModules,
   memory: WebAssembly.Memory = createMachineMemory(core, memoryMib),
   emit: VmOutputs['emit'] = () => {},

@@ -13,7 +13,7 @@ import { invariant } from '@skein/shared';
 import type { GuestClock } from '../core/guest-clock.ts';
 import { VmControlBlock } from './control-block.ts';
 import { Introduction } from './introduction.ts';
-import { rehearsalMachine, rehearseArrival, rehearseRun } from './rehearsal.ts';
+import { arrivalMachine, rehearseArrival, rehearseRun } from './rehearsal.ts';
 import { vmDevices } from './vm-board.ts';
 import type { VmAssignment, VmEvent, VmOrigin, VmRehearsal } from './vm-channel.ts';
 import { VmLoop } from './vm-loop.ts';
@@ -106,7 +106,7 @@ function introductionOf(
 
 /** In steps, between which an assignment is heard. */
 function rehearse({ core }: VmRehearsal): void {
-  const machine = rehearsalMachine(core);
+  const machine = arrivalMachine(core);
   const step = (): void => {
     rehearseArrival(machine);
     rehearsed += 1;

@@ -3,13 +3,15 @@
  * all. Bytes and times are the network interface's own counter's; what the link can carry is measured by raw TCP between
  * the same containers in the same run; the gap is what another guest's pings see.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type GuestConsole, longestGapMs, parseEchoReply } from '@skein/cli';
 import type { MigrationRecord } from '@skein/shared';
-import { ContainerCluster, containerOf, docker } from './container-cluster.ts';
-import type { Bench } from './main.ts';
-import { median } from './statistics.ts';
+import { ContainerCluster } from '../container-cluster.ts';
+import type { Bench } from '../main.ts';
+import { median } from '../statistics.ts';
+import { fill } from './filled-memory.ts';
+import { InterfaceCounter } from './interface-counter.ts';
+import { rawTcp } from './raw-tcp.ts';
+import { type SharedLink, shareLink } from './shared-link.ts';
 
 const links = [
   { name: '100mbit', rateBitPerS: 100e6 },
@@ -33,6 +35,8 @@ interface Run {
   /** Of the configured rate; without one, of what raw TCP carried. */
   readonly capacityUsed: number;
   readonly rawTcpMbitPerS: number;
+  /** Of the time in which raw TCP carries as many bytes, from the order to the guest's running at the target. */
+  readonly totalOfRawTcp: number;
   readonly missedHeartbeats: number;
 }
 
@@ -54,7 +58,7 @@ export const benchLink: Bench = async ({ quick, say }) => {
   );
   await cluster.settled();
   if ((await cluster.client.vm('web3')).host !== 'h3') await cluster.migrate('web3', 'h3');
-  await fill(await cluster.console(name));
+  await fill(await cluster.console(name), filledMib);
   const observer = await cluster.console('web3');
   const cells = [];
   for (const link of links) {
@@ -66,15 +70,31 @@ export const benchLink: Bench = async ({ quick, say }) => {
       say(
         `${link.name} ${number}: ${(one.bytes / 1e6).toFixed(1)} MB for ${(one.nonZeroBytes / 1e6).toFixed(1)} MB of pages, ` +
           `${Math.round(one.totalMs)} ms, downtime ${one.downtimeMs.toFixed(1)} ms, ping gap ${one.pingGapMs.toFixed(1)} ms, ` +
-          `${one.capacityUsed.toFixed(3)} of the link, raw TCP ${Math.round(one.rawTcpMbitPerS)} Mbit/s`,
+          `${one.capacityUsed.toFixed(3)} of the link, ${one.totalOfRawTcp.toFixed(3)} of raw TCP's time, raw TCP ${Math.round(one.rawTcpMbitPerS)} Mbit/s`,
       );
     }
     cells.push({ name: link.name, ...mediansOf(runs) });
   }
+  const shared = await shareLinks(cluster, observer, { quick, say });
   await cluster.skein('link', 'reset', 'h1');
   await cluster.skein('link', 'reset', 'h2');
-  return { cells };
+  return { cells, shared };
 };
+
+/** Two guests at a time over the slowest link. */
+async function shareLinks(
+  cluster: ContainerCluster,
+  observer: GuestConsole,
+  { quick, say }: Pick<Parameters<Bench>[0], 'quick' | 'say'>,
+): Promise<SharedLink & { readonly runs: number }> {
+  observer.type(ctrlC);
+  await cluster.skein('vm', 'stop', vm.name);
+  await cluster.skein('vm', 'delete', vm.name);
+  await shape(cluster, '100mbit');
+  const shares = await shareLink(cluster, quick ? runsOf.quick : runsOf.full, say);
+  const of = (key: keyof SharedLink): number => Number(median(shares.map((one) => one[key])).toFixed(3));
+  return { runs: shares.length, shareMin: of('shareMin'), togetherOfRawTcp: of('togetherOfRawTcp') };
+}
 
 function mediansOf(runs: readonly Run[]) {
   const of = (key: keyof Run, digits: number): number =>
@@ -88,16 +108,9 @@ function mediansOf(runs: readonly Run[]) {
     pingGapMs: of('pingGapMs', 1),
     capacityUsed: of('capacityUsed', 3),
     rawTcpMbitPerS: of('rawTcpMbitPerS', 0),
+    totalOfRawTcp: of('totalOfRawTcp', 3),
     missedHeartbeats: runs.reduce((sum, { missedHeartbeats }) => sum + missedHeartbeats, 0),
   };
-}
-
-/** Random bytes, written once: nothing of it is zero, and nothing gets dirty while it moves. */
-async function fill(console: GuestConsole): Promise<void> {
-  const position = console.position;
-  console.type(`filler ${filledMib}\n`);
-  await console.waitFor(/filled \d+ MiB/, position, readyDeadlineMs);
-  console.close();
 }
 
 async function shape(cluster: ContainerCluster, rate: string | null): Promise<void> {
@@ -133,6 +146,7 @@ async function moveOnce(
     pingGapMs: longestGapMs(replies),
     capacityUsed: (bytes * 8) / ((rateBitPerS ?? rawTcpBitPerS) * (durationMs / 1000)),
     rawTcpMbitPerS: rawTcpBitPerS / 1e6,
+    totalOfRawTcp: migration.totalMs / 1000 / ((bytes * 8) / rawTcpBitPerS),
     missedHeartbeats: await hostsDoubted(cluster, eventsBefore),
   };
 }
@@ -160,90 +174,4 @@ async function hostsDoubted(cluster: ContainerCluster, after: number): Promise<n
   return events.filter(
     ({ sequence, type }) => sequence > after && /^host\.(suspect|isolated|failed)/.test(type),
   ).length;
-}
-
-const samplePeriodMs = 2;
-/** Clock exchange and keep-alive are no pages. */
-const edgeBytes = 64 << 10;
-
-/** Bytes that a host's migration interface sent, by the kernel's own counter at the other end of its cable. */
-class InterfaceCounter {
-  readonly #path: string;
-  readonly #samples: { readonly atMs: number; readonly bytes: number }[] = [];
-  readonly #timer: NodeJS.Timeout;
-
-  private constructor(path: string) {
-    this.#path = path;
-    this.#sample();
-    this.#timer = setInterval(() => this.#sample(), samplePeriodMs);
-  }
-
-  static async start(host: string): Promise<InterfaceCounter> {
-    const path = `/sys/class/net/${await outsideOf(host)}/statistics/rx_bytes`;
-    if (!existsSync(path)) throw new Error(`${path} is not there: the bench runs where the engine runs`);
-    return new InterfaceCounter(path);
-  }
-
-  /** In all, and from the first to the last byte of bulk. */
-  stop(): { readonly bytes: number; readonly durationMs: number } {
-    clearInterval(this.#timer);
-    this.#sample();
-    const first = this.#samples[0]?.bytes ?? 0;
-    const last = this.#samples.at(-1)?.bytes ?? 0;
-    const began = this.#samples.findLast(({ bytes }) => bytes < first + edgeBytes);
-    const ended = this.#samples.find(({ bytes }) => bytes > last - edgeBytes);
-    return { bytes: last - first, durationMs: (ended?.atMs ?? 0) - (began?.atMs ?? 0) };
-  }
-
-  #sample(): void {
-    this.#samples.push({ atMs: performance.now(), bytes: Number(readFileSync(this.#path, 'utf8')) });
-  }
-}
-
-async function outsideOf(host: string): Promise<string> {
-  const address = await addressOf(host);
-  const script = `for i in /sys/class/net/*; do n=$(basename $i); if ip -o -4 address show dev $n | grep -q ' ${address}/'; then cat $i/iflink; fi; done`;
-  const index = (await docker('exec', containerOf(host), 'sh', '-c', script)).trim();
-  const image = (await docker('inspect', '--format', '{{.Config.Image}}', containerOf(host))).trim();
-  const run = ['run', '--rm', '--pull', 'never', '--network', 'host', '--entrypoint', 'ip', image];
-  const found = new RegExp(`^${index}: ([^:@]+)`, 'm').exec(await docker(...run, '-o', 'link', 'show'));
-  if (found?.[1] === undefined) throw new Error(`the cable of ${host} was not found`);
-  return found[1];
-}
-
-async function addressOf(host: string): Promise<string> {
-  const format =
-    '{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.IPAddress}}\n{{end}}';
-  const networks = await docker('inspect', '--format', format, containerOf(host));
-  const address = /_migration (\S+)/.exec(networks)?.[1];
-  if (address === undefined) throw new Error(`${host} is not on the migration network`);
-  return address;
-}
-
-const rawPort = 5999;
-const rawMs = 2000;
-const settleMs = 300;
-
-/** Bits a second by plain TCP between the two hosts' migration addresses, once the link's burst allowance is used up. */
-async function rawTcp(from: string, to: string): Promise<number> {
-  const target = await addressOf(to);
-  const sink = `
-    const server = require('net').createServer((s) => {
-      let bytes = 0, began = 0, counted = 0;
-      s.on('data', (d) => { const now = performance.now(); began ||= now; if (now - began > ${settleMs}) counted ||= now; if (counted) bytes += d.length; last = now; });
-      let last = 0;
-      s.on('close', () => { console.log(bytes * 8 / ((last - counted) / 1000)); process.exit(0); });
-    }).listen(${rawPort}, '${target}', () => console.log('listening'));
-    setTimeout(() => process.exit(1), 20000);`;
-  const source = `
-    const s = require('net').connect(${rawPort}, '${target}');
-    const chunk = Buffer.alloc(65536, 7), end = performance.now() + ${rawMs + settleMs};
-    const go = () => { while (performance.now() < end) if (!s.write(chunk)) return s.once('drain', go); s.destroy(); };
-    s.on('connect', go);`;
-  const heard = docker('exec', containerOf(to), 'node', '-e', sink);
-  await delay(settleMs);
-  await docker('exec', containerOf(from), 'node', '-e', source);
-  const rate = Number((await heard).trim().split('\n').at(-1));
-  if (!Number.isFinite(rate) || rate <= 0) throw new Error('raw TCP between the hosts carried nothing');
-  return rate;
 }
