@@ -12,6 +12,7 @@ export const roundColumns: readonly Column<MigrationRound>[] = [
   { header: 'FREE', value: ({ freePages }) => freePages, ...right, widthMin: 7 },
   { header: 'ZERO', value: ({ zeroPages }) => zeroPages, ...right, widthMin: 7 },
   { header: 'DELTA', value: ({ deltaPages }) => deltaPages, ...right, widthMin: 6 },
+  { header: 'LEFT OUT', value: ({ rewrittenPages }) => rewrittenPages, ...right },
   { header: 'BYTES', value: ({ bytes }) => formatSize(bytes), ...right, widthMin: 10 },
   { header: 'TIME', value: ({ durationMs }) => formatMs(durationMs), ...right, widthMin: 8 },
   {

@@ -32,6 +32,8 @@ export interface Filled {
   readonly zeroPages: number;
   readonly freePages: number;
   readonly deltaPages: number;
+  /** Left out. */
+  readonly rewrittenPages: number;
 }
 
 export class PageEncoder {
@@ -40,6 +42,8 @@ export class PageEncoder {
   readonly #batches: readonly number[];
   readonly #bitmap: number;
   readonly #list: number;
+  readonly #rewritten: number;
+  readonly #none: Uint32Array;
   readonly #copies: number;
   readonly #copiesMax: number;
   #copySlots = 0;
@@ -53,6 +57,8 @@ export class PageEncoder {
     const places = placeHashes(layout, pages);
     this.#bitmap = places.bitmap;
     this.#list = layout.take(pages * wordBytes);
+    this.#rewritten = layout.take(pages / 8);
+    this.#none = new Uint32Array(pages / 32);
     this.#copiesMax = hasDeltas ? Math.min(copiesMax, pages) : 0;
     const slotOf = layout.take(pages * wordBytes);
     const pageOf = layout.take(this.#copiesMax * wordBytes);
@@ -60,6 +66,7 @@ export class PageEncoder {
     this.#kernel = new PageKernel(modules, memory, layout.end);
     this.hashes = new PageHashes(this.#kernel, places);
     this.#kernel.calls.setScratch(scratch);
+    this.#kernel.calls.setRewritten(this.#rewritten);
     this.#kernel.calls.setCopies(slotOf, pageOf, this.#copies);
     this.#writers = this.#makeWriters();
   }
@@ -71,14 +78,21 @@ export class PageEncoder {
 
   /** The pages of a bitmap are what `fill` takes from; returns how many they are. */
   list(bitmap: Uint32Array): number {
+    this.leaveOut(this.#none);
     this.#kernel.writeWords(this.#bitmap, bitmap);
     return this.#kernel.calls.listPages(this.#bitmap, bitmap.length, this.#list);
   }
 
   /** So are these. */
   listNumbers(pages: readonly number[]): number {
+    this.leaveOut(this.#none);
     this.#kernel.writeWords(this.#list, Uint32Array.from(pages));
     return pages.length;
+  }
+
+  /** Of the list's pages these have been written again: what is filled from now on is without them, until there is another list. */
+  leaveOut(bitmap: Uint32Array): void {
+    this.#kernel.writeWords(this.#rewritten, bitmap);
   }
 
   /** Fills a batch from the list. */
@@ -88,12 +102,13 @@ export class PageEncoder {
     const { byteOffset } = writer.bytes;
     const taken = calls.fillBatch(byteOffset, list, end - from, Number(skipsFree), Number(keepsCopies));
     writer.filled(calls.entries.value, calls.dataBytes.value);
-    const { zeroPages, freePages, deltaPages } = calls;
+    const { zeroPages, freePages, deltaPages, rewrittenPages } = calls;
     return {
       taken,
       zeroPages: zeroPages.value,
       freePages: freePages.value,
       deltaPages: deltaPages.value,
+      rewrittenPages: rewrittenPages.value,
     };
   }
 

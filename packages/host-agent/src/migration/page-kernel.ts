@@ -22,6 +22,7 @@ export interface PageKernelExports {
   dropCopy(page: number): void;
   listPages(bitmap: number, words: number, list: number): number;
   setScratch(at: number): void;
+  setRewritten(at: number): void;
   fillBatch(batch: number, list: number, count: number, skipsFree: number, keepsCopies: number): number;
   setChanged(at: number): void;
   applyEntries(entries: number, count: number, data: number): number;
@@ -34,6 +35,7 @@ export interface PageKernelExports {
   readonly zeroPages: Count;
   readonly freePages: Count;
   readonly deltaPages: Count;
+  readonly rewrittenPages: Count;
 }
 
 const wasmPageBytes = 65_536;

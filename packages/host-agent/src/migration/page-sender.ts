@@ -37,6 +37,8 @@ export interface SentPages {
   /** Zero, for the guest does not need them: sent, as zero pages, only where they had been sent before. */
   readonly freePages: number;
   readonly deltaPages: number;
+  /** Not sent: the guest wrote them again before their turn. They are none of `pages`. */
+  readonly rewrittenPages: number;
   /** On the wire. */
   readonly bytes: number;
   /** What it would have been without compression. */
@@ -121,7 +123,11 @@ export class PageSender {
    * @throws OperationError link.closed
    */
   async send(bitmap: Uint32Array, round: number, { isLast = false } = {}): Promise<SentPages> {
-    const sent = { pages: 0, zeroPages: 0, freePages: 0, deltaPages: 0, bytes: 0, uncompressedBytes: 0 };
+    const sent = {
+      ...{ pages: 0, zeroPages: 0, freePages: 0, deltaPages: 0, rewrittenPages: 0 },
+      ...{ bytes: 0, uncompressedBytes: 0 },
+    };
+    let taken = 0;
     const way = { skipsFree: round === 1, keepsCopies: round > 1 && !isLast };
     const startedMs = performance.now();
     const pagesTotal = this.#encoder.list(bitmap);
@@ -129,23 +135,30 @@ export class PageSender {
     this.#progressOf = () =>
       roundProgress({
         round,
-        pages: sent.pages,
+        pages: taken,
         pagesTotal,
         bytes: sent.bytes,
         onTheWayBytes: this.#credits.onTheWayBytes,
         elapsedMs: performance.now() - startedMs,
       });
     this.#compressor.begin();
-    while (sent.pages < pagesTotal) {
+    while (taken < pagesTotal) {
       const writer = await this.#nextWriter();
-      const filled = this.#encoder.fill(writer, { from: sent.pages, end: pagesTotal, ...way });
-      sent.pages += filled.taken;
+      const filled = this.#encoder.fill(writer, { from: taken, end: pagesTotal, ...way });
+      taken += filled.taken;
+      sent.pages += filled.taken - filled.rewrittenPages;
+      sent.rewrittenPages += filled.rewrittenPages;
       sent.zeroPages += filled.zeroPages;
       sent.freePages += filled.freePages;
       sent.deltaPages += filled.deltaPages;
       if (!writer.isEmpty) await this.#sendBatch(writer, round, sent);
     }
     return sent;
+  }
+
+  /** Of the round that is being sent: the guest has written these again, so that they must be sent later in any case. */
+  leaveOut(bitmap: Uint32Array): void {
+    this.#encoder.leaveOut(bitmap);
   }
 
   /** These pages are not sent now: the target's sum must not count what it may have of them. */

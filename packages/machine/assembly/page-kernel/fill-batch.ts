@@ -27,12 +27,20 @@ export let zeroPages: u32 = 0;
 /** Zero, and the guest does not need them: without an entry where they were never sent. */
 export let freePages: u32 = 0;
 export let deltaPages: u32 = 0;
+/** Left out: they have been written again, and go with what is sent later. */
+export let rewrittenPages: u32 = 0;
 
 let scratch: usize = 0;
+let rewritten: usize = 0;
 
 /** A page's room, for changes on their way into a batch. */
 export function setScratch(at: usize): void {
   scratch = at;
+}
+
+/** A bit a page: these have been written again since the list was made. */
+export function setRewritten(at: usize): void {
+  rewritten = at;
 }
 
 /** Writes the numbers of the pages of a bitmap to `list`; returns how many they are. */
@@ -59,16 +67,25 @@ export function fillBatch(batch: usize, list: usize, count: u32, skipsFree: bool
   zeroPages = 0;
   freePages = 0;
   deltaPages = 0;
+  rewrittenPages = 0;
   let taken: u32 = 0;
   while (taken < count && entries < ENTRIES_MAX && dataBytes + PAGE_BYTES <= DATA_BYTES_MAX) {
     const page = load<u32>(list + (taken << 2));
     taken++;
+    if (isRewritten(page)) {
+      rewrittenPages++;
+      continue;
+    }
     // Read before the page: what the guest writes to it from now on is in its dirty log.
     const isUnneeded = isFree(page);
     if (isUnneeded && skipsFree) freePages++;
     else addPage(batch, page, keepsCopies, isUnneeded);
   }
   return taken;
+}
+
+function isRewritten(page: u32): bool {
+  return ((load<u8>(rewritten + (page >> 3)) >> ((page & 7) as u8)) & 1) !== 0;
 }
 
 function addPage(batch: usize, page: u32, keepsCopies: bool, isUnneeded: bool): void {

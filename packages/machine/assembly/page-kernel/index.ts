@@ -7,6 +7,8 @@ export {
   fillBatch,
   freePages,
   listPages,
+  rewrittenPages,
+  setRewritten,
   setScratch,
   zeroPages,
 } from './fill-batch';

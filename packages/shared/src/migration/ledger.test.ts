@@ -78,8 +78,12 @@ describe('the ledger of a migration', () => {
   });
 
   it('is read as well where it was written before free pages were told apart', () => {
-    const before = textOf(aRecord()).replace('"ledger":2', '"ledger":1').replaceAll('"free-pages":3,', '');
+    const before = textOf(aRecord())
+      .replace('"ledger":3', '"ledger":1')
+      .replaceAll('"free-pages":3,', '')
+      .replaceAll('"rewritten-pages":2,', '');
     expect(readLedger(before).rounds.map((round) => round['free-pages'])).toEqual([0, 0, 0]);
+    expect(readLedger(before).rounds.map((round) => round['rewritten-pages'])).toEqual([0, 0, 0]);
   });
 
   it('tells the bound of the error with what the target measured, and with that alone', () => {
@@ -131,6 +135,7 @@ function aRecord(): MigrationRecord {
     pages: 10,
     zeroPages: 1,
     freePages: 3,
+    rewrittenPages: 2,
     deltaPages: 2,
     bytes: 100,
     uncompressedBytes: 100,

@@ -15,8 +15,8 @@ import {
   PrecopyEnd,
 } from '../model/migration.ts';
 
-/** Grows with each change that a reader of before would not understand. 2: `free-pages`. */
-export const ledgerVersion = 2;
+/** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. */
+export const ledgerVersion = 3;
 
 const count = z.int().min(0);
 const sizeBytes = z.int().min(0);
@@ -31,7 +31,7 @@ const freePages = count.default(0);
 
 export const LedgerBegin = z.strictObject({
   event: z.literal('begin'),
-  ledger: z.literal([1, ledgerVersion]),
+  ledger: z.literal([1, 2, ledgerVersion]),
   operation: OperationId,
   vm: VmId,
   from: HostName,
@@ -66,6 +66,8 @@ export const LedgerRound = z.strictObject({
   }),
   'xbzrle-cache': z.strictObject({ pages: count }),
   'free-pages': freePages,
+  /** Left out of the round, for the guest wrote them again before their turn: they are among the remaining. */
+  'rewritten-pages': count.default(0),
   'uncompressed-bytes': sizeBytes,
   'cpu-throttle-percentage': percent,
   /** Null of what was sent while the guest stood: there was nothing left to predict. */

@@ -74,6 +74,7 @@ function roundLine(record: MigrationRecord, round: MigrationRound, index: number
     },
     'xbzrle-cache': { pages: round.deltaPages },
     'free-pages': round.freePages,
+    'rewritten-pages': round.rewrittenPages,
     'uncompressed-bytes': round.uncompressedBytes,
     'cpu-throttle-percentage': round.throttlePercent,
     'expected-downtime': isStopped ? null : round.predictedDowntimeMs,

@@ -45,6 +45,8 @@ export const MigrationRound = z.strictObject({
   freePages: z.int().min(0).default(0),
   /** Sent as what changed since they were sent last. */
   deltaPages: z.int().min(0).default(0),
+  /** Not sent, and none of `pages`: the guest wrote them again before their turn, so that they are among the remaining. */
+  rewrittenPages: z.int().min(0).default(0),
   /** On the wire. */
   bytes: z.int().min(0),
   /** Before compression; equal to `bytes` where none paid. */

@@ -61,7 +61,8 @@ export function traceOf({ begin, rounds, phases, downtime, postcopy, end }: Ledg
     settings: begin.settings ?? { ...migrationSettingsDefaults, mode: begin.mode },
     setupMs: end['setup-time'],
     firstRound: {
-      pages: pagesOf(first),
+      // Those that were left out had been written as well.
+      pages: pagesOf(first) + first['rewritten-pages'],
       zeroPages: first.ram.duplicate,
       freePages: first['free-pages'],
     },

@@ -18,16 +18,18 @@ const roundOf: fc.Arbitrary<Omit<MigrationRound, 'round' | 'startedMs'>> = fc
     zeroPages: count,
     freePages: count,
     deltaPages: count,
+    rewrittenPages: count,
     normalPages: count,
     bytes: count,
     compressedAway: count,
   })
-  .chain(({ zeroPages, freePages, deltaPages, normalPages, bytes, compressedAway }) =>
+  .chain(({ zeroPages, freePages, deltaPages, rewrittenPages, normalPages, bytes, compressedAway }) =>
     fc.record({
       pages: fc.constant(zeroPages + freePages + deltaPages + normalPages),
       zeroPages: fc.constant(zeroPages),
       freePages: fc.constant(freePages),
       deltaPages: fc.constant(deltaPages),
+      rewrittenPages: fc.constant(rewrittenPages),
       bytes: fc.constant(bytes),
       uncompressedBytes: fc.constant(bytes + compressedAway),
       durationMs: ms,
