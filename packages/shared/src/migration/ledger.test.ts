@@ -110,7 +110,7 @@ describe('the ledger of a migration', () => {
       lines.slice(0, -2).join('\n'),
       lines.toSpliced(1, 0, lines[0] ?? '').join('\n'),
       text.replace('"round":2', '"round":7'),
-      text.replace('"ledger":2', '"ledger":3'),
+      text.replace('"ledger":3', '"ledger":4'),
       text.replace('"transferred":', '"transferred":-'),
       text.replace('"event":"clock"', '"event":"clock","more":1'),
       'x'.repeat(5 << 20),

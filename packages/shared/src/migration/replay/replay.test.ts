@@ -40,6 +40,7 @@ function ledgerOf({ pages, workingSetPages, dirtyPagesPerS, settings }: Guest): 
       pages: left,
       zeroPages: 0,
       freePages: 0,
+      rewrittenPages: 0,
       deltaPages: 0,
       bytes: left * pageBytes,
       uncompressedBytes: left * pageBytes,
