@@ -157,6 +157,32 @@ describe('pages between two hosts', () => {
     expect(receiver.hashes.sum).toBe(sender.hashes.sum);
   });
 
+  it('are left out when they were written again before their turn, and go when they are sent next', async () => {
+    for (let page = 0; page < 2000; page++) write(page, (bytes) => bytes.fill(1 + (page % 255)));
+    const bitmap = source.touchedBitmap();
+    const again = new Uint32Array(source.pages / 32);
+    for (let page = 1990; page < 2000; page++) {
+      again[page >>> 5] = (again[page >>> 5] ?? 0) | (1 << (page & 31));
+      write(page, (bytes) => bytes.fill(7));
+    }
+    const sending = sender.send(bitmap, 1);
+    sender.leaveOut(again);
+    expect(await sending).toMatchObject({ pages: 1990, rewrittenPages: 10 });
+    await sender.drained();
+    expect([target.isTouched(1989), target.isTouched(1990)]).toEqual([true, false]);
+    expect(receiver.hashes.sum).toBe(sender.hashes.sum);
+    // What was left out once is not left out for ever.
+    expect(await sender.send(again, 2)).toMatchObject({ pages: 10, rewrittenPages: 0 });
+    await sender.drained();
+    expect(Buffer.compare(Buffer.from(target.ram), Buffer.from(source.ram))).toBe(0);
+    expect(receiver.hashes.sum).toBe(sender.hashes.sum);
+    sender.leaveOut(again);
+    await sender.sendNow([1990, 1991], 3);
+    await sender.drained();
+    expect(refused).toBeNull();
+    expect(receiver.batches).toBe(sender.batches);
+  });
+
   it('replace what was sent before, also by zeros, and the sums follow', async () => {
     write(7, (bytes) => bytes.fill(1));
     write(8, (bytes) => bytes.fill(2));
