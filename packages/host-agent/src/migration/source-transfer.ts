@@ -11,7 +11,6 @@ import {
   type MigrationRecord,
   OperationError,
   type Problem,
-  type RoundProgress,
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
@@ -36,6 +35,7 @@ import { bitmapBytes } from './page-bitmap.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
+import { RoundTeller } from './round-teller.ts';
 import { SourcePort, type TransferLink } from './source-port.ts';
 import { tellHistory } from './tell-history.ts';
 import {
@@ -53,8 +53,6 @@ type Suspended = Extract<TransferReply, { type: 'suspended' }>;
 const connectDeadlineMs = 10_000;
 const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
-/** While a round is sent it is told how far it is. */
-const progressPeriodMs = 250;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
@@ -77,6 +75,7 @@ export class SourceTransfer {
   /** Pages that follow after the commit. */
   #missing: Uint32Array | null = null;
   readonly #frozen: FrozenMemory;
+  readonly #teller: RoundTeller;
   readonly #closed = Promise.withResolvers<void>();
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
@@ -100,6 +99,12 @@ export class SourceTransfer {
     this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
     this.#control = new VmControlBlock(assignment.control);
     this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
+    this.#teller = new RoundTeller({
+      log: this.#log,
+      control: this.#control,
+      tell,
+      current: () => (this.#state.phase === 'pre-copy' ? (this.#sender?.progress ?? null) : null),
+    });
     this.#leases = leases;
     this.#traffic = transferTraffic(assignment.traffic);
     this.#pass = new LeasePass(this.#leases, assignment.command, assignment.host);
@@ -241,9 +246,8 @@ export class SourceTransfer {
 
   async #sendRound(): Promise<void> {
     const { rounds } = this.#requireTarget();
-    const ticking = setInterval(() => this.#tellRound(), progressPeriodMs);
-    const { next, remainingPages } = await rounds.precopy().finally(() => clearInterval(ticking));
-    this.#progress('pre-copy', remainingPages, null);
+    const { next, remainingPages } = await this.#teller.during(rounds.precopy());
+    this.#teller.ended(remainingPages);
     if (next === 'give-up')
       this.#feed(
         { type: 'cancelled', reason: this.#log.describeNoConvergence() },
@@ -391,18 +395,6 @@ export class SourceTransfer {
     if (this.#rounds === null || this.#sender === null)
       throw new OperationError({ code: 'link.closed', message: 'no target is connected' });
     return { rounds: this.#rounds, sender: this.#sender };
-  }
-
-  #tellRound(): void {
-    const current = this.#sender?.progress ?? null;
-    if (current === null || this.#state.phase !== 'pre-copy') return;
-    this.#progress('pre-copy', current.pagesTotal - current.pages, current);
-  }
-
-  #progress(phase: 'pre-copy', pagesRemaining: number, currentRound: RoundProgress | null): void {
-    const { throttlePercent } = this.#control;
-    const progress = this.#log.progress({ phase, pagesRemaining, throttlePercent, currentRound });
-    this.#tell({ type: 'progress', progress });
   }
 }
 

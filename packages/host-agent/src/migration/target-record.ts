@@ -1,5 +1,6 @@
-/** The record as a migration's target has it where its source tells none: who, whereto, how it ended. Figures are the source's. */
-import type { MigrationRecord } from '@skein/shared';
+/** The record as a migration's target has it: its source's, and where that tells none: who, whereto, how it ended. */
+import type { MigrationRecord, migrationProtocol, TargetTimes } from '@skein/shared';
+import type { Link } from '@skein/transport';
 import type { ClockOffset } from '../core/clock-offset.ts';
 import { formatStateHash } from './page-hashes.ts';
 import type { TargetAssignment } from './transfer-channel.ts';
@@ -48,8 +49,23 @@ export function targetRecord(
   };
 }
 
+const recordDeadlineMs = 10_000;
+
+/** The source's, with everything in it; null if the source is gone, or tells that of another migration. */
+export async function askRecord(
+  link: Link<typeof migrationProtocol, 'dialer'> | null,
+  times: TargetTimes,
+  assignment: TargetAssignment,
+): Promise<MigrationRecord | null> {
+  const reply = await link
+    ?.request('migration.resumed', times, { deadlineMs: recordDeadlineMs })
+    .catch(() => null);
+  if (reply === null || reply === undefined) return null;
+  return isRecordOf(reply.record, assignment) ? reply.record : null;
+}
+
 /** Whether what the source tells at the end is of this migration: the coordinator takes our word for it. */
-export function isRecordOf(record: MigrationRecord, { command, host }: TargetAssignment): boolean {
+function isRecordOf(record: MigrationRecord, { command, host }: TargetAssignment): boolean {
   return (
     record.operation === command.operation &&
     record.vm === command.vm &&

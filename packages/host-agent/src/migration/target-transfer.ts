@@ -38,7 +38,7 @@ import { MemoryArrival } from './memory-arrival.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
-import { isRecordOf, targetRecord } from './target-record.ts';
+import { askRecord, targetRecord } from './target-record.ts';
 import {
   type TargetAssignment,
   type TransferEvent,
@@ -50,7 +50,6 @@ import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
 const requestDeadlineMs = 3000;
-const recordDeadlineMs = 10_000;
 const leaseReadPeriodMs = 100;
 /** Ten times as long as a pass may take: by then the source has gone on. */
 const undecidedMsMax = 10_000;
@@ -189,7 +188,11 @@ export class TargetTransfer {
       },
     });
     this.#link = link;
-    if (this.#state.phase === 'aborted') throw this.#closeLate(link);
+    if (this.#state.phase === 'aborted') {
+      // It came when the migration was over already.
+      link.close('the migration ended');
+      throw this.#over();
+    }
     void link.closed.then(({ code, message }) => {
       this.#arrival.ended(message);
       const reason = `the link to the source on the migration network ended: ${message}`;
@@ -199,12 +202,6 @@ export class TargetTransfer {
     await greetSource(link, this.#assignment, requestDeadlineMs);
     this.#offset = await measureOffset(link);
     return link;
-  }
-
-  /** It came when the migration was over already. */
-  #closeLate(link: Link<typeof migrationProtocol, 'dialer'>): OperationError {
-    link.close('the migration ended');
-    return this.#over();
   }
 
   #apply(frame: Uint8Array): void {
@@ -349,7 +346,7 @@ export class TargetTransfer {
       return;
     }
     this.#stateHash = this.#arrived.hash;
-    const record = await this.#closedRecord({
+    const times: TargetTimes = {
       readyAtNs: this.#readyAtNs,
       grantedAtNs: this.#grantedAtNs === 0n ? atNs : this.#grantedAtNs,
       resumedAtNs: atNs,
@@ -357,7 +354,9 @@ export class TargetTransfer {
       clockOffsetErrorNs: this.#offset.errorNs,
       stateHashTarget: formatStateHash(this.#stateHash),
       waits: this.#arrival.waits,
-    });
+    };
+    const outcome = { outcome: 'committed', reason: null, code: null, epochAfter: epoch } as const;
+    const record = (await askRecord(this.#link, times, this.#assignment)) ?? this.#ownRecord(outcome);
     this.#feed({ type: 'vm-resumed' });
     this.#end(true, record);
   }
@@ -369,19 +368,6 @@ export class TargetTransfer {
     this.#feed({ type: 'vm-resumed' });
     const code = 'migration.memory-lost';
     this.#end(true, this.#ownRecord({ outcome: 'committed', reason: message, code, epochAfter }), true);
-  }
-
-  /** The source's record with everything in it; ours, with less, if the source is gone. */
-  async #closedRecord(times: TargetTimes): Promise<MigrationRecord> {
-    try {
-      if (this.#link === null) throw new OperationError({ code: 'link.closed', message: 'no link' });
-      const reply = await this.#link.request('migration.resumed', times, { deadlineMs: recordDeadlineMs });
-      if (isRecordOf(reply.record, this.#assignment)) return reply.record;
-      throw new OperationError({ code: 'migration.state-invalid', message: 'a record of another migration' });
-    } catch {
-      const epochAfter = this.#assignment.command.epoch + 1;
-      return this.#ownRecord({ outcome: 'committed', reason: null, code: null, epochAfter });
-    }
   }
 
   async #readLease(): Promise<void> {
