@@ -33,8 +33,8 @@ import type { TransferLeases } from './transfer-leases.ts';
 
 /** The least that a machine has. */
 const memoryMib = 64;
-/** Of these, which are all that is touched: with so many the batches of nine rounds are as many as those of a small guest. */
-const dirtiedPages = 2048;
+/** Of these, which are all that is touched. */
+const dirtiedPages = 512;
 const ramBase = 0x8000_0000;
 const deadlineMs = 5000;
 /** No round fits it and none helps, so that there are as many as slow a vCPU step by step. */
