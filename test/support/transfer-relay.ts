@@ -8,6 +8,13 @@ interface Ports {
   readonly remote: number;
 }
 
+interface Connection extends Ports {
+  readonly unreadBytes: number;
+}
+
+/** A thread that is not held reads what has come in less. */
+const unreadMsMin = 500;
+
 /** More than a message, less than a batch of pages; no frame of a WebSocket begins like this. */
 const garbage = Buffer.alloc(20_000, 0xff);
 
@@ -49,15 +56,27 @@ export class TransferRelay {
 
   /**
    * Nobody is joined any more, and the kernel has told it to whoever was: on a busy machine its loopback may take longer
-   * than we do. (Garbage ends a connection too: there is always one side that is not held, and that hangs up.)
+   * than we do. (Garbage ends a connection too: there is always one side that is not held, and that hangs up.) Who is held
+   * and has not read what stands in front of the end, so much that no more fits, hears of it when it goes on.
    */
   async whenAllIsTold(): Promise<void> {
     await until('both ends are gone', () => this.#ends.size === 0);
-    await until(
-      'their peers have heard of it',
-      () => !openConnections().some((ports) => this.#isOurs(ports)),
-    );
+    await until('their peers have heard of it', this.#isTold());
     this.#joined.length = 0;
+  }
+
+  #isTold(): () => boolean {
+    let before = '';
+    let sameSinceMs = 0;
+    return () => {
+      const open = openConnections().filter((connection) => this.#isOurs(connection));
+      if (open.length === 0) return true;
+      const now = JSON.stringify(open);
+      if (now !== before) sameSinceMs = performance.now();
+      before = now;
+      const isStuck = open.every(({ unreadBytes }) => unreadBytes > 0);
+      return isStuck && performance.now() - sameSinceMs > unreadMsMin;
+    };
   }
 
   heal(): void {
@@ -117,11 +136,12 @@ export class TransferRelay {
 }
 
 /** Source: proc(5), /proc/net/tcp; state 01 is ESTABLISHED. */
-function openConnections(): Ports[] {
+function openConnections(): Connection[] {
   const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
   return lines.flatMap((line) => {
-    const [, local = '', remote = '', state] = line.trim().split(/\s+/);
-    const portOf = (end: string): number => Number.parseInt(end.split(':')[1] ?? '', 16);
-    return state === '01' ? [{ local: portOf(local), remote: portOf(remote) }] : [];
+    const [, local = '', remote = '', state, queues = ''] = line.trim().split(/\s+/);
+    const second = (pair: string): number => Number.parseInt(pair.split(':')[1] ?? '', 16);
+    if (state !== '01') return [];
+    return [{ local: second(local), remote: second(remote), unreadBytes: second(queues) }];
   });
 }
