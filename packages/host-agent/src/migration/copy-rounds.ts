@@ -83,6 +83,8 @@ export class CopyRounds {
     const again = new Uint32Array(pages.length);
     const startedNs = process.hrtime.bigint();
     const following = this.#follow(again, ended.signal);
+    // Heard below, when what was sent has ended.
+    following.catch(() => {});
     try {
       const sent = await sender.send(pages, this.#round);
       await sender.drained();

@@ -29,7 +29,6 @@ export interface PageKernelExports {
   readonly isNoChange: Count;
   encodeDelta(before: number, after: number, out: number, most: number): number;
   applyDelta(delta: number, bytes: number, page: number): number;
-  pageHash(pointer: number, page: number): bigint;
   readonly entries: Count;
   readonly dataBytes: Count;
   readonly zeroPages: Count;

@@ -10,7 +10,6 @@ import {
   type GuestHistory,
   type MigrationRecord,
   OperationError,
-  type Problem,
   type TargetTimes,
   toProblem,
 } from '@skein/shared';
@@ -37,6 +36,7 @@ import { PageSender } from './page-sender.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
 import { RoundTeller } from './round-teller.ts';
 import { SourcePort, type TransferLink } from './source-port.ts';
+import { otherHash } from './state-mismatch.ts';
 import { tellHistory } from './tell-history.ts';
 import {
   type SourceAssignment,
@@ -396,11 +396,4 @@ export class SourceTransfer {
       throw new OperationError({ code: 'link.closed', message: 'no target is connected' });
     return { rounds: this.#rounds, sender: this.#sender };
   }
-}
-
-/** Null where the target has the state that it said ready to. */
-function otherHash(theirs: string, ours: string): Problem | null {
-  if (theirs === ours) return null;
-  const message = `the target says ready to state hash ${theirs}, this host sent ${ours}`;
-  return { code: 'migration.hash-mismatch', message, details: {} };
 }

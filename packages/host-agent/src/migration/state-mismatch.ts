@@ -1,5 +1,5 @@
-/** Whether a migration's record says that its two ends were not the same state: never an accident. */
-import type { MigrationRecord } from '@skein/shared';
+/** Whether the two ends of a migration are the same state: as the target says ready, and as its record says. */
+import type { MigrationRecord, Problem } from '@skein/shared';
 import { formatStateHash } from './page-hashes.ts';
 
 /** Of a target that was gone before it told. */
@@ -19,4 +19,11 @@ export function isMismatch({
   if (outcome !== 'committed' || reason !== null || stateHashSourceFull === null) return false;
   const isTold = stateHashTarget !== untold;
   return stateHashSourceFull !== stateHashSource || (isTold && stateHashTarget !== stateHashSource);
+}
+
+/** Null where the target has the state that it said ready to. */
+export function otherHash(theirs: string, ours: string): Problem | null {
+  if (theirs === ours) return null;
+  const message = `the target says ready to state hash ${theirs}, this host sent ${ours}`;
+  return { code: 'migration.hash-mismatch', message, details: {} };
 }

@@ -12,7 +12,6 @@ import {
   type MigrationRecord,
   type migrationProtocol,
   OperationError,
-  refusalReasonLengthMax,
   type TargetTimes,
   timingDefaults,
   toProblem,
@@ -38,6 +37,7 @@ import { MemoryArrival } from './memory-arrival.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
+import { SourceBreach } from './source-breach.ts';
 import { askRecord, targetRecord } from './target-record.ts';
 import {
   type TargetAssignment,
@@ -76,6 +76,10 @@ export class TargetTransfer {
   readonly #arrival: MemoryArrival;
   readonly #arrived: ArrivedState;
   readonly #closed = Promise.withResolvers<void>();
+  readonly #breach = new SourceBreach({
+    link: () => this.#link,
+    feed: (event, code) => this.#feed(event, code),
+  });
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
   /** The source said what completes the state: no page is due any more before the commit. */
@@ -207,12 +211,12 @@ export class TargetTransfer {
   #apply(frame: Uint8Array): void {
     if (this.#state.phase === 'aborted') return;
     if (!this.#arePagesDue) {
-      this.#breach('migration.out-of-turn', 'pages came where none are due');
+      this.#breach.byNotice('migration.out-of-turn', 'pages came where none are due');
       return;
     }
     const applied = this.#receiver.apply(frame);
     if (applied.kind === 'refused') {
-      this.#breach(applied.code, applied.reason);
+      this.#breach.byNotice(applied.code, applied.reason);
       return;
     }
     this.#traffic.add('receivedBytes', frame.length);
@@ -230,27 +234,6 @@ export class TargetTransfer {
     return phase !== 'connecting' && this.#arrival.isFollowing && this.#memory.missingPages > 0;
   }
 
-  /**
-   * The source says or sends what it may not: nothing of it is acted on, and it is hung up on. Before `ready` that is the end
-   * of the migration; afterwards what became of the lease decides.
-   */
-  #breach(code: ErrorCode, reason: string): void {
-    this.#tellBreach(code, reason);
-    this.#link?.close(reason);
-  }
-
-  /** The same by a request: it is answered with what is thrown, and then hung up on. */
-  #breachByRequest(code: ErrorCode, reason: string): OperationError {
-    this.#tellBreach(code, reason);
-    setImmediate(() => this.#link?.close(reason));
-    return new OperationError({ code, message: reason });
-  }
-
-  #tellBreach(code: ErrorCode, reason: string): void {
-    this.#link?.notify('migration.refused', { code, reason: reason.slice(0, refusalReasonLengthMax) });
-    this.#feed({ type: 'link-lost', reason }, code);
-  }
-
   #acknowledgeRest(): void {
     const bytes = this.#receiver.flush();
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
@@ -259,7 +242,7 @@ export class TargetTransfer {
   #prepare(state: Uint8Array): void {
     if (this.#state.phase === 'aborted') return;
     if (this.#arrived.hasCome || this.#state.phase !== 'receiving') {
-      this.#breach('migration.out-of-turn', 'the state of CPU and devices came where none is due');
+      this.#breach.byNotice('migration.out-of-turn', 'the state of CPU and devices came where none is due');
       return;
     }
     this.#arrived.prepare(state);
@@ -270,7 +253,7 @@ export class TargetTransfer {
     const { phase } = this.#state;
     if (phase === 'aborted') throw this.#over();
     if (this.#history !== null || (phase !== 'receiving' && phase !== 'ready'))
-      throw this.#breachByRequest('migration.out-of-turn', "the guest's history came where none is due");
+      throw this.#breach.byRequest('migration.out-of-turn', "the guest's history came where none is due");
     this.#history = history;
     return {};
   }
@@ -280,12 +263,12 @@ export class TargetTransfer {
     const { phase } = this.#state;
     if (phase === 'aborted') return;
     if (phase !== 'ready' && phase !== 'resolving') {
-      this.#breach('migration.out-of-turn', 'the source grants the lease where it is not awaited');
+      this.#breach.byNotice('migration.out-of-turn', 'the source grants the lease where it is not awaited');
       return;
     }
     const due = this.#assignment.command.epoch + 1;
     if (epoch !== due) {
-      this.#breach('epoch.stale', `the source grants epoch ${epoch}, where ${due} is next`);
+      this.#breach.byNotice('epoch.stale', `the source grants epoch ${epoch}, where ${due} is next`);
       return;
     }
     this.#grantedAtNs = process.hrtime.bigint();
@@ -296,7 +279,7 @@ export class TargetTransfer {
   async #verify(final: MigrationFinal): Promise<{ stateHashTarget: string; readyAtNs: bigint }> {
     if (this.#state.phase === 'aborted') throw this.#over();
     if (this.#hasFinal || this.#state.phase !== 'receiving')
-      throw this.#breachByRequest('migration.out-of-turn', 'the final message came where none is due');
+      throw this.#breach.byRequest('migration.out-of-turn', 'the final message came where none is due');
     this.#hasFinal = true;
     this.#hold('migration.verify.before');
     const problem = await this.#arrived.compare(final);

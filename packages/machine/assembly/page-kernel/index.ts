@@ -15,5 +15,4 @@ export {
 export { forgetHashes, hashSum, setHashes } from './hash-table';
 export { setLive } from './live';
 export { applyDelta, encodeDelta } from './page-delta';
-export { pageHash, pageIsZero } from './page-hash';
 export { copyOf, dropCopy, keepCopy, setCopies, setCopySlots } from './sent-copies';
