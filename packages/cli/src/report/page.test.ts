@@ -29,6 +29,20 @@ describe('the report of a migration', () => {
     );
   });
 
+  it('draws what was left out of a round on top of what was sent, and does not count it', () => {
+    const leftOut = (page: string): readonly string[] =>
+      [...page.matchAll(/round \d+: \d+ pages left out/g)].map(([note]) => note);
+    const counted = (page: string): readonly string[] =>
+      [...page.matchAll(/<text[^>]*class="value"[^>]*>[^<]*/g)].map(([text]) => text.replace(/^[^>]*>/, ''));
+    const without = migrationPage(exampleMigration, nobody);
+    const rounds = exampleRounds.map((round) => ({ ...round, rewrittenPages: round.round === 1 ? 1234 : 0 }));
+    const page = migrationPage({ ...exampleMigration, rounds }, nobody);
+    expect(leftOut(without)).toEqual([]);
+    expect(leftOut(page)).toEqual(['round 1: 1234 pages left out']);
+    expect(counted(page)).toEqual(counted(without));
+    expect(counted(page).length).toBeGreaterThan(0);
+  });
+
   it('needs nothing beside itself: no network, no script', () => {
     const page = migrationPage(exampleMigration, nobody);
     expect(page).not.toMatch(/<script|https?:|\bsrc=|<link|@import|url\(/);

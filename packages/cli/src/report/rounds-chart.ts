@@ -10,6 +10,8 @@ interface Part {
   readonly class: string;
   readonly name: string;
   readonly valueOf: (round: MigrationRound) => number;
+  /** Drawn on top, and not counted in the figure above the bar. */
+  readonly isUncounted?: boolean;
 }
 
 interface BarChart {
@@ -35,6 +37,12 @@ const pages: BarChart = {
     { class: 'delta', name: 'as deltas', valueOf: ({ deltaPages }) => deltaPages },
     { class: 'zero', name: 'zero', valueOf: ({ zeroPages }) => zeroPages },
     { class: 'free', name: 'free', valueOf: ({ freePages }) => freePages },
+    {
+      class: 'left-out',
+      name: 'left out',
+      valueOf: ({ rewrittenPages }) => rewrittenPages,
+      isUncounted: true,
+    },
   ],
 };
 
@@ -69,8 +77,10 @@ export function bytesChart(record: MigrationRecord): string {
 }
 
 function barChart(rounds: readonly MigrationRound[], chart: BarChart): string {
-  const totalOf = (round: MigrationRound): number =>
-    chart.parts.reduce((sum, part) => sum + part.valueOf(round), 0);
+  const sumOf = (parts: readonly Part[], round: MigrationRound): number =>
+    parts.reduce((sum, part) => sum + part.valueOf(round), 0);
+  const totalOf = (round: MigrationRound): number => sumOf(chart.parts, round);
+  const counted = chart.parts.filter(({ isUncounted = false }) => !isUncounted);
   const scale = scaleTo(Math.max(0, ...rounds.map(totalOf)));
   const pitch = plot.width / Math.max(1, rounds.length);
   const barWidth = Math.min(barWidthMax, pitch * 0.7);
@@ -82,7 +92,7 @@ function barChart(rounds: readonly MigrationRound[], chart: BarChart): string {
     return [
       stack(round, chart, scale, { x: middle - barWidth / 2, width: barWidth }),
       isTotalled
-        ? label(middle, top - 5, shortNumber(totalOf(round)), { anchor: 'middle', class: 'value' })
+        ? label(middle, top - 5, shortNumber(sumOf(counted, round)), { anchor: 'middle', class: 'value' })
         : '',
       label(middle, plot.top + plot.height + 18, number, { anchor: 'middle' }),
     ].join('');

@@ -48,6 +48,7 @@ svg text.absent { font-style: italic; }
 .delta, .post-copy, .target, .part-verify { fill: var(--teal); }
 .zero { fill: var(--grey); }
 .free { fill: var(--line); }
+.left-out { fill: none; stroke: var(--grey); stroke-dasharray: 3 2; }
 .dirty, .part-state { fill: var(--orange); }
 .throttle, .stop-and-copy { fill: var(--red); }
 .part-lease { fill: var(--violet); }
