@@ -1,7 +1,7 @@
 /**
  * A migration of a small machine from this worker to itself, over a real connection, before there is one to do: what runs
  * for the first time runs slowly, and a guest that waits for its last pages feels it. Nothing comes of it: its lease is
- * nobody's, so that it ends where a lease would pass.
+ * nobody's, and no storage service hears of it.
  */
 import { randomBytes } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
@@ -41,10 +41,15 @@ const deadlineMs = 5000;
 const settings = MigrationSettings.parse({ downtimeBudgetMs: 1, deadlineMs });
 const command = { operation: 'op-0000000000000000', vm: 'vm-0000000000000000', epoch: 1 } as const;
 
-const refused = async (): Promise<never> => {
-  throw new OperationError({ code: 'lease.not-found', message: 'a rehearsal has no lease' });
+/** Of nobody's lease, which passes as soon as it is asked for. */
+const noLeases: TransferLeases = {
+  pass: async (_vm, epoch) => epoch + 1,
+  acquire: async () => {
+    throw new OperationError({ code: 'lease.not-found', message: 'a rehearsal has no lease' });
+  },
+  read: async () => null,
+  close: () => {},
 };
-const noLeases: TransferLeases = { pass: refused, acquire: refused, read: async () => null, close: () => {} };
 
 /** At failpoints: whoever holds a migration means a real one. */
 const passBy = (): void => {};

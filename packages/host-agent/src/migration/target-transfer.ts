@@ -48,6 +48,7 @@ import {
 } from './transfer-channel.ts';
 import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
+import { WhenQuiet } from './when-quiet.ts';
 
 const requestDeadlineMs = 3000;
 const leaseReadPeriodMs = 100;
@@ -62,6 +63,7 @@ export class TargetTransfer {
   readonly #receiver: PageReceiver;
   readonly #leases: TransferLeases;
   readonly #deadlines = new Deadlines();
+  readonly #quiet = new WhenQuiet(() => this.#acknowledgeRest());
   readonly #startedNs = process.hrtime.bigint();
   #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
   #state: TargetState = targetStart;
@@ -224,7 +226,7 @@ export class TargetTransfer {
     // Also when nothing more is on its way: the source waits for the end of a round.
     const bytes = applied.acknowledgeBytes;
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
-    else this.#deadlines.set('acknowledge', 0, () => this.#acknowledgeRest());
+    else this.#quiet.stir();
   }
 
   /** Until the final message; from then on only those that it named as missing, as long as one is. */

@@ -2,6 +2,7 @@
  * Entry of a transfer worker: rehearses while it is new, then serves one migration at a time on a thread of its own. Between
  * two of them it keeps nothing but its warm code.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { invariant, toProblem } from '@skein/shared';
 import { collectGarbage } from '../collect-garbage.ts';
@@ -20,6 +21,8 @@ import { openTransferLeases } from './transfer-leases.ts';
 invariant(parentPort !== null, 'transfer.worker runs as a worker thread');
 const port = parentPort;
 const isAssigned = new AbortController();
+const rehearsals = Number(process.env.REH ?? 8);
+const pauseMs = Number(process.env.REHP ?? 250);
 let serving: SourceTransfer | TargetTransfer | null = null;
 
 /** Resolves when nothing of the migration is left. */
@@ -42,10 +45,21 @@ async function serve(assignment: SourceAssignment | TargetAssignment): Promise<v
   serving = null;
 }
 
+/**
+ * Once at once, and again with pauses until all of it is compiled: at once as a whole it would take the cores from an agent
+ * that has just been started, and whose guests and heartbeats have a right to them.
+ */
 async function rehearse(rehearsal: TransferRehearsal): Promise<void> {
-  await rehearseTransfer(rehearsal, isAssigned.signal).catch((error: unknown) =>
-    port.postMessage(toProblem(error).message),
-  );
+  const { signal } = isAssigned;
+  try {
+    for (let times = 0; times < rehearsals; times++) {
+      await rehearseTransfer(rehearsal, signal);
+      if (serving === null) collectGarbage();
+      await delay(pauseMs, undefined, { signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) port.postMessage(toProblem(error).message);
+  }
 }
 
 /** Guests' memory goes with what referred to it. */
@@ -60,8 +74,5 @@ type Message = TransferRehearsal | SourceAssignment | TargetAssignment | Transfe
 port.on('message', (message: Message) => {
   if (!('role' in message)) serving?.instruct(message);
   else if (message.role !== 'rehearsal') void serve(message).then(becomeSpare);
-  else
-    void rehearse(message).then(() => {
-      if (serving === null) collectGarbage();
-    });
+  else void rehearse(message);
 });

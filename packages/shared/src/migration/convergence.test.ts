@@ -24,10 +24,33 @@ function rounds(...remaining: number[]): RoundOutcome[] {
 }
 
 describe('deciding the next round', () => {
-  it('stops as soon as the rest fits the downtime budget at the measured bandwidth', () => {
-    const decision = decideNextRound(rounds(20_000, 1_000), policy);
+  it('stops when the rest fits the downtime budget at the measured bandwidth and is next to nothing', () => {
+    const decision = decideNextRound(rounds(20_000, 200), policy);
     expect(decision).toMatchObject({ kind: 'stop-and-copy', reason: 'fits-budget' });
+    expect(decision.predictedDowntimeMs).toBeCloseTo(3 + 0.8192, 3);
+  });
+
+  it('sends what fits the budget once more beside the guest where that makes the downtime shorter', () => {
+    const decision = decideNextRound(rounds(20_000, 1_000), policy);
+    expect(decision.kind).toBe('another-round');
     expect(decision.predictedDowntimeMs).toBeCloseTo(3 + 4.096, 3);
+    // In 5 ms this guest dirties as much as goes in 4.
+    const quick = rounds(20_000, 1_000).map((one) => ({ ...one, durationMs: 5, bytes: 5_000_000 }));
+    expect(decideNextRound(quick, policy).kind).toBe('stop-and-copy');
+  });
+
+  it('does so twice at the most', () => {
+    expect(decideNextRound(rounds(20_000, 1_400, 1_300), policy).kind).toBe('another-round');
+    const thrice = decideNextRound(rounds(20_000, 1_400, 1_300, 1_200), policy);
+    expect(thrice).toMatchObject({ kind: 'stop-and-copy', reason: 'fits-budget' });
+  });
+
+  it('does not where there are no more rounds, nor where it takes long and the budget is as large', () => {
+    const reason = 'fits-budget';
+    expect(decideNextRound(rounds(20_000, 1_000), { ...policy, roundsMax: 2 })).toMatchObject({ reason });
+    expect(decideNextRound(rounds(60_000, 20_000), { ...policy, downtimeBudgetMs: 500 })).toMatchObject({
+      reason,
+    });
   });
 
   it('goes on while rounds help', () => {

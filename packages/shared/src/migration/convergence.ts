@@ -1,6 +1,6 @@
 /**
- * When a pre-copy stops copying: as soon as what is left fits the downtime budget at the measured bandwidth. Rounds that do
- * not help slow the vCPU, step by step, until they do; when even that is of no use, the migration ends one way or the
+ * When a pre-copy stops copying: when what is left fits the downtime budget at the measured bandwidth, and one more short
+ * round would not make it much less. Rounds that do not help slow the vCPU, step by step, until they do; when even that is of no use, the migration ends one way or the
  * other (Clark et al. 2005, section "Writable working sets"; QEMU's auto-converge).
  */
 import { pageBytes } from '../frame/page.ts';
@@ -41,6 +41,12 @@ const hybridRoundsMax = 2;
 const helpfulRatio = 0.9;
 /** So many rounds in a row without help end the pre-copy. */
 const idleRoundsMax = 3;
+/** What fits the budget is sent beside the guest so often, if it goes in so short a time and so much less is left then. */
+const payingRoundsMax = 2;
+const payingRoundMsMax = 20;
+const payingMs = 1;
+/** However little it sends: it asks the vCPU for the dirty pages, and the target for an answer. */
+const shortestRoundMs = 1.5;
 const firstThrottlePercent = 20;
 const throttleStepPercent = 10;
 /** Slower than that a guest stands as good as still, and its clients give up. */
@@ -83,10 +89,12 @@ export function decideNextRound(
     predictedDowntimeMs,
     reason,
   });
-  if (predictedDowntimeMs <= policy.downtimeBudgetMs)
-    return { kind: 'stop-and-copy', predictedDowntimeMs, reason: 'fits-budget' };
-  if (outcomes.length >= policy.roundsMax) return end('rounds-exhausted');
   const { throttlePercent } = last;
+  if (predictedDowntimeMs <= policy.downtimeBudgetMs)
+    return doesAnotherPay(outcomes, policy)
+      ? { kind: 'another-round', predictedDowntimeMs, throttlePercent }
+      : { kind: 'stop-and-copy', predictedDowntimeMs, reason: 'fits-budget' };
+  if (outcomes.length >= policy.roundsMax) return end('rounds-exhausted');
   if (roundsWithoutHelp(outcomes) === 0)
     return { kind: 'another-round', predictedDowntimeMs, throttlePercent };
   if (policy.autoConverge && throttlePercent < throttlePercentMax)
@@ -106,6 +114,22 @@ export function predictDowntimeMs(
   if (remaining === 0) return policy.fixedDowntimeMs;
   if (bytes === 0 || durationMs === 0) return Number.MAX_SAFE_INTEGER;
   return policy.fixedDowntimeMs + remaining / (bytes / durationMs);
+}
+
+/**
+ * Whether a round of what fits the budget already is over so soon that the guest leaves much less behind: its clients wait
+ * for less, and the whole is hardly longer. Asked for so often at the most, for the next round may be one that does not fit.
+ */
+function doesAnotherPay(outcomes: readonly RoundOutcome[], policy: ConvergencePolicy): boolean {
+  const { downtimeBudgetMs, fixedDowntimeMs } = policy;
+  const durationMs = outcomes.at(-1)?.durationMs ?? 0;
+  if (durationMs === 0 || outcomes.length >= policy.roundsMax) return false;
+  const predictedMs = outcomes.map((_, index) => predictDowntimeMs(outcomes.slice(0, index + 1), policy));
+  const restMs = (predictedMs.at(-1) ?? 0) - fixedDowntimeMs;
+  if (predictedMs.slice(0, -1).filter((ms) => ms <= downtimeBudgetMs).length >= payingRoundsMax) return false;
+  if (restMs > payingRoundMsMax) return false;
+  const nextRestMs = (restMs / durationMs) * Math.max(restMs, shortestRoundMs);
+  return restMs - nextRestMs >= payingMs;
 }
 
 /** How many rounds up to the last one, all at its throttle, left about as much as the one before them. */
