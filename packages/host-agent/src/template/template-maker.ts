@@ -128,7 +128,7 @@ export class TemplateMaker {
     const ended = Promise.withResolvers<void>();
     let reason: string | null = null;
     const runner = new VmRunner({
-      worker: workers.take(),
+      workers,
       core,
       memoryMib: recipe.memoryMib,
       nics: [],

@@ -14,7 +14,7 @@ export interface VmRehearsal {
   readonly core: CoreModules;
 }
 
-/** From then on the worker is this VM's. */
+/** From then on the worker is this VM's, until it has ended. */
 export interface VmAssignment {
   readonly type: 'assign';
   readonly core: CoreModules;
@@ -24,6 +24,11 @@ export interface VmAssignment {
   readonly nics: readonly VmNic[];
   readonly port: MessagePort;
   readonly origin: VmOrigin;
+}
+
+/** From the worker beside its VM's events: nothing of the VM is left in it, and it is there for another one. */
+export interface VmWorkerMessage {
+  readonly type: 'spare';
 }
 
 export interface VmNic {

@@ -34,7 +34,7 @@ export class VmLaunch {
     const { core, workers, network } = this.#options;
     if (origin.kind !== 'incoming') vm.startedFrom = origin.kind === 'clone' ? 'template' : 'kernel';
     const runner = new VmRunner({
-      worker: workers.take(),
+      workers,
       core,
       memoryMib: vm.machine.memoryMib,
       nics: vm.machine.nics,

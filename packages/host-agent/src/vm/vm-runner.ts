@@ -7,13 +7,15 @@ import { type CoreModules, createMachineMemory, type MachineInput, MachineMemory
 import { Doorbell, FrameRing, Traffic } from '@skein/network';
 import type { NicSpec } from '@skein/shared';
 import type { VmControlBlock } from './control-block.ts';
-import type { VmAssignment, VmCommand, VmEvent, VmNic, VmOrigin } from './vm-channel.ts';
+import type { VmAssignment, VmCommand, VmEvent, VmNic, VmOrigin, VmWorkerMessage } from './vm-channel.ts';
+import type { WarmWorkers } from './warm-workers.ts';
 
 const ringBytes = 1 << 19;
 const stopDeadlineMs = 1000;
 
 export interface VmRunnerOptions {
-  readonly worker: Worker;
+  /** One of them is taken, and given back when its VM has ended in good order. */
+  readonly workers: WarmWorkers;
   readonly core: CoreModules;
   readonly memoryMib: number;
   readonly nics: readonly Pick<NicSpec, 'mac'>[];
@@ -45,8 +47,8 @@ export class VmRunner {
     }));
     const channel = new MessageChannel();
     this.#port = channel.port1;
-    this.#worker = options.worker;
-    this.#listen(options.onEvent);
+    this.#worker = options.workers.take();
+    this.#listen(options);
     const assignment: VmAssignment = {
       type: 'assign',
       core,
@@ -100,7 +102,7 @@ export class VmRunner {
     this.#machineMemory.poke();
   }
 
-  #listen(onEvent: (event: VmEvent) => void): void {
+  #listen({ onEvent, workers }: VmRunnerOptions): void {
     const end = (event: VmEvent): void => {
       if (this.#hasEnded) return;
       if (event.type === 'ended') {
@@ -110,6 +112,9 @@ export class VmRunner {
       onEvent(event);
     };
     this.#port.on('message', end);
+    this.#worker.on('message', ({ type }: VmWorkerMessage) => {
+      if (type === 'spare') workers.giveBack(this.#worker);
+    });
     this.#worker.once('error', (error) => end({ type: 'failed', message: String(error) }));
     // A thread that dies without a word (out of memory, a bug) still ends its VM. Messages it sent come first.
     this.#worker.once('exit', () => setImmediate(() => end({ type: 'ended' })));

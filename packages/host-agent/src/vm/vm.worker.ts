@@ -1,4 +1,7 @@
-/** Entry of a VM worker: waits to be assigned a VM, builds its machine, and runs it until it ends. */
+/**
+ * Entry of a VM worker: waits to be assigned a VM, builds its machine, and runs it until it ends. Then it is there for another
+ * one, whose first milliseconds are run by code that is compiled already.
+ */
 import { randomBytes } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import {
@@ -10,22 +13,27 @@ import {
   MachineMemory,
 } from '@skein/machine';
 import { invariant } from '@skein/shared';
+import { collectGarbage } from '../collect-garbage.ts';
 import type { GuestClock } from '../core/guest-clock.ts';
 import { VmControlBlock } from './control-block.ts';
 import { Introduction } from './introduction.ts';
 import { arrivalMachine, rehearseArrival, rehearseRun } from './rehearsal.ts';
 import { vmDevices } from './vm-board.ts';
-import type { VmAssignment, VmEvent, VmOrigin, VmRehearsal } from './vm-channel.ts';
+import type { VmAssignment, VmEvent, VmOrigin, VmRehearsal, VmWorkerMessage } from './vm-channel.ts';
 import { VmLoop } from './vm-loop.ts';
 import { VmOutputs } from './vm-outputs.ts';
 
 const rehearsals = 30;
 let rehearsed = 0;
+let isAssigned = false;
 
-function main(assignment: VmAssignment): void {
+/** True if the VM came to its end in good order. */
+function serve(assignment: VmAssignment): boolean {
+  isAssigned = true;
   const { port, nics, origin } = assignment;
   const tell = (event: VmEvent): void => port.postMessage(event);
   let loop: VmLoop | null = null;
+  let hasFailed = false;
   try {
     const outputs = new VmOutputs({ port, nics });
     const machine = new Machine({
@@ -53,6 +61,7 @@ function main(assignment: VmAssignment): void {
       outputs.flush();
     }
   } catch (error) {
+    hasFailed = true;
     tell({
       type: 'failed',
       message: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -60,6 +69,7 @@ function main(assignment: VmAssignment): void {
   }
   tell({ type: 'ended' });
   port.close();
+  return !hasFailed;
 }
 
 /** Brings the machine to where its guest goes on from; false if there is no such machine. */
@@ -108,11 +118,22 @@ function introductionOf(
 function rehearse({ core }: VmRehearsal): void {
   const machine = arrivalMachine(core);
   const step = (): void => {
+    if (isAssigned) return;
     rehearseArrival(machine);
     rehearsed += 1;
-    setImmediate(rehearsed < rehearsals ? step : () => rehearseRun(core));
+    setImmediate(rehearsed < rehearsals ? step : run);
+  };
+  const run = (): void => {
+    if (!isAssigned) rehearseRun(core);
   };
   setImmediate(step);
+}
+
+/** The machine's memory goes with what referred to it. */
+function becomeSpare(): void {
+  collectGarbage();
+  const spare: VmWorkerMessage = { type: 'spare' };
+  parentPort?.postMessage(spare);
 }
 
 invariant(parentPort !== null, 'vm.worker runs as a worker thread');
@@ -121,7 +142,7 @@ parentPort.on('message', (message: VmRehearsal | VmAssignment) => {
     rehearse(message);
     return;
   }
-  main(message);
-  // The thread ends with its VM: its heap and the machine's memory go with it.
-  process.exit(0);
+  // With what failed its thread goes as well: nobody knows what state it is in.
+  if (!serve(message)) process.exit(0);
+  setImmediate(becomeSpare);
 });
