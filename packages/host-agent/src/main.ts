@@ -3,6 +3,7 @@ import { AgentConfig } from '@skein/shared';
 import { runProgram } from '@skein/transport';
 import { pino } from 'pino';
 import { startAgent } from './agent.ts';
+import { yieldToGuests } from './yield-to-guests.ts';
 
 await runProgram(AgentConfig, async (config) => {
   // Synchronous: agents get killed on purpose, and their last words count.
@@ -10,6 +11,7 @@ await runProgram(AgentConfig, async (config) => {
     { name: `agent ${config.host ?? ''}`.trim(), level: config.logLevel },
     pino.destination({ fd: 2, sync: true }),
   );
+  yieldToGuests();
   const agent = await startAgent(config, log, (error) => {
     log.fatal({ error: error.stack ?? String(error) }, 'a thread that every guest depends on died');
     process.exit(1);

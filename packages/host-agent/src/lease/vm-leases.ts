@@ -15,6 +15,9 @@ interface Held {
   isRenewing: boolean;
 }
 
+/** So long a lease that was passed to us need not be renewed. */
+const calmMs = 50;
+
 /** Refusals that say: another has it, or nobody has. Everything else may pass. */
 const lostCodes = new Set(['lease.stale-epoch', 'lease.not-owner', 'lease.not-found']);
 
@@ -49,7 +52,7 @@ export class VmLeases {
         void this.#acquire(command);
         break;
       case 'adopt':
-        void this.#renew(this.#hold(command.vm, command.epoch, new VmControlBlock(command.control)));
+        this.#renewSoon(this.#hold(command.vm, command.epoch, new VmControlBlock(command.control)));
         break;
       case 'release':
         void this.#release(command);
@@ -71,6 +74,13 @@ export class VmLeases {
     this.#trust += 1;
     for (const held of this.#held.values()) held.control.deadlineNs = 0n;
     this.renewAll();
+  }
+
+  /** Its deadline is good for longer than that, and the processors are the guest's, which has just arrived. */
+  #renewSoon(held: Held): void {
+    setTimeout(() => {
+      if (this.#held.get(held.vm) === held) void this.#renew(held);
+    }, calmMs);
   }
 
   #hold(vm: VmId, epoch: Epoch, control: VmControlBlock): Held {

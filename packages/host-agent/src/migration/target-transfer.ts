@@ -367,11 +367,12 @@ export class TargetTransfer {
   #end(isCommitted: boolean, record: MigrationRecord, isMemoryLost = false): void {
     this.#deadlines.clear();
     this.#tell({ type: 'ended', isCommitted, mustStop: !isCommitted || isMemoryLost, record });
-    this.#leases.close();
+    // Later, as everything that can wait: the guest has just arrived.
     setTimeout(() => void this.#close(), 200);
   }
 
   async #close(): Promise<void> {
+    this.#leases.close();
     this.#link?.close('the migration ended');
     await this.#link?.closed;
     this.#vm.close();

@@ -18,11 +18,13 @@ import type {
 } from './transfer-channel.ts';
 import { openTransferLeases } from './transfer-leases.ts';
 
+/** After so many, two seconds after its start, a migration takes as long as any later one (measured). */
+const rehearsals = 8;
+const pauseMs = 250;
+
 invariant(parentPort !== null, 'transfer.worker runs as a worker thread');
 const port = parentPort;
 const isAssigned = new AbortController();
-const rehearsals = Number(process.env.REH ?? 8);
-const pauseMs = Number(process.env.REHP ?? 250);
 let serving: SourceTransfer | TargetTransfer | null = null;
 
 /** Resolves when nothing of the migration is left. */
