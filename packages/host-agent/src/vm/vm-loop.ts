@@ -68,6 +68,8 @@ export class VmLoop {
   #clock: GuestClock | null;
   #pace: Pace;
   #hasRun = false;
+  /** For the migration at work: its first round begins with it. */
+  #hasRehearsedSuspension = false;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
   #arrivalStepsLeft = 0;
@@ -262,6 +264,7 @@ export class VmLoop {
       case 'attach-transfer':
         this.#transferPort?.close();
         this.#transferPort = command.port;
+        this.#hasRehearsedSuspension = false;
         break;
       case 'announce':
         this.#outputs.announce(this.#machine);
@@ -291,7 +294,7 @@ export class VmLoop {
     switch (command.type) {
       case 'harvest':
         this.#machine.harvestDirty(this.#migrationConsumers);
-        this.#rehearseSuspension();
+        if (!this.#hasRehearsedSuspension) this.#rehearseSuspension();
         return { type: 'harvested' };
       case 'suspend':
         return this.#suspend();
@@ -316,6 +319,7 @@ export class VmLoop {
 
   /** What runs for the first time runs slowly; downtime is no time for that. */
   #rehearseSuspension(): void {
+    this.#hasRehearsedSuspension = true;
     hashBytes(this.#machine.saveState());
   }
 
