@@ -18,9 +18,9 @@ import type {
 } from './transfer-channel.ts';
 import { openTransferLeases } from './transfer-leases.ts';
 
-/** After so many, two seconds after its start, a migration takes as long as any later one (measured). */
+/** After so many, four seconds after its start, a migration takes as long as any later one (measured). */
 const rehearsals = 8;
-const pauseMs = 250;
+const pauseMs = 500;
 
 invariant(parentPort !== null, 'transfer.worker runs as a worker thread');
 const port = parentPort;
