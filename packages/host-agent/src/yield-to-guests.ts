@@ -3,16 +3,31 @@
  * guest for milliseconds: most of all when it has just arrived. They are made to yield.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 
 const tasks = '/proc/self/task';
 const helperName = 'V8Worker';
-const helperNice = 5;
+/** A third of the weight of our other threads: enough not to preempt one, and no helper that others wait for starves. */
+const niceMore = 5;
+const niceMax = 19;
 
-/** Where threads have priorities of their own (Linux; setpriority(2), "Bugs"). It takes no privilege to lower one. */
-export function yieldToGuests(): void {
-  for (const task of readdirSync(tasks)) {
-    if (readFileSync(`${tasks}/${task}/comm`, 'utf8').trim() === helperName)
-      setPriority(Number(task), helperNice);
+/**
+ * Where threads have priorities of their own (Linux; setpriority(2), "Bugs"), else nothing happens. It takes no privilege to lower
+ * one. Returns how many were.
+ */
+export function yieldToGuests(): number {
+  if (process.platform !== 'linux') return 0;
+  const helpers = readdirSync(tasks).filter((task) => nameOf(task) === helperName);
+  const nice = Math.min(niceMax, getPriority() + niceMore);
+  for (const task of helpers) setPriority(Number(task), nice);
+  return helpers.length;
+}
+
+/** Empty where the thread has ended meanwhile. */
+function nameOf(task: string): string {
+  try {
+    return readFileSync(`${tasks}/${task}/comm`, 'utf8').trim();
+  } catch {
+    return '';
   }
 }
