@@ -17,7 +17,7 @@ import { CertificateAuthority } from '@skein/transport/authority';
 import { joinWithToken, parseJoinToken, writeCredentials } from '@skein/transport/certificates';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, Console } from '../support/cluster.ts';
-import { type ListeningSocket, listeningSockets } from '../support/listeners.ts';
+import { type ListeningSocket, lastingSockets, listeningSockets } from '../support/listeners.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skein-strangers-'));
 let cluster: Cluster;
@@ -28,7 +28,7 @@ let udp: ListeningSocket[];
 beforeAll(async () => {
   cluster = await Cluster.start(2);
   web1 = await cluster.boot('web1', 'h1', '10.77.0.11');
-  const all = cluster.processes.flatMap(({ pid }) => listeningSockets(pid));
+  const all = await lastingSockets(() => cluster.processes.flatMap(({ pid }) => listeningSockets(pid)));
   tcp = all.filter(({ protocol }) => protocol === 'tcp');
   udp = all.filter(({ protocol }) => protocol === 'udp');
 });

@@ -11,7 +11,7 @@ import { GenericContainer, type StartedTestContainer } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Console } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { type ListeningSocket, printTables, socketsIn } from '../support/listeners.ts';
+import { type ListeningSocket, lastingSockets, printTables, socketsIn } from '../support/listeners.ts';
 import {
   downCluster,
   helperLabel,
@@ -33,8 +33,10 @@ const folder = mkdtempSync(join(tmpdir(), 'skein-strangers-'));
 beforeAll(async () => {
   await upCluster();
   for (const program of programs) {
-    const printed = await inside(program, 'sh', '-c', printTables);
-    listeners.push(...socketsIn(printed).map((socket) => ({ ...socket, program })));
+    const lasting = await lastingSockets(async () =>
+      socketsIn(await inside(program, 'sh', '-c', printTables)),
+    );
+    listeners.push(...lasting.map((socket) => ({ ...socket, program })));
   }
   for (const network of networkKinds) {
     const stranger = await new GenericContainer(process.env.SKEIN_BASE_IMAGE ?? 'node:24-bookworm-slim')

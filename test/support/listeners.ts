@@ -1,5 +1,6 @@
 /** What a process listens on, as the kernel tells: nothing that it forgot to mention is missed. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface ListeningSocket {
   readonly protocol: 'tcp' | 'udp';
@@ -22,6 +23,26 @@ export function listeningSockets(pid: number): ListeningSocket[] {
       .filter(({ inode }) => inodes.has(inode))
       .map(({ socket }) => socket),
   );
+}
+
+const looks = 4;
+const betweenLooksMs = 300;
+
+/**
+ * What listens for longer than a moment: a spare worker that rehearses listens for a tenth of a second, for itself, each time
+ * on another port.
+ */
+export async function lastingSockets<T extends ListeningSocket>(
+  look: () => readonly T[] | Promise<readonly T[]>,
+): Promise<T[]> {
+  const nameOf = ({ protocol, address, port }: ListeningSocket): string => `${protocol} ${address} ${port}`;
+  let lasting = [...(await look())];
+  for (let count = 1; count < looks; count++) {
+    await delay(betweenLooksMs);
+    const now = new Set((await look()).map(nameOf));
+    lasting = lasting.filter((socket) => now.has(nameOf(socket)));
+  }
+  return lasting;
 }
 
 /** Of all processes of a network namespace, from what this prints in it. */
