@@ -169,6 +169,22 @@ export class FailpointCluster {
     if (this.#observer.violations.length > 0) throw new Error(this.#observer.violations.join('\n'));
   }
 
+  /**
+   * A lease of the guest is renewed, or taken anew, from now on: a guest that froze while the storage service was away goes on, and
+   * does not freeze a moment later.
+   */
+  async renewed(): Promise<void> {
+    const remainingS = async (): Promise<number> =>
+      Math.max(0, ...(await this.#observer.copies()).map((copy) => copy.leaseRemainingS));
+    let before = await remainingS();
+    await this.cluster.eventually('its lease is renewed', async () => {
+      const now = await remainingS();
+      const isRenewed = now > before;
+      before = now;
+      return isRenewed;
+    });
+  }
+
   async lease(): Promise<LeaseView | null> {
     const { id } = await this.view();
     return await this.cluster.eventually('the lease is read', async () => await this.#leases.read(id));

@@ -35,6 +35,7 @@ export async function breakHeldMigration(bench: FailpointCluster, held: HeldCase
   bench.release(point);
   const operation = await asked;
   if (victim === 'coordinator' || victim === 'storage') await cluster.restart(victim);
+  if (victim === 'storage') await bench.renewed();
 
   // Of a guest that was lost the last news may be from before.
   const startedAnew = before.epoch + (isCommitted ? 2 : 1);
