@@ -29,8 +29,8 @@ const looks = 4;
 const betweenLooksMs = 300;
 
 /**
- * What listens for longer than a moment: a spare worker that rehearses listens for a tenth of a second, for itself, each time
- * on another port.
+ * What listens for longer than a moment: a spare worker that rehearses listens for a third of a second, for itself, each time
+ * on another port, and by then is gone from one of the looks. What such a listener lets in is what a migration's does.
  */
 export async function lastingSockets<T extends ListeningSocket>(
   look: () => readonly T[] | Promise<readonly T[]>,

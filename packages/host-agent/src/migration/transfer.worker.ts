@@ -18,7 +18,7 @@ import type {
 } from './transfer-channel.ts';
 import { openTransferLeases } from './transfer-leases.ts';
 
-/** After so many, four seconds after its start, a migration takes as long as any later one (measured). */
+/** After so many, five seconds after its start, a migration takes as long as any later one (measured). */
 const rehearsals = 8;
 const pauseMs = 500;
 
@@ -56,8 +56,9 @@ async function rehearse(rehearsal: TransferRehearsal): Promise<void> {
   try {
     for (let times = 0; times < rehearsals; times++) {
       await rehearseTransfer(rehearsal, signal);
-      if (serving === null) collectGarbage();
       await delay(pauseMs, undefined, { signal });
+      // By now its last connection is closed as well.
+      collectGarbage();
     }
   } catch (error) {
     if (!signal.aborted) port.postMessage(toProblem(error).message);
