@@ -26,7 +26,7 @@ export interface PageKernelExports {
   fillBatch(batch: number, list: number, count: number, skipsFree: number, keepsCopies: number): number;
   setChanged(at: number): void;
   applyEntries(entries: number, count: number, data: number): number;
-  readonly isNoChange: Count;
+  readonly isAnother: Count;
   encodeDelta(before: number, after: number, out: number, most: number): number;
   applyDelta(delta: number, bytes: number, page: number): number;
   readonly entries: Count;

@@ -1,10 +1,17 @@
 /**
- * Applies page batches to the RAM of a machine that does not run. Each raw page is hashed where it was written and
- * compared with what the source hashed: a byte that changed on its way is refused here, at once.
+ * Applies page batches to the RAM of a machine that does not run, or waits for them. Each page is hashed where it was written, and the
+ * batch's sum compared with what the source hashed: a byte that changed on its way is refused here, at once.
  */
 import { zstdDecompressSync } from 'node:zlib';
 import { type CoreModules, LivePages, type MachineMemory, pageBytes } from '@skein/machine';
-import { batchBytesMax, batchDataBytesMax, type PageBatch, pageEntries, readPageBatch } from '@skein/shared';
+import {
+  batchBytesMax,
+  batchDataBytesMax,
+  type PageBatch,
+  type PageEntry,
+  pageEntries,
+  readPageBatch,
+} from '@skein/shared';
 import { ReceiveCredits } from '@skein/transport';
 import { PageHashes, placeHashes } from './page-hashes.ts';
 import { KernelLayout, PageKernel } from './page-kernel.ts';
@@ -12,7 +19,6 @@ import { windowBytes } from './page-sender.ts';
 
 /** Pages go from the socket's buffer straight to RAM, while a core's cache still has them. */
 const socketBufferBytes = 256 << 10;
-const entryBytes = 16;
 
 export type Applied =
   | { readonly kind: 'applied'; readonly acknowledgeBytes: number }
@@ -83,27 +89,21 @@ export class PageReceiver {
 
   #applyEntries(frame: Uint8Array, batch: PageBatch, { entries, data }: Place): Refused | null {
     const applied = this.#kernel.calls.applyEntries(entries, batch.entryCount, data);
-    if (applied === batch.entryCount) return null;
-    return this.#refusal(frame, batch, applied);
+    if (applied < batch.entryCount)
+      return invalid(`page ${pageEntries(frame, batch)[applied]?.page} came as no change of a page`);
+    return this.#kernel.calls.isAnother.value === 0 ? null : mismatch(pageEntries(frame, batch));
   }
 
-  /** Beside a guest that waits for some of them: each is its own at once, and no other is. */
-  #applyMissing(frame: Uint8Array, batch: PageBatch, { entries, data }: Place): Refused | null {
-    for (const [index, { page, dataOffset }] of pageEntries(frame, batch).entries()) {
-      if (!this.#memory.isMissing(page)) return invalid(`page ${page} is the guest's already`);
-      const applied = this.#kernel.calls.applyEntries(entries + index * entryBytes, 1, data + dataOffset);
-      if (applied === 0) return this.#refusal(frame, batch, index);
-      this.#memory.arrived(page);
-    }
+  /** Beside a guest that waits for some of them: they are its own once all are what the source sent, and no other is touched. */
+  #applyMissing(frame: Uint8Array, batch: PageBatch, place: Place): Refused | null {
+    const pages = pageEntries(frame, batch).map(({ page }) => page);
+    const present = pages.find((page) => !this.#memory.isMissing(page));
+    if (present !== undefined) return invalid(`page ${present} is the guest's already`);
+    if (new Set(pages).size < pages.length) return invalid('a page batch has a page twice');
+    const refused = this.#applyEntries(frame, batch, place);
+    if (refused !== null) return refused;
+    for (const page of pages) this.#memory.arrived(page);
     return null;
-  }
-
-  /** Of the entry that could not be applied. A change that is none has left nothing behind; else it is another page now. */
-  #refusal(frame: Uint8Array, batch: PageBatch, index: number): Refused {
-    const page = pageEntries(frame, batch)[index]?.page ?? -1;
-    if (this.#kernel.calls.isNoChange.value !== 0) return invalid(`page ${page} came as no change of a page`);
-    const reason = `page ${page} is not what the source sent`;
-    return { kind: 'refused', code: 'migration.page-mismatch', reason };
   }
 
   /** Where the kernel finds a batch; one that came by itself, or compressed, is put there first. */
@@ -131,8 +131,16 @@ interface Place {
 
 type Refused = Extract<Applied, { kind: 'refused' }>;
 
-function invalid(reason: string): Extract<Applied, { kind: 'refused' }> {
+function invalid(reason: string): Refused {
   return { kind: 'refused', code: 'migration.pages-invalid', reason };
+}
+
+function mismatch(entries: readonly PageEntry[]): Refused {
+  const pages = entries.map(({ page }) => page);
+  const [first, last] = [Math.min(...pages), Math.max(...pages)];
+  const which =
+    pages.length === 1 ? `page ${first}` : `one of ${pages.length} pages from ${first} to ${last}`;
+  return { kind: 'refused', code: 'migration.page-mismatch', reason: `${which} is not what the source sent` };
 }
 
 /** Null unless it comes to exactly so many bytes. */

@@ -257,6 +257,53 @@ describe('pages between two hosts', () => {
     expect(refused).toBe('page 5 is not what the source sent');
   });
 
+  it('are refused when two of a batch stand in each other’s place', async () => {
+    write(5, (bytes) => bytes.fill(5));
+    write(9, (bytes) => bytes.fill(9));
+    tamper = (frame) => {
+      const data = frame.subarray(-2 * 4096);
+      data.copyWithin(0, 4096);
+      data.fill(5, 4096);
+    };
+    await sender.send(source.touchedBitmap(), 1);
+    await expect(sender.drained()).rejects.toMatchObject({ code: 'link.closed' });
+    tamper = null;
+    expect(refused).toBe('one of 2 pages from 5 to 9 is not what the source sent');
+  });
+
+  describe('that a guest waits for', () => {
+    const bitmap = new Uint32Array(memoryMib * 8);
+    const batch = (...pages: readonly number[]): Uint8Array => {
+      const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
+      for (const page of pages) writer.addZero(page);
+      return writer.finish(1, receiver.batches);
+    };
+
+    beforeEach(() => {
+      bitmap[0] = 0b1111;
+      receiver.withhold(bitmap);
+    });
+
+    it('are its own once they are applied, and nothing is written over those that are', () => {
+      expect(receiver.apply(batch(0, 2))).toMatchObject({ kind: 'applied' });
+      expect([0, 1, 2, 3].map((page) => target.isMissing(page))).toEqual([false, true, false, true]);
+      expect(receiver.apply(batch(1, 2))).toMatchObject({ reason: "page 2 is the guest's already" });
+      expect(target.isMissing(1)).toBe(true);
+    });
+
+    it('come once, each', () => {
+      expect(receiver.apply(batch(1, 1))).toMatchObject({ reason: 'a page batch has a page twice' });
+      expect(target.isMissing(1)).toBe(true);
+    });
+
+    it('are not its own if one of their batch is not what was sent', () => {
+      const frame = batch(1, 3);
+      frame[20] = 1;
+      expect(receiver.apply(frame)).toMatchObject({ code: 'migration.page-mismatch' });
+      expect([1, 3].map((page) => target.isMissing(page))).toEqual([true, true]);
+    });
+  });
+
   it('are not overwritten before they were acknowledged, however small their batches are', async () => {
     const arrived: Uint8Array[] = [];
     dialed.onBulk = (frame) => {
@@ -280,7 +327,7 @@ describe('pages between two hosts', () => {
 
   it('are refused out of order', () => {
     const other = new PageReceiver(core, target);
-    const frame = new Uint8Array(Buffer.from(`020201000100000001000000${'00'.repeat(28)}`, 'hex'));
+    const frame = new Uint8Array(Buffer.from(`020301000100000001000000${'00'.repeat(24)}`, 'hex'));
     expect(other.apply(frame)).toMatchObject({ kind: 'refused' });
   });
 });

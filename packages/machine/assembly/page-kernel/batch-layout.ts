@@ -1,6 +1,8 @@
 /** A page batch in memory, as packages/shared/src/frame/page.ts says; the TypeScript there writes and checks its header. */
 export const PAGE_BYTES: u32 = 4096;
-export const HEADER_BYTES: u32 = 24;
+export const HEADER_BYTES: u32 = 28;
+/** The header ends with the sum of the hashes of its pages. */
+export const HASH_SUM_BYTES: u32 = 8;
 export const ENTRIES_MAX: u32 = 254;
 /** Where page data stand in a batch's memory. */
 export const DATA_OFFSET: u32 = 4096;
@@ -14,5 +16,5 @@ export const DELTA: u16 = 2;
 
 /** Of entries that stand one behind the other. */
 export function entryAt(entries: usize, index: u32): usize {
-  return entries + ((index as usize) << 4);
+  return entries + ((index as usize) << 3);
 }

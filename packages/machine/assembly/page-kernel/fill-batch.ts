@@ -9,6 +9,7 @@ import {
   DELTA_BYTES_MAX,
   ENTRIES_MAX,
   entryAt,
+  HASH_SUM_BYTES,
   HEADER_BYTES,
   PAGE_BYTES,
   RAW,
@@ -30,6 +31,8 @@ export let deltaPages: u32 = 0;
 /** Left out: they have been written again, and go with what is sent later. */
 export let rewrittenPages: u32 = 0;
 
+/** Of the pages in the batch. */
+let hashSum: u64 = 0;
 let scratch: usize = 0;
 let rewritten: usize = 0;
 
@@ -68,6 +71,7 @@ export function fillBatch(batch: usize, list: usize, count: u32, skipsFree: bool
   freePages = 0;
   deltaPages = 0;
   rewrittenPages = 0;
+  hashSum = 0;
   let taken: u32 = 0;
   while (taken < count && entries < ENTRIES_MAX && dataBytes + PAGE_BYTES <= DATA_BYTES_MAX) {
     const page = load<u32>(list + (taken << 2));
@@ -81,6 +85,7 @@ export function fillBatch(batch: usize, list: usize, count: u32, skipsFree: bool
     if (isUnneeded && skipsFree) freePages++;
     else addPage(batch, page, keepsCopies, isUnneeded);
   }
+  store<u64>(batch + HEADER_BYTES - HASH_SUM_BYTES, hashSum);
   return taken;
 }
 
@@ -92,7 +97,7 @@ function addPage(batch: usize, page: u32, keepsCopies: bool, isUnneeded: bool): 
   const data = batch + DATA_OFFSET + dataBytes;
   toOwn(data, liveAddress(page), PAGE_BYTES);
   if (pageIsZero(data) !== 0) {
-    addEntry(batch, page, ZERO, 0, 0);
+    addEntry(batch, page, ZERO, 0);
     noteHash(page, 0);
     dropCopy(page);
     if (isUnneeded) freePages++;
@@ -101,24 +106,24 @@ function addPage(batch: usize, page: u32, keepsCopies: bool, isUnneeded: bool): 
   }
   const hash = pageHash(data, page);
   noteHash(page, hash);
+  hashSum += hash;
   const before = copyOf(page);
   const length = before === 0 ? -1 : encodeDelta(before, data, scratch, DELTA_BYTES_MAX);
   if (keepsCopies) keepCopy(page, data);
   if (length < 0) {
-    addEntry(batch, page, RAW, PAGE_BYTES, hash);
+    addEntry(batch, page, RAW, PAGE_BYTES);
     return;
   }
   memory.copy(data, scratch, length);
-  addEntry(batch, page, DELTA, length, hash);
+  addEntry(batch, page, DELTA, length);
   deltaPages++;
 }
 
-function addEntry(batch: usize, page: u32, kind: u16, bytes: u32, hash: u64): void {
+function addEntry(batch: usize, page: u32, kind: u16, bytes: u32): void {
   const at = entryAt(batch + HEADER_BYTES, entries);
   store<u32>(at, page);
   store<u16>(at, kind, 4);
   store<u16>(at, bytes as u16, 6);
-  store<u64>(at, hash, 8);
   entries++;
   dataBytes += bytes;
 }

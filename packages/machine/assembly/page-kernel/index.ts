@@ -1,5 +1,5 @@
 /** A small module without shared memory, for whoever moves pages between a machine's live memory and batches: transfer workers. */
-export { applyEntries, isNoChange, setChanged } from './apply-entries';
+export { applyEntries, isAnother, setChanged } from './apply-entries';
 export {
   dataBytes,
   deltaPages,

@@ -13,7 +13,7 @@ import {
 } from './page.ts';
 
 const pages = 1000;
-const headerBytes = 24;
+const headerBytes = 28;
 const rawPagesMax = batchDataBytesMax / pageBytes;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -49,6 +49,9 @@ function write(list: readonly Given[]): PageBatchWriter {
 
 const compose = (list: readonly Given[]): Uint8Array => write(list).finish(3, 9);
 
+const hashSumOf = (frame: Uint8Array): bigint =>
+  new DataView(frame.buffer, frame.byteOffset).getBigUint64(20, true);
+
 function requireBatch(frame: Uint8Array): PageBatch {
   const batch = readPageBatch(frame, pages);
   if (typeof batch === 'string') throw new Error(batch);
@@ -62,13 +65,16 @@ describe('page batches', () => {
         const frame = compose(list);
         const batch = requireBatch(frame);
         expect(batch).toMatchObject({ round: 3, sequence: 9, isCompressed: false });
+        const hashes = list.map((one) => (one.kind === 'zero' ? 0n : one.hash));
+        expect(hashSumOf(frame)).toBe(
+          BigInt.asUintN(
+            64,
+            hashes.reduce((sum, hash) => sum + hash, 0n),
+          ),
+        );
         for (const [index, one] of list.entries()) {
           const entry = pageEntries(frame, batch)[index];
-          expect(entry).toMatchObject({
-            page: one.page,
-            kind: one.kind,
-            hash: one.kind === 'zero' ? 0n : one.hash,
-          });
+          expect(entry).toMatchObject({ page: one.page, kind: one.kind });
           const start = batch.dataOffset + (entry?.dataOffset ?? 0);
           const data = frame.subarray(start, start + (entry?.dataBytes ?? 0));
           if (one.kind === 'raw')
@@ -96,7 +102,7 @@ describe('page batches', () => {
     const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
     writer.addZero(0x01020304);
     expect(hex(writer.finish(3, 9))).toBe(
-      '020201000300000009000000' + '000000000000000000000000' + '04030201000000000000000000000000',
+      '020301000300000009000000' + '00000000000000000000000000000000' + '0403020100000000',
     );
 
     writer.clear();
@@ -107,14 +113,14 @@ describe('page batches', () => {
     writer.bytes.set([0xaa, 0xbb], writer.nextDataOffset);
     writer.addDelta(7, 9n, 2);
     const frame = writer.finish(0x0a0b0c0d, 0x01000000);
-    expect(hex(frame.subarray(0, headerBytes + 48))).toBe(
-      '020203000d0c0b0a00000001' +
-        '021000000000000000000000' +
-        '05000000010000108877665544332211' +
-        '06000000000000000000000000000000' +
-        '07000000020002000900000000000000',
+    expect(hex(frame.subarray(0, headerBytes + 24))).toBe(
+      '020303000d0c0b0a00000001' +
+        '02100000000000009177665544332211' +
+        '0500000001000010' +
+        '0600000000000000' +
+        '0700000002000200',
     );
-    expect(hex(frame.subarray(headerBytes + 48, headerBytes + 52))).toBe('00010203');
+    expect(hex(frame.subarray(headerBytes + 24, headerBytes + 28))).toBe('00010203');
     expect(hex(frame.subarray(-2))).toBe('aabb');
     expect(frame.length).toBe(writer.frameBytes);
   });
@@ -151,7 +157,7 @@ describe('page batches', () => {
       { kind: 'raw', page: 1, fill: 7, hash: 5n },
       { kind: 'zero', page: 2 },
     ]);
-    for (const length of [0, 5, 23, 24, 40, 4096, whole.length - 1]) {
+    for (const length of [0, 5, 27, 28, 36, 4096, whole.length - 1]) {
       expect(typeof readPageBatch(whole.subarray(0, length), pages), `${length} bytes`).toBe('string');
     }
     const longer = new Uint8Array(whole.length + 1);
@@ -170,9 +176,8 @@ describe('page batches', () => {
     };
     const kindAt = headerBytes + 4;
     expect(changed(zero, kindAt, 1)).toBe('a raw page of 0 bytes');
-    expect(changed(zero, headerBytes + 8, 1)).toBe('a zero page with a hash');
     expect(changed(raw, kindAt, 3)).toBe('a page of kind 3');
-    expect(changed(raw, kindAt, 0)).toBe('a zero page with a hash');
+    expect(changed(raw, kindAt, 0)).toBe(`a zero page of ${pageBytes} bytes`);
     expect(changed(raw, kindAt, 2)).toBe(`a delta page of ${pageBytes} bytes`);
     expect(changed(delta, kindAt + 2, 8)).toBe('more or less page data than the entries say');
     expect(changed(delta, kindAt + 3, (deltaBytesMax >> 8) + 1)).toMatch(/^a delta page of \d+ bytes/);
@@ -188,7 +193,7 @@ describe('page batches', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, isLikely) => {
         const frame = new Uint8Array(bytes);
-        if (isLikely) frame.set([2, 2, bytes[2] ?? 0, 0].slice(0, frame.length));
+        if (isLikely) frame.set([2, 3, bytes[2] ?? 0, 0].slice(0, frame.length));
         const batch = readPageBatch(frame, pages);
         if (typeof batch !== 'string')
           for (const { page } of pageEntries(frame, batch)) expect(page).toBeLessThan(pages);

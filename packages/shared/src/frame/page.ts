@@ -3,18 +3,18 @@
  * once, straight to where it is sent from) and checked before anything is written. Little endian, our own layout.
  *
  *   0  u8   kind of the WebSocket message: bulk (2)
- *   1  u8   layout version (2)
+ *   1  u8   layout version (3)
  *   2  u16  entries
  *   4  u32  round
  *   8  u32  sequence of the batch, from 0
  *  12  u32  bytes of page data
  *  16  u32  bytes of compressed page data (zstd, one frame) that follow instead; 0: the data stand as they are
- *  20  u32  0
- *  24  entries of 16 bytes: u32 page number, u16 kind, u16 bytes of data, u64 position-keyed page hash
+ *  20  u64  sum of the position-keyed hashes of its pages, modulo 2^64; 0 for those that are zero
+ *  28  entries of 8 bytes: u32 page number, u16 kind, u16 bytes of data
  *  ..  page data in the order of the entries, to the end
  *
  * Kinds: 0 zero page, no data; 1 raw page, 4,096 bytes; 2 delta: what changed since the page was sent last, as the page
- * kernel encodes it (packages/machine, page-kernel). The hash is that of the whole page in each case, 0 for zero pages.
+ * kernel encodes it (packages/machine, page-kernel). The hash is that of the whole page in each case.
  */
 
 import { invariant } from '../invariant.ts';
@@ -26,19 +26,20 @@ export const batchDataBytesMax = 16 * pageBytes;
 /** A delta that is not much shorter than its page is no use. */
 export const deltaBytesMax = pageBytes / 2;
 
-const headerBytes = 24;
-const entryBytes = 16;
+const headerBytes = 28;
+const hashSumOffset = 20;
+const entryBytes = 8;
 /** Where page data stands in a batch's memory: the header and all entries fit in front of it. */
 const pageDataOffset = pageBytes;
 export const batchBytesMax = pageDataOffset + batchDataBytesMax;
 
 const bulkKind = 2;
-const layoutVersion = 2;
+const layoutVersion = 3;
 const kinds = { zero: 0, raw: 1, delta: 2 } as const;
 
 /**
- * Composes one batch in `bytes`, which the caller keeps unchanged until it was acknowledged. Entries stand from byte 24 of it
- * on, and move to right in front of the data at the end: where the header begins is known when their number is.
+ * Composes one batch in `bytes`, which the caller keeps unchanged until it was acknowledged. The sum of hashes and the entries stand
+ * from byte 20 of it on, and move to right in front of the data at the end: where the header begins is known when their number is.
  */
 export class PageBatchWriter {
   readonly bytes: Uint8Array;
@@ -51,6 +52,7 @@ export class PageBatchWriter {
     invariant(bytes.length === batchBytesMax, 'a page batch has its memory');
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, batchBytesMax);
+    this.clear();
   }
 
   get isEmpty(): boolean {
@@ -80,6 +82,7 @@ export class PageBatchWriter {
   clear(): void {
     this.#entries = 0;
     this.#dataBytes = 0;
+    this.#view.setBigUint64(hashSumOffset, 0n, true);
   }
 
   addZero(page: number): void {
@@ -121,7 +124,7 @@ export class PageBatchWriter {
   /** Returns where the header begins: right in front of the data. */
   #writeHead(round: number, sequence: number, compressedBytes: number): number {
     const start = pageDataOffset - headerBytes - this.#entries * entryBytes;
-    this.bytes.copyWithin(start + headerBytes, headerBytes, headerBytes + this.#entries * entryBytes);
+    this.bytes.copyWithin(start + hashSumOffset, hashSumOffset, headerBytes + this.#entries * entryBytes);
     this.#view.setUint8(start, bulkKind);
     this.#view.setUint8(start + 1, layoutVersion);
     this.#view.setUint16(start + 2, this.#entries, true);
@@ -129,7 +132,6 @@ export class PageBatchWriter {
     this.#view.setUint32(start + 8, sequence, true);
     this.#view.setUint32(start + 12, this.#dataBytes, true);
     this.#view.setUint32(start + 16, compressedBytes, true);
-    this.#view.setUint32(start + 20, 0, true);
     return start;
   }
 
@@ -142,7 +144,8 @@ export class PageBatchWriter {
     this.#view.setUint32(at, page, true);
     this.#view.setUint16(at + 4, kind, true);
     this.#view.setUint16(at + 6, bytes, true);
-    this.#view.setBigUint64(at + 8, hash, true);
+    const hashSum = this.#view.getBigUint64(hashSumOffset, true) + hash;
+    this.#view.setBigUint64(hashSumOffset, BigInt.asUintN(64, hashSum), true);
     this.#entries += 1;
     this.#dataBytes += bytes;
   }
@@ -154,14 +157,13 @@ export interface PageEntry {
   /** Where the page's data begin, from the start of the batch's data, and how many they are. */
   readonly dataOffset: number;
   readonly dataBytes: number;
-  readonly hash: bigint;
 }
 
 export interface PageBatch {
   readonly round: number;
   readonly sequence: number;
   readonly entryCount: number;
-  /** Where the entries begin in the frame: 16 bytes each. */
+  /** Where the entries begin in the frame, right behind the sum of hashes: 8 bytes each. */
   readonly entriesOffset: number;
   /** Where the data begin in the frame. */
   readonly dataOffset: number;
@@ -214,9 +216,7 @@ function wrongEntries(
     const kind = view.getUint16(at + 4, true);
     const bytes = view.getUint16(at + 6, true);
     if (page >= pages) return `page ${page} of a guest that has ${pages}`;
-    const hasHash = view.getUint32(at + 8, true) !== 0 || view.getUint32(at + 12, true) !== 0;
     if (kind > kinds.delta) return `a page of kind ${kind}`;
-    if (kind === kinds.zero && hasHash) return 'a zero page with a hash';
     if (!isRightLength(kind, bytes)) return `a ${kindName(kind)} page of ${bytes} bytes`;
     dataOffset += bytes;
   }
@@ -236,7 +236,6 @@ export function pageEntries(frame: Uint8Array, { entryCount }: PageBatch): PageE
       kind: kindName(view.getUint16(at + 4, true)),
       dataOffset: dataOffset - dataBytes,
       dataBytes,
-      hash: view.getBigUint64(at + 8, true),
     };
   });
 }

@@ -3,7 +3,7 @@ import type { MigrationSettings } from '../../model/migration.ts';
 import type { Trace } from './trace.ts';
 
 /** A zero page is an entry without data (frame/page.ts). */
-const zeroPageBytes = 16;
+const zeroPageBytes = 8;
 
 export interface SentPages {
   readonly pages: number;
