@@ -14,6 +14,7 @@ import {
 } from '@skein/shared';
 import type { RawData, WebSocket } from 'ws';
 import { z } from 'zod';
+import { putFrameHeader } from './frame-header.ts';
 import type { Identity } from './handshake.ts';
 import type {
   Incoming,
@@ -52,8 +53,8 @@ export interface LinkOptions<P extends ProtocolDefinition, S extends Side> {
   readonly protocol: P;
   readonly side: S;
   readonly handlers: Handlers<P, S>;
-  /** The TCP connection below, for counting only. */
-  readonly connection: { readonly bytesWritten: number };
+  /** The TCP or TLS connection below, for counting and for bulk in place. */
+  readonly connection: { readonly bytesWritten: number; write(bytes: Uint8Array): unknown };
   /** Requests that may be unanswered at once, in each direction. */
   readonly requestsInFlightMax?: number;
   /** Bytes that may wait in our socket before the peer counts as one that never reads. */
@@ -190,6 +191,16 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     invariant(frame[0] === bulkKind, 'a bulk frame begins with its kind');
     if (this.#isOverflowing()) return;
     this.#socket.send(frame, { binary: true }, (error) => sent?.(error ?? undefined));
+  }
+
+  /**
+   * The same for a frame in front of which `frameHeadroomBytes` of its memory are free: its WebSocket header is put there, and both
+   * go to the system as one piece, past ws (docs/decisions/0014-bulk-is-sent-in-place.md). A listener's only: what a dialer sends is masked.
+   */
+  sendBulkInPlace(frame: Uint8Array): void {
+    invariant(frame[0] === bulkKind, 'a bulk frame begins with its kind');
+    invariant(this.#options.side === 'listener', 'a dialer masks what it sends (RFC 6455, 5.3)');
+    if (this.isOpen && !this.#isOverflowing()) this.#options.connection.write(putFrameHeader(frame));
   }
 
   /** For the reader of the connection: a bulk frame that is valid during this call only. */

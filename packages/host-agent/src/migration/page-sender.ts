@@ -29,7 +29,7 @@ export const windowBytes = 2 << 20;
  */
 export const batchesOnTheWayMax = Math.ceil(windowBytes / batchDataBytesMax) + 4;
 /** So much is sent before the event loop gets a turn, for acknowledgements and cancellation. */
-const batchesPerTurn = 8;
+const batchesPerTurn = 4;
 
 export interface SentPages {
   readonly pages: number;
@@ -229,7 +229,7 @@ export class PageSender {
     if (this.#failure !== null) throw this.#failure;
     this.#credits.sent(frame.length);
     this.#onTheWay.push(frame.length);
-    this.#link.sendBulk(frame);
+    this.#link.sendBulkInPlace(frame);
     this.#compressor.sent(plainBytes, frame.length);
     this.#batches += 1;
     sent.bytes += frame.length;

@@ -5,6 +5,7 @@ import {
   batchDataBytesMax,
   batchEntriesMax,
   deltaBytesMax,
+  frameHeadroomBytes,
   type PageBatch,
   PageBatchWriter,
   pageBytes,
@@ -135,6 +136,16 @@ describe('page batches', () => {
     expect(frame.byteOffset + frame.length).toBe(offset + pageBytes);
   });
 
+  it('have room for a WebSocket header in front of them, however many entries they have, compressed or not', () => {
+    const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
+    for (let page = 0; page < batchEntriesMax; page++) writer.addZero(page);
+    expect(writer.finish(0, 0).byteOffset).toBeGreaterThanOrEqual(frameHeadroomBytes);
+    writer.clear();
+    writer.addRaw(1, 5n);
+    const compressed = writer.finishCompressed(0, 0, new Uint8Array([1, 2, 3]));
+    expect(compressed.byteOffset).toBeGreaterThanOrEqual(frameHeadroomBytes);
+  });
+
   it('are full when either bound is reached, and take no more', () => {
     const writer = new PageBatchWriter(new Uint8Array(batchBytesMax));
     for (let page = 0; page < batchEntriesMax; page++) {
@@ -181,7 +192,7 @@ describe('page batches', () => {
     expect(changed(raw, kindAt, 2)).toBe(`a delta page of ${pageBytes} bytes`);
     expect(changed(delta, kindAt + 2, 8)).toBe('more or less page data than the entries say');
     expect(changed(delta, kindAt + 3, (deltaBytesMax >> 8) + 1)).toMatch(/^a delta page of \d+ bytes/);
-    expect(changed(raw, 12, 1, 0, 1, 0)).toBe('a page batch of 65537 bytes of data');
+    expect(changed(raw, 12, 1, 0, 2, 0)).toBe('a page batch of 131073 bytes of data');
     expect(changed(zero, 16, 1)).toBe('compressed data that are longer than what they stand for');
     expect(changed(raw, 16, 1)).toMatch(/^a page batch of \d+ bytes instead of/);
     expect(changed(raw, 2, 0)).toBe('a page batch of 0 entries');

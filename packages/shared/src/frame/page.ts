@@ -21,8 +21,10 @@ import { invariant } from '../invariant.ts';
 
 export const pageBytes = 4096;
 export const batchEntriesMax = 254;
-/** Page data in one batch: 64 KiB, where WebSocket framing stops to cost (design: Moving memory). */
-export const batchDataBytesMax = 16 * pageBytes;
+/** Page data in one batch: 128 KiB. Half as much costs 5 to 10 % more of both ends' CPU, and the frames in flight fit a core's cache. */
+export const batchDataBytesMax = 32 * pageBytes;
+/** In front of each composed frame so much memory is free: a WebSocket header without a mask (RFC 6455, 5.2) has room there. */
+export const frameHeadroomBytes = 10;
 /** A delta that is not much shorter than its page is no use. */
 export const deltaBytesMax = pageBytes / 2;
 
@@ -115,7 +117,8 @@ export class PageBatchWriter {
   finishCompressed(round: number, sequence: number, compressed: Uint8Array): Uint8Array {
     const start = this.#writeHead(round, sequence, compressed.length);
     const head = this.bytes.subarray(start, pageDataOffset);
-    const frame = new Uint8Array(head.length + compressed.length);
+    const room = new Uint8Array(frameHeadroomBytes + head.length + compressed.length);
+    const frame = room.subarray(frameHeadroomBytes);
     frame.set(head);
     frame.set(compressed, head.length);
     return frame;
