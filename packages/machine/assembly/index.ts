@@ -20,4 +20,4 @@ export {
 export * from './layout';
 export { requirePages } from './missing-pages';
 export { pageHash, pageIsZero } from './page-kernel/page-hash';
-export { dropFastStores } from './tlb';
+export { canRestoreTlb, dropFastStores, restoreTlb, saveTlb } from './tlb';

@@ -107,6 +107,9 @@ export const TLB: u32 = 0x10000;
 export const TLB_ENTRIES: u32 = 1024;
 /** Indices of the entries in use, u32 each, in order of first use. */
 export const TLB_USED: u32 = 0x18000;
+/** A bit a slot, while entries that were saved are checked; and these entries, in the order of their first use. Never machine state. */
+export const TLB_SEEN: u32 = 0x1a000;
+export const TLB_SAVED: u32 = 0x1c000;
 
 /** Fast entries: per mmu index three tables (fetch, load, store) of {tag u64, addend or entry base u32}. */
 export const FAST: u32 = 0x20000;

@@ -14,6 +14,8 @@ import {
   RAM,
   TLB,
   TLB_ENTRIES,
+  TLB_SAVED,
+  TLB_SEEN,
   TLB_USED,
   TLB_USED_COUNT,
 } from './layout';
@@ -82,6 +84,40 @@ export function tlbFlushAddress(virtual: u64): void {
     }
   }
   store<u64>(TLB_USED_COUNT, kept as u64);
+}
+
+/** Puts the entries in use to TLB_SAVED, in the order of their use; returns how many they are. */
+export function saveTlb(): u32 {
+  const used = load<u64>(TLB_USED_COUNT) as u32;
+  for (let i: u32 = 0; i < used; i++)
+    memory.copy(TLB_SAVED + (i << 4), TLB + load<u32>(TLB_USED + (i << 2)), 16);
+  return used;
+}
+
+/** Whether `count` entries at TLB_SAVED could have been saved by some machine: leaves, each in a slot of its own. */
+export function canRestoreTlb(count: u32): bool {
+  memory.fill(TLB_SEEN, 0, TLB_ENTRIES >> 3);
+  for (let i: u32 = 0; i < count; i++) {
+    const tag = load<u64>(TLB_SAVED + (i << 4));
+    const pte = load<u64>(TLB_SAVED + (i << 4), 8);
+    const slot = fastSlot(tag) >> 4;
+    const seen = load<u8>(TLB_SEEN + (slot >> 3)) as u32;
+    const bit: u32 = 1 << (slot & 7);
+    if ((tag & ~PAGE_MASK) !== 1 || (pte & 0xcb) === 0 || pte >> 54 > 2 || (seen & bit) !== 0) return false;
+    store<u8>(TLB_SEEN + (slot >> 3), (seen | bit) as u8);
+  }
+  return true;
+}
+
+/** The entries at TLB_SAVED, which have been checked, are all that there are. What is derived from others is for refreshDerived to drop. */
+export function restoreTlb(count: u32): void {
+  memory.fill(TLB, 0, TLB_ENTRIES << 4);
+  for (let i: u32 = 0; i < count; i++) {
+    const offset = fastSlot(load<u64>(TLB_SAVED + (i << 4)));
+    memory.copy(TLB + offset, TLB_SAVED + (i << 4), 16);
+    store<u32>(TLB_USED + (i << 2), offset);
+  }
+  store<u64>(TLB_USED_COUNT, count as u64);
 }
 
 function dropFastSlot(offset: u32): void {

@@ -56,6 +56,10 @@ export interface CoreExports {
   dropFastStores(): void;
   /** Of so many bytes at an offset in RAM: returns when the pages are there. */
   requirePages(offset: number, length: number): void;
+  /** Of the TLB and the saved entries at TLB_SAVED (assembly/tlb.ts). */
+  saveTlb(): number;
+  canRestoreTlb(count: number): number;
+  restoreTlb(count: number): void;
   pageHash(pointer: number, page: number): bigint;
   pageIsZero(pointer: number): number;
 }

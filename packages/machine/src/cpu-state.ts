@@ -3,7 +3,7 @@
  * entries and decoded code are not state: they are derived again. Everything that could lead the core outside its
  * memory, or that it never produces itself, is refused.
  */
-import { type CoreModules, layoutOf } from './core-module.ts';
+import { type CoreExports, type CoreModules, layoutOf } from './core-module.ts';
 import type { DeviceField, DeviceState } from './devices/device.ts';
 import { StateReader } from './devices/state-reader.ts';
 import { MachineError } from './machine-error.ts';
@@ -63,24 +63,21 @@ const protectionBytes = protectionEntries * 9;
 const tlbEntryBytes = 16;
 const plicBytes = 0x60;
 
-/** Entries of the TLB as they were saved, in the order of their use, and the slots that are theirs. */
-interface SavedTlb {
-  readonly view: DataView;
-  readonly slots: Uint32Array;
-}
-
 /** Reads and writes the core's state in the machine's memory. */
 export class CpuState {
   readonly #bytes: Uint8Array<SharedArrayBuffer>;
   readonly #view: DataView;
   readonly #modules: CoreModules;
+  readonly #core: Pick<CoreExports, 'saveTlb' | 'canRestoreTlb' | 'restoreTlb'>;
   readonly #ramPages: number;
 
-  constructor(modules: CoreModules, memory: WebAssembly.Memory, ramPages: number) {
+  /** `core`: the instance whose state it is. */
+  constructor(modules: CoreModules, memory: WebAssembly.Memory, core: CoreExports, ramPages: number) {
     const buffer = memory.buffer;
     this.#bytes = new Uint8Array(buffer, 0, layoutOf(modules, 'RAM'));
     this.#view = new DataView(buffer, 0, layoutOf(modules, 'RAM'));
     this.#modules = modules;
+    this.#core = core;
     this.#ramPages = ramPages;
   }
 
@@ -115,7 +112,7 @@ export class CpuState {
     const prioritiesBytes = this.#at('PLIC_SOURCES') * 4;
     const priorities = reader.bytes('plicPriorities', prioritiesBytes, prioritiesBytes);
     const plic = reader.bytes('plic', plicBytes, plicBytes);
-    const tlb = this.#checkTlb(reader.bytes('tlb', 0, this.#at('TLB_ENTRIES') * tlbEntryBytes));
+    const writeTlb = this.#prepareTlb(reader.bytes('tlb', 0, this.#at('TLB_ENTRIES') * tlbEntryBytes));
     reader.finish();
     if (isOfOldVersion && values.get('SBI_ENABLED') === 1n) openProtection(protection);
     checkProtection(protection);
@@ -135,7 +132,7 @@ export class CpuState {
       this.#bytes.set(protection, this.#at('PMPCFG'));
       this.#bytes.set(priorities, this.#at('PLIC_PRIORITY'));
       this.#bytes.set(plic, this.#at('PLIC_PENDING'));
-      this.#restoreTlb(tlb);
+      writeTlb();
     };
   }
 
@@ -169,48 +166,20 @@ export class CpuState {
 
   /** Tag and pte of each entry in use, in the order of their use. */
   #saveTlb(): Uint8Array {
-    const used = Number(this.word('TLB_USED_COUNT'));
-    const saved = new Uint8Array(used * tlbEntryBytes);
-    for (let index = 0; index < used; index++) {
-      const slot = this.#at('TLB') + this.#view.getUint32(this.#at('TLB_USED') + index * 4, true);
-      saved.set(this.#bytes.subarray(slot, slot + tlbEntryBytes), index * tlbEntryBytes);
-    }
-    return saved;
+    return this.#slice('TLB_SAVED', this.#core.saveTlb() * tlbEntryBytes);
   }
 
-  /** In halves of 64 bits: a state is taken over while its guest stands still, and may have all entries. */
-  #checkTlb(saved: Uint8Array): SavedTlb {
-    if (saved.length % tlbEntryBytes !== 0) throw refused('tlb');
-    const view = viewOf(saved);
-    const entries = this.#at('TLB_ENTRIES');
-    const seen = new Uint8Array(entries);
-    const slots = new Uint32Array(saved.length / tlbEntryBytes);
-    for (let index = 0; index < slots.length; index++) {
-      const at = index * tlbEntryBytes;
-      const tag = view.getUint32(at, true);
-      const pte = view.getUint32(at + 8, true);
-      const pteHigh = view.getUint32(at + 12, true);
-      // `entries` is a power of two.
-      const slot = ((tag >>> 12) | (view.getUint32(at + 4, true) << 20)) & (entries - 1);
-      if ((tag & 0xfff) !== 1 || (pte & 0xcb) === 0 || pteHigh >>> 22 > 2 || seen[slot] === 1)
-        throw refused('tlb');
-      seen[slot] = 1;
-      slots[index] = slot;
-    }
-    return { view, slots };
-  }
-
-  #restoreTlb({ view, slots }: SavedTlb): void {
-    const table = this.#at('TLB');
-    const used = this.#at('TLB_USED');
-    this.#bytes.fill(0, table, table + this.#at('TLB_ENTRIES') * tlbEntryBytes);
-    slots.forEach((slot, index) => {
-      const offset = slot * tlbEntryBytes;
-      for (let half = 0; half < tlbEntryBytes; half += 4)
-        this.#view.setUint32(table + offset + half, view.getUint32(index * tlbEntryBytes + half, true), true);
-      this.#view.setUint32(used + index * 4, offset, true);
-    });
-    this.#setWord('TLB_USED_COUNT', BigInt(slots.length));
+  /** In the core: there may be a thousand entries, and their guest stands still meanwhile. The returned function writes them. */
+  #prepareTlb(saved: Uint8Array): () => void {
+    const count = saved.length / tlbEntryBytes;
+    const place = this.#at('TLB_SAVED');
+    if (!Number.isInteger(count)) throw refused('tlb');
+    this.#bytes.set(saved, place);
+    if (this.#core.canRestoreTlb(count) === 0) throw refused('tlb');
+    return () => {
+      this.#bytes.set(saved, place);
+      this.#core.restoreTlb(count);
+    };
   }
 
   #slice(name: string, length: number): Uint8Array {

@@ -87,7 +87,7 @@ export class Machine {
         }),
     });
     this.#core = instance.exports as unknown as CoreExports;
-    this.#cpu = new CpuState(modules, memory, this.memory.pages);
+    this.#cpu = new CpuState(modules, memory, this.#core, this.memory.pages);
     this.#ramAddress = layoutOf(modules, 'RAM');
     this.#runSteps = new Uint32Array(memory.buffer, layoutOf(modules, 'RUN_STEPS'), 1);
     this.#reasons = new Map([

@@ -16,16 +16,18 @@ const sectionsMax = 64;
 const depthMax = 8;
 const itemsMax = 65_536;
 const encoder = new TextEncoder();
+/** Of sections and fields: the same few hundred in every state. */
+const encodedNames = new Map<string, Uint8Array>();
 const decoder = new TextDecoder('utf-8', { fatal: false });
 const tags = { number: 1, bigint: 2, false: 3, true: 4, string: 5, bytes: 6, list: 7, record: 8 } as const;
 
 export function encodeSections(sections: Sections): Uint8Array {
-  const writer = new Writer();
+  writer.clear();
   writer.u32(magic);
   writer.u32(formatVersion);
   writer.u32(sections.size);
   for (const [name, state] of sections) {
-    writer.text(name);
+    writer.name(name);
     writer.u32(state.version);
     writer.record(state.fields);
   }
@@ -81,6 +83,21 @@ class Writer {
     this.#view.setBigUint64(at, value, true);
   }
 
+  clear(): void {
+    this.#length = 0;
+  }
+
+  name(name: string): void {
+    const known = encodedNames.get(name);
+    if (known !== undefined) {
+      this.#block(known);
+      return;
+    }
+    const encoded = encoder.encode(name);
+    encodedNames.set(name, encoded);
+    this.#block(encoded);
+  }
+
   text(value: string): void {
     this.#block(encoder.encode(value));
   }
@@ -89,7 +106,7 @@ class Writer {
     const entries = Object.entries(fields);
     this.u32(entries.length);
     for (const [name, value] of entries) {
-      this.text(name);
+      this.name(name);
       this.#value(value);
     }
   }
@@ -146,6 +163,9 @@ class Writer {
     this.#view = new DataView(larger.buffer);
   }
 }
+
+/** One for all states: what a thread saves, it saves while a guest waits, and memory that is new costs its page faults. */
+const writer = new Writer();
 
 class Reader {
   readonly #bytes: Uint8Array;
