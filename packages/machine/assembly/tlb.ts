@@ -5,6 +5,7 @@
  * Source: design, "TLB". Omitted: ASIDs; a write of satp that changes it empties the TLB.
  */
 import {
+  EPOCH,
   FAST,
   FAST_INDICES,
   FAST_LOAD,
@@ -154,8 +155,12 @@ export function dropFastFetches(base: u32): void {
   }
 }
 
-/** Drops the store entries that reach a RAM page, because it holds decoded code now. */
+/**
+ * Drops the store entries that reach a RAM page, because it holds decoded code now. There are none where it was not written in
+ * this epoch (access.ts, fillStore; a harvest drops all of them): a guest that has just arrived decodes a hundred pages in its first slice.
+ */
 export function dropStoreAliases(page: u32): void {
+  if (((load<u32>(EPOCH + ((page >> 5) << 2)) >> (page & 31)) & 1) === 0) return;
   const host = RAM + (page << 12);
   for (let index: u32 = 0; index < INDEX_NONE; index++) {
     const table = FAST + index * FAST_STRIDE + FAST_STORE;
