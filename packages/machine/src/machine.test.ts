@@ -386,6 +386,46 @@ describe('a saved state', () => {
     expect(accepted).toBeGreaterThan(50);
   });
 
+  describe('with a TLB', () => {
+    /** Of a page number and what else stands in its two halves. */
+    const entry = (page: bigint, { valid = 1n, pte = 0xcfn, level = 0n } = {}): bigint[] => [
+      (page << 12n) | valid,
+      (level << 54n) | pte,
+    ];
+    const withTlb = (machine: Machine, entries: readonly bigint[][]): Uint8Array => {
+      const sections = new Map(decodeSections(machine.saveState()));
+      const cpu = sections.get('cpu');
+      const tlb = new Uint8Array(BigUint64Array.from(entries.flat()).buffer);
+      return encodeSections(sections.set('cpu', { version: 2, fields: { ...cpu?.fields, tlb } }));
+    };
+
+    it('has the same entries in the same order when it is saved again', () => {
+      const { machine } = machineWith([]);
+      const full = Array.from({ length: 1024 }, (_, index) =>
+        entry(BigInt((index * 577) % 1024) + (BigInt(index) << 20n), { level: BigInt(index % 3) }),
+      );
+      for (const entries of [full, full.slice(300, 340), []]) {
+        const state = withTlb(machine, entries);
+        machine.restoreState(state);
+        expect(Buffer.compare(machine.saveState(), state)).toBe(0);
+      }
+    });
+
+    it.each([
+      ['two of one slot', [entry(5n), entry(6n), entry(5n + 1024n)]],
+      ['one that is not in use', [entry(5n, { valid: 0n })]],
+      ['one with bits where a page has none', [entry(5n, { valid: 0x801n })]],
+      ['one that may not be read, written or executed', [entry(5n, { pte: 0x30n })]],
+      ['one of a level that there is not', [entry(5n, { level: 3n })]],
+    ])('is refused, with nothing changed, for %s', (_, entries) => {
+      const { machine } = machineWith([]);
+      machine.restoreState(withTlb(machine, [entry(9n)]));
+      const before = machine.saveState();
+      expect(() => machine.restoreState(withTlb(machine, entries))).toThrow(/cpu.tlb/);
+      expect(Buffer.compare(machine.saveState(), before)).toBe(0);
+    });
+  });
+
   it('of a machine with other memory is refused', () => {
     const { machine } = machineWith([]);
     const other = new Machine({
