@@ -7,10 +7,10 @@ import {
   addHashes,
   createDevices,
   createMachineMemory,
-  hashBytes,
   loadCore,
   Machine,
   machineVersion,
+  savedStateHash,
 } from '@skein/machine';
 import {
   batchBytesMax,
@@ -100,7 +100,7 @@ export class HostileSource {
 
   /** Hash of what it sent so far, if it was honest in that. */
   get stateHash(): string {
-    return addHashes(this.#machine.memoryHash(), hashBytes(this.state)).toString(16).padStart(16, '0');
+    return addHashes(this.#machine.memoryHash(), savedStateHash(this.state)).toString(16).padStart(16, '0');
   }
 
   /** One page of these bytes, honestly hashed unless told otherwise; nothing if it is all zero. */

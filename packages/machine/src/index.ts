@@ -49,5 +49,6 @@ export {
 } from './machine-memory.ts';
 export { machineVersion } from './machine-version.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
+export { savedStateHash } from './state-codec.ts';
 export { addHashes, hashBytes } from './state-hash.ts';
 export { loadTemplate, saveTemplate } from './template-file.ts';

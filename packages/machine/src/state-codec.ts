@@ -35,6 +35,11 @@ export function encodeSections(sections: Sections): Uint8Array {
   return writer.bytes().slice();
 }
 
+/** 64 bits over all of a saved state: the checksum that it ends with, which whoever saved it has made and whoever restores it compares. */
+export function savedStateHash(state: Uint8Array): bigint {
+  return new DataView(state.buffer, state.byteOffset, state.byteLength).getBigUint64(state.length - 8, true);
+}
+
 /** @throws MachineError snapshot.invalid, snapshot.version */
 export function decodeSections(bytes: Uint8Array): Sections {
   if (bytes.length < 20) throw invalid('it is too short');

@@ -45,7 +45,12 @@ describe('a link', () => {
         if (received.length === 4) resolve();
       };
       const handlers = { requests: { ask: () => ({ name: 'two' }) }, notices: { fill } };
-      const options = { protocol, side: 'dialer', handlers, connection: { bytesWritten: 0, write: () => true } } as const;
+      const options = {
+        protocol,
+        side: 'dialer',
+        handlers,
+        connection: { bytesWritten: 0, write: () => true },
+      } as const;
       new Link(socket, own('server', 'one'), options, [notice(1), notice(2)]);
     });
     socket.emit('message', Buffer.from(notice(3)), true);

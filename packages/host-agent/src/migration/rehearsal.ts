@@ -9,10 +9,10 @@ import {
   createDevices,
   createMachineMemory,
   dirtyConsumers,
-  hashBytes,
   Machine,
   machineVersion,
   pageBytes,
+  savedStateHash,
 } from '@skein/machine';
 import { type MigrationRecord, MigrationSettings, OperationError } from '@skein/shared';
 import { requireOwnAddress } from '@skein/transport';
@@ -164,13 +164,13 @@ function answer(request: TransferCommand, machine: Machine): TransferReply {
     case 'suspend': {
       const state = machine.saveState();
       const suspendedAtNs = process.hrtime.bigint();
-      return { type: 'suspended', state, stateHash: hashBytes(state), guestTicks: 0n, suspendedAtNs };
+      return { type: 'suspended', state, stateHash: savedStateHash(state), guestTicks: 0n, suspendedAtNs };
     }
     case 'resume':
       return { type: 'resumed' };
     case 'prepare':
       machine.restoreState(request.state);
-      return { type: 'prepared', stateHash: hashBytes(machine.saveState()) };
+      return { type: 'prepared', stateHash: savedStateHash(machine.saveState()) };
     case 'activate':
       return { type: 'activated', atNs: process.hrtime.bigint() };
   }

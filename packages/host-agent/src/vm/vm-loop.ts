@@ -5,11 +5,11 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
-  hashBytes,
   type Machine,
   type MachineInput,
   type MachineMemory,
   type RunResult,
+  savedStateHash,
 } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import type { VmControlBlock } from './control-block.ts';
@@ -303,7 +303,7 @@ export class VmLoop {
         return { type: 'resumed' };
       case 'prepare':
         this.#machine.restoreState(command.state);
-        return { type: 'prepared', stateHash: hashBytes(this.#machine.saveState()) };
+        return { type: 'prepared', stateHash: savedStateHash(this.#machine.saveState()) };
       case 'activate':
         this.#clock = command.clock;
         this.#arrivalStepsLeft = arrivalSteps;
@@ -320,7 +320,7 @@ export class VmLoop {
   /** What runs for the first time runs slowly; downtime is no time for that. */
   #rehearseSuspension(): void {
     this.#hasRehearsedSuspension = true;
-    hashBytes(this.#machine.saveState());
+    savedStateHash(this.#machine.saveState());
   }
 
   #resume(): void {
@@ -340,7 +340,7 @@ export class VmLoop {
     const machineTicks = this.#machine.guestTimeTicks();
     const clockTicks = this.#clock === null ? machineTicks : guestTicksAt(this.#clock, suspendedAtNs);
     const state = this.#machine.saveState();
-    const stateHash = hashBytes(state);
+    const stateHash = savedStateHash(state);
     this.#tell({ type: 'suspended' });
     return {
       type: 'suspended',
