@@ -1,5 +1,6 @@
 /** The splitter over any mix of frames in any cut, and on a real connection behind which ws sits. */
 
+import { frameHeadroomBytes } from '@skein/shared';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as ws from 'ws';
@@ -122,7 +123,7 @@ describe('a splitter of bulk', () => {
 });
 
 describe('a link that reads bulk in place', () => {
-  it('keeps the order of bulk and large control messages, and bulk stands in the buffer', async () => {
+  it('keeps the order of bulk, by ws and past it, and control messages, and bulk stands in the buffer', async () => {
     const { listener, links } = await serve();
     const heard: string[] = [];
     const bulkBuffer = new Uint8Array(256 << 10);
@@ -145,8 +146,11 @@ describe('a link that reads bulk in place', () => {
       const bytes = 1 + ((round * 7919) % 90_000);
       links[0]?.sendBulk(new Uint8Array(bytes).fill(bulkKind));
       links[0]?.notify('fill', { bytes: new Uint8Array(bytes * 2) });
-      links[0]?.sendBulk(new Uint8Array(65_536).fill(bulkKind));
-      expected.push(`bulk ${bytes}`, `control ${bytes * 2}`, 'bulk 65536');
+      links[0]?.sendBulkInPlace(
+        new Uint8Array(frameHeadroomBytes + 65_536).fill(bulkKind).subarray(frameHeadroomBytes),
+      );
+      links[0]?.notify('fill', { bytes: new Uint8Array(3) });
+      expected.push(`bulk ${bytes}`, `control ${bytes * 2}`, 'bulk 65536', 'control 3');
     }
     await links[0]?.request('ask', {}, { deadlineMs });
     expect(heard).toEqual(expected);
