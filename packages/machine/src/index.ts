@@ -50,5 +50,5 @@ export {
 export { machineVersion } from './machine-version.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { savedStateHash } from './state-codec.ts';
-export { addHashes, hashBytes } from './state-hash.ts';
+export { addHashes } from './state-hash.ts';
 export { loadTemplate, saveTemplate } from './template-file.ts';

@@ -35,7 +35,10 @@ export function encodeSections(sections: Sections): Uint8Array {
   return writer.bytes().slice();
 }
 
-/** 64 bits over all of a saved state: the checksum that it ends with, which whoever saved it has made and whoever restores it compares. */
+/**
+ * 64 bits over all of a saved state: the checksum that it ends with, which whoever saved it has made and whoever restores it compares.
+ * For states that are on their way; what snapshots and input logs hold (Machine.cpuAndDevicesHash) is over the checksum as well.
+ */
 export function savedStateHash(state: Uint8Array): bigint {
   return new DataView(state.buffer, state.byteOffset, state.byteLength).getBigUint64(state.length - 8, true);
 }

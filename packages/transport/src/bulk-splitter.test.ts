@@ -3,15 +3,11 @@
 import { frameHeadroomBytes } from '@skein/shared';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as ws from 'ws';
 import { BulkSplitter } from './bulk-splitter.ts';
 import { dialing, serve } from './link.fixture.ts';
 import { bulkKind, controlKind } from './wire.ts';
+import { frameByWs } from './ws-frame.fixture.ts';
 
-/** Exported by ws, and unknown to its types. */
-const { Sender } = ws as unknown as {
-  readonly Sender: { frame(data: Buffer, options: Readonly<Record<string, unknown>>): Buffer[] };
-};
 const deadlineMs = 5000;
 const head = Buffer.from('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n');
 
@@ -21,18 +17,10 @@ interface Frame {
   readonly payloadBytes: number;
 }
 
-/** As ws itself frames it: we do not check ourselves against our own reading of RFC 6455. */
 function encode({ first, kind, payloadBytes }: Frame): Buffer {
   const data = Buffer.alloc(payloadBytes, first);
   if (payloadBytes > 0) data[0] = kind;
-  const frame = Sender.frame(data, {
-    fin: (first & 0x80) !== 0,
-    opcode: first & 0x0f,
-    mask: false,
-    readOnly: true,
-    rsv1: false,
-  });
-  return Buffer.concat(frame);
+  return frameByWs(data, first);
 }
 
 /** Runs a stream through a splitter in pieces; what comes out at both sides, in order. */

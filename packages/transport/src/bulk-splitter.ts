@@ -5,6 +5,7 @@
  * Frames as in RFC 6455, "Base Framing Protocol"; a client's side: what a server sends is unmasked.
  */
 import { invariant } from '@skein/shared';
+import { finalBinary, longLength, mediumLength } from './frame-header.ts';
 import { bulkKind } from './wire.ts';
 
 export interface BulkSinks {
@@ -18,8 +19,6 @@ export interface BulkSinks {
 
 /** A read of fewer bytes than this costs more than moving what is left to the buffer's beginning. */
 const readBytesMin = 64 << 10;
-/** A final frame of binary data: FIN and opcode 2. */
-const finalBinary = 0x82;
 const finalBit = 0x80;
 const opcodeMask = 0x0f;
 /** Opcodes from here on are control frames, which may stand between the fragments of a message. */
@@ -141,17 +140,17 @@ export class BulkSplitter {
     const second = this.#buffer[this.#start + 1] ?? 0;
     const isMasked = (second & maskBit) !== 0;
     const shortLength = second & ~maskBit;
-    const lengthBytes = shortLength === 127 ? 8 : shortLength === 126 ? 2 : 0;
+    const lengthBytes = shortLength === longLength ? 8 : shortLength === mediumLength ? 2 : 0;
     if (available < 2 + lengthBytes) return null;
     const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset + this.#start + 2, lengthBytes);
     let payloadBytes = shortLength;
     if (lengthBytes === 2) payloadBytes = view.getUint16(0);
-    if (lengthBytes === 8) payloadBytes = longLength(view);
+    if (lengthBytes === 8) payloadBytes = longPayload(view);
     return { first, isMasked, headerBytes: 2 + lengthBytes + (isMasked ? 4 : 0), payloadBytes };
   }
 }
 
-function longLength(view: DataView): number {
+function longPayload(view: DataView): number {
   const length = view.getUint32(0) * 2 ** 32 + view.getUint32(4);
   return Number.isSafeInteger(length) ? length : Number.POSITIVE_INFINITY;
 }

@@ -2,12 +2,12 @@
 import { frameHeadroomBytes, invariant } from '@skein/shared';
 
 /** FIN and opcode 2: the one frame of a binary message. */
-const finalBinary = 0x82;
+export const finalBinary = 0x82;
 const shortPayloadMax = 125;
 const mediumPayloadMax = 0xffff;
-/** Of the 16 and the 64 bits of a longer payload's length. */
-const mediumLength = 126;
-const longLength = 127;
+/** In the place of the length of a longer payload, which follows in 16 or in 64 bits. */
+export const mediumLength = 126;
+export const longLength = 127;
 
 /** Returns the whole frame, unmasked: a view that begins up to `frameHeadroomBytes` in front of the payload. */
 export function putFrameHeader(payload: Uint8Array): Uint8Array {

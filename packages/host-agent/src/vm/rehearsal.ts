@@ -12,7 +12,6 @@ import {
   dirtyConsumers,
   Machine,
   MachineMemory,
-  savedStateHash,
 } from '@skein/machine';
 import { VmControlBlock } from './control-block.ts';
 import { vmDevices } from './vm-board.ts';
@@ -58,7 +57,7 @@ const program = Uint32Array.of(
 /** Saves and takes over a state, as the two ends of a migration do. */
 export function rehearseArrival(machine: Machine): void {
   machine.restoreState(machine.saveState());
-  savedStateHash(machine.saveState());
+  machine.saveState();
 }
 
 /** A machine whose state is as long as a guest's that has run for a while. */

@@ -320,7 +320,7 @@ export class VmLoop {
   /** What runs for the first time runs slowly; downtime is no time for that. */
   #rehearseSuspension(): void {
     this.#hasRehearsedSuspension = true;
-    savedStateHash(this.#machine.saveState());
+    this.#machine.saveState();
   }
 
   #resume(): void {

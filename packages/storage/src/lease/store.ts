@@ -127,7 +127,7 @@ export class LeaseStore {
     if (this.#fatal !== null) throw this.#fatal;
     const bytes = Buffer.from(records.map(formatRecord).join(''));
     try {
-      await writeAll(this.#log.file, bytes);
+      await this.#log.file.appendFile(bytes);
     } catch (cause) {
       await this.#undo();
       throw failed(`${this.#path} cannot grow: nothing was changed. Make room on its disk`, cause);
@@ -180,11 +180,6 @@ interface Log {
   /** Bytes and lines that are known to be on disk. */
   bytes: number;
   lines: number;
-}
-
-/** As appendFile, whose checks and chunks are work for every lease that passes, where guests stand still. */
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
 }
 
 /** Until the rename the old log stays as it was. */
