@@ -78,11 +78,14 @@ describe('a live migration', () => {
   it('leaves the guest at the source when the target is killed in the middle', async () => {
     const target = guest.otherHost;
     const operation = await beginAndWaitForRound();
+    const killedAtMs = performance.now();
     bed.agent(target).kill('SIGKILL');
     const record = await bed.recordOf(operation, 'source');
     expect(record).toMatchObject({ outcome: 'aborted' });
     await guest.expectAlive();
     await bed.startAgent(target, target === 'h1' ? 0 : 1);
+    // A start of two seconds is a silence, and a migration is refused until it is over.
+    await bed.hearsAgain(vm.host, killedAtMs);
     await bed.migrate(vm, target);
     await guest.expectAlive();
   });

@@ -20,6 +20,7 @@ import {
   migrationSettingsDefaults,
   type NetworkKind,
   type TemplateRecipe,
+  timingDefaults,
   type VmId,
   type VmReport,
 } from '@skein/shared';
@@ -137,6 +138,19 @@ export class AgentBed {
       imageDirectory: join(defaultCacheFolder(), 'images'),
     });
     this.agents.set(host, { ...program, ready: await ready });
+  }
+
+  /**
+   * Resolves when `host` has heard its peers since one of them was killed at `killedAtMs` and started anew. So long as a silence is
+   * allowed to last nobody can tell; a host that says nothing of silence afterwards has heard them.
+   */
+  async hearsAgain(host: string, killedAtMs: number): Promise<void> {
+    const { peerSilenceMsMax, heartbeatPeriodMs } = timingDefaults;
+    const toldByMs = killedAtMs + peerSilenceMsMax + 2 * heartbeatPeriodMs;
+    await until(
+      `${host} hears its peers again`,
+      () => performance.now() > toldByMs && this.silentPeersOf(host).length === 0,
+    );
   }
 
   agent(host: string): Program {
