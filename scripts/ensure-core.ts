@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { bundleOptions, bundleWorker } from './core-build/bundle-worker.ts';
-import { compileAssembly, coreFlags, privateMemoryFlags } from './core-build/compile-assembly.ts';
+import { compileAssembly, coreFlags } from './core-build/compile-assembly.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -40,7 +40,7 @@ const wasmModules: readonly WasmModule[] = [
     sources: ['assembly/page-kernel/*.ts'],
     entry: 'assembly/page-kernel/index.ts',
     output: 'build/page-kernel.wasm',
-    flags: privateMemoryFlags,
+    flags: coreFlags,
   },
 ];
 

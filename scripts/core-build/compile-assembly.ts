@@ -6,19 +6,14 @@ import { promisify } from 'node:util';
 const compiler = join(resolve(import.meta.dirname, '../..'), 'node_modules/assemblyscript/bin/asc.js');
 const run = promisify(execFile);
 
-const commonFlags = ['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort=', '--importMemory'];
-
-/** For a machine's core: one shared memory of at most 4 GiB, vector instructions for hashes and zero tests. */
+/**
+ * One shared memory of at most 4 GiB, vector instructions for hashes and zero tests. V8 counts memory that is not shared as used
+ * heap, whatever of it was ever touched, and collects garbage for it.
+ */
 export const coreFlags: readonly string[] = [
-  ...commonFlags,
-  ...['--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
+  ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
+  ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
   ...['--enable', 'threads', '--enable', 'simd'],
-];
-
-/** For modules over private memory. */
-export const privateMemoryFlags: readonly string[] = [
-  ...commonFlags,
-  ...['--initialMemory', '1', '--maximumMemory', '65536', '--enable', 'simd'],
 ];
 
 export interface AssemblyOptions {

@@ -10,7 +10,6 @@ import './web-assembly.ts';
 const exportFunction = 0;
 const importMemory = 2;
 const i32 = 0x7f;
-const noMaximum = 0x00;
 const sharedWithMaximum = 0x03;
 /** 65,536 in LEB128: what the core declares as well. */
 const wasmPagesMax = [0x80, 0x80, 0x04];
@@ -45,7 +44,7 @@ const moduleBytes = new Uint8Array([
   ...section(1, [3, ...functionType(3, 0), ...functionType(2, 0), ...functionType(1, 1)]),
   ...section(2, [
     2,
-    ...[...name('memory'), ...name('own'), importMemory, noMaximum, 0],
+    ...[...name('memory'), ...name('own'), importMemory, sharedWithMaximum, 0, ...wasmPagesMax],
     ...[...name('memory'), ...name('live'), importMemory, sharedWithMaximum, 0, ...wasmPagesMax],
   ]),
   ...section(3, [functionTypes.length, ...functionTypes]),
@@ -68,7 +67,7 @@ export interface LiveAccess {
   or(liveAddress: number, bits: number): void;
 }
 
-/** `liveMemory` is a machine's, shared; `ownMemory` is not shared. An address outside of either traps (RuntimeError). */
+/** Both are shared memories; `liveMemory` is a machine's. An address outside of either traps (RuntimeError). */
 export function createLiveAccess(ownMemory: WebAssembly.Memory, liveMemory: WebAssembly.Memory): LiveAccess {
   const imports = { memory: { own: ownMemory, live: liveMemory } };
   return new WebAssembly.Instance(new WebAssembly.Module(moduleBytes), imports)

@@ -29,7 +29,7 @@ export interface DialOptions<P extends ProtocolDefinition>
    * For a link on which much bulk comes: the connection is read into this, and frames of up to 64 KiB less reach
    * `onBulk` where they stand in it, to be used during the call only. Else each frame is a copy of its own.
    */
-  readonly bulkBuffer?: Uint8Array<ArrayBuffer>;
+  readonly bulkBuffer?: Uint8Array;
   /** Refuses a peer that has proven itself, by throwing: it is not the one that was meant. */
   readonly admit?: (peer: Identity) => void;
 }
@@ -100,7 +100,7 @@ class BulkConnection {
   #isReading = true;
   #link: { receiveBulkInPlace(frame: Uint8Array): void } | null = null;
 
-  constructor(buffer: Uint8Array<ArrayBuffer>) {
+  constructor(buffer: Uint8Array) {
     this.#splitter = new BulkSplitter(buffer, {
       isTakingBulk: () => this.#link !== null && this.#connection?.readableLength === 0,
       bulk: (payload) => this.#link?.receiveBulkInPlace(payload),

@@ -9,7 +9,7 @@ const messageBytes = 2 << 20;
 /** Pages are read into `bulkBuffer`. @throws OperationError link.refused, link.timeout, link.unauthenticated */
 export function dialSource(
   { command, host, bootId, migrationAddress, authentication }: TargetAssignment,
-  bulkBuffer: Uint8Array<ArrayBuffer>,
+  bulkBuffer: Uint8Array,
   handlers: Handlers<typeof migrationProtocol, 'dialer'>,
 ): Promise<Link<typeof migrationProtocol, 'dialer'>> {
   return dial({

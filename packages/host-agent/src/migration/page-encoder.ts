@@ -39,41 +39,38 @@ export interface Filled {
 export class PageEncoder {
   readonly hashes: PageHashes;
   readonly #kernel: PageKernel;
-  readonly #batches: readonly number[];
+  readonly #writers: readonly PageBatchWriter[];
   readonly #bitmap: number;
   readonly #list: number;
   readonly #rewritten: number;
   readonly #none: Uint32Array;
-  readonly #copies: number;
-  readonly #copiesMax: number;
-  #copySlots = 0;
-  #writers: readonly PageBatchWriter[];
 
   constructor({ modules, memory, batches, hasDeltas }: PageEncoderOptions) {
     const { pages } = memory;
     const layout = new KernelLayout();
-    this.#batches = Array.from({ length: batches }, () => layout.take(batchBytesMax));
+    const places = Array.from({ length: batches }, () => layout.take(batchBytesMax));
     const scratch = layout.take(pageBytes);
-    const places = placeHashes(layout, pages);
-    this.#bitmap = places.bitmap;
+    const hashPlaces = placeHashes(layout, pages);
+    this.#bitmap = hashPlaces.bitmap;
     this.#list = layout.take(pages * wordBytes);
     this.#rewritten = layout.take(pages / 8);
     this.#none = new Uint32Array(pages / 32);
-    this.#copiesMax = hasDeltas ? Math.min(copiesMax, pages) : 0;
+    const copySlots = hasDeltas ? Math.min(copiesMax, pages) : 0;
     const slotOf = layout.take(pages * wordBytes);
-    const pageOf = layout.take(this.#copiesMax * wordBytes);
-    this.#copies = layout.end;
+    const pageOf = layout.take(copySlots * wordBytes);
+    const copies = layout.take(copySlots * pageBytes);
     this.#kernel = new PageKernel(modules, memory, layout.end);
-    this.hashes = new PageHashes(this.#kernel, places);
+    this.hashes = new PageHashes(this.#kernel, hashPlaces);
     this.#kernel.calls.setScratch(scratch);
     this.#kernel.calls.setRewritten(this.#rewritten);
-    this.#kernel.calls.setCopies(slotOf, pageOf, this.#copies);
-    this.#writers = this.#makeWriters();
+    this.#kernel.calls.setCopies(slotOf, pageOf, copies, copySlots);
+    const { bytes } = this.#kernel;
+    this.#writers = places.map((at) => new PageBatchWriter(bytes.subarray(at, at + batchBytesMax)));
   }
 
-  /** The batch in this slot. Not kept: it is another one once there is room for more copies. */
+  /** The batch in this slot. */
   writer(slot: number): PageBatchWriter {
-    return this.#writers[slot % this.#batches.length] as PageBatchWriter;
+    return this.#writers[slot % this.#writers.length] as PageBatchWriter;
   }
 
   /** The pages of a bitmap are what `fill` takes from; returns how many they are. */
@@ -110,26 +107,5 @@ export class PageEncoder {
       deltaPages: deltaPages.value,
       rewrittenPages: rewrittenPages.value,
     };
-  }
-
-  /** Copies of so many more pages would be of use. */
-  lacksRoom(hotPages: number): boolean {
-    return hotPages > 0 && this.#copySlots < this.#copiesMax;
-  }
-
-  /**
-   * Room for copies of so many more, as far as that is possible. Memory that V8 knows of counts as used, touched or not: as
-   * much as there may be of it at once had it mark the whole heap at the beginning of each migration. No batch may be on its way.
-   */
-  makeRoom(hotPages: number): void {
-    this.#copySlots = Math.min(this.#copiesMax, this.#copySlots + hotPages);
-    this.#kernel.grow(this.#copies + this.#copySlots * pageBytes);
-    this.#kernel.calls.setCopySlots(this.#copySlots);
-    this.#writers = this.#makeWriters();
-  }
-
-  #makeWriters(): PageBatchWriter[] {
-    const { bytes } = this.#kernel;
-    return this.#batches.map((at) => new PageBatchWriter(bytes.subarray(at, at + batchBytesMax)));
   }
 }

@@ -15,8 +15,7 @@ export interface PageKernelExports {
   setHashes(at: number): void;
   hashSum(): bigint;
   forgetHashes(bitmap: number, words: number): void;
-  setCopies(slotOf: number, pageOf: number, copies: number): void;
-  setCopySlots(count: number): void;
+  setCopies(slotOf: number, pageOf: number, copies: number, slots: number): void;
   copyOf(page: number): number;
   keepCopy(page: number, pointer: number): void;
   dropCopy(page: number): void;
@@ -60,49 +59,29 @@ export class KernelLayout {
 
 export class PageKernel {
   readonly calls: PageKernelExports;
-  readonly #memory: WebAssembly.Memory;
-  #bytes: Uint8Array<ArrayBuffer>;
+  /** All of its memory: shared, though nobody shares it, for V8 counts other memory as used heap even where it was never touched. */
+  readonly bytes: Uint8Array;
 
-  /** `sizeBytes`: of all its memory. `live`: for one that applies batches. */
+  /** `sizeBytes`: of all its memory; what is never touched is never allocated. `live`: for one that applies batches. */
   constructor(
     modules: CoreModules,
     machine: MachineMemory,
     sizeBytes: number,
     live: Pick<LivePages, 'pageHash'> | null = null,
   ) {
-    this.#memory = new WebAssembly.Memory({ initial: wasmPages(sizeBytes), maximum: 65_536 });
-    const access = createLiveAccess(this.#memory, machine.wasm);
+    const pages = Math.ceil(sizeBytes / wasmPageBytes);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const access = createLiveAccess(memory, machine.wasm);
     const instance = new WebAssembly.Instance(modules.pageKernel, {
-      env: { memory: this.#memory },
+      env: { memory },
       live: { ...access, pageHash: live?.pageHash ?? (() => 0n) },
     });
     this.calls = instance.exports as unknown as PageKernelExports;
     this.calls.setLive(machine.ramAddress, machine.touchedAddress, machine.freeAddress);
-    this.#bytes = this.#view();
-  }
-
-  /** All of its memory, until it grows. */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes;
-  }
-
-  /** Views of its memory are empty afterwards, also those that a socket has not sent yet. */
-  grow(sizeBytes: number): void {
-    const more = wasmPages(sizeBytes) - this.#bytes.length / wasmPageBytes;
-    if (more <= 0) return;
-    this.#memory.grow(more);
-    this.#bytes = this.#view();
+    this.bytes = new Uint8Array(memory.buffer);
   }
 
   writeWords(at: number, words: Uint32Array): void {
-    new Uint32Array(this.#bytes.buffer, at, words.length).set(words);
+    new Uint32Array(this.bytes.buffer, at, words.length).set(words);
   }
-
-  #view(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#memory.buffer as unknown as ArrayBuffer);
-  }
-}
-
-function wasmPages(bytes: number): number {
-  return Math.ceil(bytes / wasmPageBytes);
 }

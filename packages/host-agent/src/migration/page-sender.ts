@@ -131,7 +131,6 @@ export class PageSender {
     const way = { skipsFree: round === 1, keepsCopies: round > 1 && !isLast };
     const startedMs = performance.now();
     const pagesTotal = this.#encoder.list(bitmap);
-    if (way.keepsCopies && this.#encoder.lacksRoom(pagesTotal)) await this.#makeRoom(pagesTotal);
     this.#progressOf = () =>
       roundProgress({
         round,
@@ -195,19 +194,9 @@ export class PageSender {
 
   /** Resolves when everything sent was applied. */
   async drained(): Promise<void> {
-    await this.#allApplied();
+    while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();
     if (this.#failure !== null) throw this.#failure;
     this.#progressOf = null;
-  }
-
-  /** Copies of pages are in the memory from which batches are sent: it grows only while none is on its way. */
-  async #makeRoom(hotPages: number): Promise<void> {
-    await this.#allApplied();
-    this.#encoder.makeRoom(hotPages);
-  }
-
-  async #allApplied(): Promise<void> {
-    while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();
   }
 
   async #nextWriter(): Promise<PageBatchWriter> {

@@ -15,4 +15,4 @@ export {
 export { forgetHashes, hashSum, setHashes } from './hash-table';
 export { setLive } from './live';
 export { applyDelta, encodeDelta } from './page-delta';
-export { copyOf, dropCopy, keepCopy, setCopies, setCopySlots } from './sent-copies';
+export { copyOf, dropCopy, keepCopy, setCopies } from './sent-copies';

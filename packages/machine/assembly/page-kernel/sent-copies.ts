@@ -11,17 +11,11 @@ let copies: usize = 0;
 let slots: u32 = 0;
 let hand: u32 = 0;
 
-/** Tables of 4 bytes a page and 4 bytes a slot, all zero; the copies come last in memory, so that there can be more. */
-export function setCopies(slotOfAt: usize, pageOfAt: usize, copiesAt: usize): void {
+/** Tables of 4 bytes a page and 4 bytes a slot, all zero, and the copies, a page each slot. */
+export function setCopies(slotOfAt: usize, pageOfAt: usize, copiesAt: usize, count: u32): void {
   slotOf = slotOfAt;
   pageOf = pageOfAt;
   copies = copiesAt;
-}
-
-/** So many there are from now on, and never fewer. */
-export function setCopySlots(count: u32): void {
-  // What is new goes before what is full.
-  if (slots > 0 && count > slots && load<u32>(pageOf + ((hand as usize) << 2)) !== 0) hand = slots;
   slots = count;
 }
 
