@@ -35,7 +35,7 @@ export function measureCpuMhz(core: CoreModules): number {
   return Math.max(10, Math.round(best));
 }
 
-/** WebAssembly code that never returns stays in its slow tier, so it is entered often. */
+/** As a guest's vCPU does. */
 function runSlices(machine: Machine, steps: number): void {
   const slice = 200_000;
   for (let done = 0; done < steps; done += slice) machine.run(slice);

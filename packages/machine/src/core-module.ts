@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { compileWhole } from './compile-whole.ts';
 import { MachineError } from './machine-error.ts';
 import './web-assembly.ts';
 
@@ -72,10 +73,7 @@ const wasmPageBytes = 65_536;
  */
 export async function loadCore(coreFile: URL = built('core.wasm')): Promise<CoreModules> {
   const [coreBytes, pageKernelBytes] = await Promise.all([read(coreFile), read(built('page-kernel.wasm'))]);
-  const [core, pageKernel] = await Promise.all([
-    WebAssembly.compile(coreBytes),
-    WebAssembly.compile(pageKernelBytes),
-  ]);
+  const [core, pageKernel] = [compileWhole(coreBytes), compileWhole(pageKernelBytes)];
   const digest = createHash('sha256').update(coreBytes).digest('hex');
   return { core, pageKernel, layout: readLayout(core), digest };
 }

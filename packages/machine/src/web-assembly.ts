@@ -11,8 +11,6 @@ declare global {
     class Memory {
       constructor(limits: { initial: number; maximum: number; shared?: boolean });
       readonly buffer: SharedArrayBuffer;
-      /** By so many pages; returns how many there were. */
-      grow(pages: number): number;
     }
     class Global {
       readonly value: unknown;
@@ -22,7 +20,6 @@ declare global {
       constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>);
       readonly exports: Readonly<Record<string, unknown>>;
     }
-    function compile(bytes: Uint8Array): Promise<Module>;
   }
 }
 
