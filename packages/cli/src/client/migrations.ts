@@ -9,11 +9,17 @@ export async function migrations(client: ApiClient): Promise<readonly OperationV
   return (await client.operations()).filter(({ kind }) => kind === 'vm-migrate');
 }
 
+/** What an operation left, and the name that its guest had. */
+export interface RecordedMigration {
+  readonly record: MigrationRecord;
+  readonly vmName: string;
+}
+
 /**
  * The record that an operation left.
  * @throws OperationError operation.not-found, name.ambiguous, operation.wrong-kind, migration.no-record
  */
-export async function migrationRecord(client: ApiClient, text: string): Promise<MigrationRecord> {
+export async function recordedMigration(client: ApiClient, text: string): Promise<RecordedMigration> {
   const operation = await operationNamed(client, text);
   if (operation.kind !== 'vm-migrate') {
     throw new OperationError({
@@ -21,7 +27,8 @@ export async function migrationRecord(client: ApiClient, text: string): Promise<
       message: `${operation.id} is a ${operation.kind}, no migration: \`skein migration list\` shows those`,
     });
   }
-  if (operation.migration !== null) return operation.migration;
+  const { migration: record, vmName } = operation;
+  if (record !== null) return { record, vmName };
   throw new OperationError({
     code: 'migration.no-record',
     message:

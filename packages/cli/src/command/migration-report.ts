@@ -1,7 +1,7 @@
 /** `skein migration report ID -o FILE`: a migration drawn on one page. */
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { migrationRecord } from '../client/migrations.ts';
+import { recordedMigration } from '../client/migrations.ts';
 import { fail, usageError } from '../failure.ts';
 import { migrationPage } from '../report/page.ts';
 import { clientOf, outputFileOf } from './shared-options.ts';
@@ -21,11 +21,9 @@ export function addReportCommand(migration: Command): void {
     .action(async (id: string, options: ReportOptions, command: Command) => {
       const path = outputFileOf(command);
       if (path === undefined) throw usageError('say where the report shall go: --output report.html');
-      const record = await migrationRecord(await clientOf(command), id);
-      const page = migrationPage(record, {
-        guest: options.guestGap ?? null,
-        network: options.networkGap ?? null,
-      });
+      const { record, vmName } = await recordedMigration(await clientOf(command), id);
+      const seen = { guest: options.guestGap ?? null, network: options.networkGap ?? null };
+      const page = migrationPage(record, seen, vmName);
       if (path === '-') process.stdout.write(page);
       else await write(path, page);
     });

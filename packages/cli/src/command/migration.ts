@@ -1,7 +1,7 @@
 /** `skein migration list|ledger|report|replay`: what is known of migrations after they ended. */
 import { formatLedger, ledgerLines, type OperationView } from '@skein/shared';
 import type { Command } from 'commander';
-import { migrationRecord, migrations } from '../client/migrations.ts';
+import { migrations, recordedMigration } from '../client/migrations.ts';
 import { formatDuration, formatTime } from '../output/duration.ts';
 import { formatMs } from '../output/figures.ts';
 import { formatList, type Presentation } from '../output/format.ts';
@@ -26,7 +26,7 @@ export function addMigrationCommand(program: Command): void {
     .command('ledger <id>')
     .description('everything that was measured, as JSON lines')
     .action(async (id: string, _options: unknown, command: Command) => {
-      const record = await migrationRecord(await clientOf(command), id);
+      const { record } = await recordedMigration(await clientOf(command), id);
       process.stdout.write(formatLedger(ledgerLines(record)));
     });
   addReportCommand(migration);

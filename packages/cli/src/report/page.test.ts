@@ -8,6 +8,11 @@ const roundsDrawn = (page: string): readonly (string | undefined)[] =>
   [...page.matchAll(/data-round="(\d+)"/g)].map(([, round]) => round);
 
 describe('the report of a migration', () => {
+  it('says whose it is: by the name that people know, or by the id in the record', () => {
+    expect(migrationPage(exampleMigration, nobody, 'web1')).toMatch(/<h1>web1: h1 → h2/);
+    expect(migrationPage(exampleMigration, nobody)).toContain(`<h1>${exampleMigration.vm}: h1 → h2`);
+  });
+
   it('has every round in both of its bar charts and in its table', () => {
     const page = migrationPage(exampleMigration, nobody);
     expect(roundsDrawn(page)).toEqual(['1', '2', '3', '1', '2', '3']);

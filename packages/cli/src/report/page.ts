@@ -17,9 +17,13 @@ import { element, escapeText } from './svg.ts';
 /** What others than the hypervisor saw of the downtime; null: nobody watched. */
 export type Observations = Pick<DowntimeClocks, 'guest' | 'network'>;
 
-/** The whole page. */
-export function migrationPage(record: MigrationRecord, seen: Observations): string {
-  const title = `${record.operation}: ${record.from} to ${record.to}`;
+/** The whole page. `vmName`: what people call the guest; a record has its id alone. */
+export function migrationPage(
+  record: MigrationRecord,
+  seen: Observations,
+  vmName: string = record.vm,
+): string {
+  const title = `${vmName} from ${record.from} to ${record.to}, ${record.operation}`;
   const head = [
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -27,7 +31,7 @@ export function migrationPage(record: MigrationRecord, seen: Observations): stri
     element('style', {}, style),
   ];
   const main = [
-    heading(record),
+    heading(record, vmName),
     tiles(record),
     section(
       'Phases',
@@ -42,13 +46,13 @@ export function migrationPage(record: MigrationRecord, seen: Observations): stri
   return `<!doctype html>\n<html lang="en"><head>${head.join('')}</head><body>${element('main', {}, ...main)}</body></html>\n`;
 }
 
-function heading(record: MigrationRecord): string {
-  const { from, to, outcome, reason, mode, vm, operation } = record;
+function heading(record: MigrationRecord, vmName: string): string {
+  const { from, to, outcome, reason, mode, operation } = record;
   const badge = element('span', { class: `outcome ${outcome}` }, escapeText(outcome));
   const why = reason === null ? '' : element('p', {}, escapeText(reason));
   return [
-    element('h1', {}, escapeText(`${from} → ${to}`), badge),
-    element('p', {}, escapeText(`${vm}, ${mode}, ${operation}`)),
+    element('h1', {}, escapeText(`${vmName}: ${from} → ${to}`), badge),
+    element('p', {}, escapeText(`${mode}, ${operation}`)),
     why,
   ].join('');
 }
