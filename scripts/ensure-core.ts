@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { bundleOptions, bundleWorker } from './core-build/bundle-worker.ts';
-import { compileAssembly, coreFlags } from './core-build/compile-assembly.ts';
+import { compileAssembly, moduleFlags } from './core-build/compile-assembly.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -33,14 +33,14 @@ const wasmModules: readonly WasmModule[] = [
     },
     entry: 'assembly/index.ts',
     output: 'build/core.wasm',
-    flags: coreFlags,
+    flags: moduleFlags,
   },
   {
     folder: 'packages/machine',
     sources: ['assembly/page-kernel/*.ts'],
     entry: 'assembly/page-kernel/index.ts',
     output: 'build/page-kernel.wasm',
-    flags: coreFlags,
+    flags: moduleFlags,
   },
 ];
 

@@ -10,7 +10,7 @@ const run = promisify(execFile);
  * One shared memory of at most 4 GiB, vector instructions for hashes and zero tests. V8 counts memory that is not shared as used
  * heap, whatever of it was ever touched, and collects garbage for it.
  */
-export const coreFlags: readonly string[] = [
+export const moduleFlags: readonly string[] = [
   ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
   ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
   ...['--enable', 'threads', '--enable', 'simd'],

@@ -11,14 +11,17 @@ const isCompiledForGood = new Script('(f) => %IsTurboFanFunction(f)').runInThisC
   f: unknown,
 ) => boolean;
 
-/** One function, `f`, of nothing: `(module (func (export "f")))`. */
-const smallest = Uint8Array.of(
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...[1, 4, 1, 0x60, 0, 0],
-  ...[3, 2, 1, 0],
-  ...[7, 5, 1, 1, 0x66, 0, 0],
-  ...[10, 4, 1, 2, 0, 0x0b],
-);
+/** `(module (func (export "f")))`, each time with another custom section: V8 keeps modules by their bytes. */
+function smallest(letter: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...[0, 2, 1, letter.charCodeAt(0)],
+    ...[1, 4, 1, 0x60, 0, 0],
+    ...[3, 2, 1, 0],
+    ...[7, 5, 1, 1, 0x66, 0, 0],
+    ...[10, 4, 1, 2, 0, 0x0b],
+  );
+}
 
 describe('WebAssembly that is compiled as a whole', () => {
   let core: Uint8Array<ArrayBuffer>;
@@ -35,14 +38,14 @@ describe('WebAssembly that is compiled as a whole', () => {
   });
 
   it('leaves other modules as they are: compiled when they are called', () => {
-    compileWhole(core);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(smallest), {});
+    compileWhole(smallest('a'));
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(smallest('b')), {});
     expect(isCompiledForGood(exports.f)).toBe(false);
   });
 
   it('that is none is refused, and the next module is compiled as ever', () => {
     expect(() => compileWhole(Uint8Array.of(1, 2, 3, 4, 1, 0, 0, 0))).toThrow(/expected magic word/);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(smallest), {});
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(smallest('c')), {});
     expect(isCompiledForGood(exports.f)).toBe(false);
   });
 });

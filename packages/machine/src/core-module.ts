@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { compileWhole } from './compile-whole.ts';
+import { liveAccessBytes } from './live-access.ts';
 import { MachineError } from './machine-error.ts';
 import './web-assembly.ts';
 
@@ -14,8 +15,10 @@ export type CoreLayout = Readonly<Record<string, number>>;
 
 export interface CoreModules {
   readonly core: WebAssembly.Module;
-  /** Zero test and hash of single pages over memory of one's own. */
+  /** Fills and applies batches of pages, in memory of its own. */
   readonly pageKernel: WebAssembly.Module;
+  /** For createLiveAccess. */
+  readonly liveAccess: WebAssembly.Module;
   readonly layout: CoreLayout;
   /** SHA-256 of the core, hexadecimal: machines with equal ones compute alike. */
   readonly digest: string;
@@ -73,9 +76,15 @@ const wasmPageBytes = 65_536;
  */
 export async function loadCore(coreFile: URL = built('core.wasm')): Promise<CoreModules> {
   const [coreBytes, pageKernelBytes] = await Promise.all([read(coreFile), read(built('page-kernel.wasm'))]);
-  const [core, pageKernel] = [compileWhole(coreBytes), compileWhole(pageKernelBytes)];
+  const core = compileWhole(coreBytes);
   const digest = createHash('sha256').update(coreBytes).digest('hex');
-  return { core, pageKernel, layout: readLayout(core), digest };
+  return {
+    core,
+    pageKernel: compileWhole(pageKernelBytes),
+    liveAccess: compileWhole(liveAccessBytes),
+    layout: readLayout(core),
+    digest,
+  };
 }
 
 function built(file: string): URL {

@@ -39,7 +39,8 @@ const orBody = body(...local(0), ...local(1), 0xfe, 0x33, ...wordOfLive, 0x1a);
 const functionTypes = [0, 0, 1, 2, 1];
 const functionNames = ['toLive', 'toOwn', 'clear', 'load', 'or'];
 
-const moduleBytes = new Uint8Array([
+/** Of the module. */
+export const liveAccessBytes = new Uint8Array([
   ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
   ...section(1, [3, ...functionType(3, 0), ...functionType(2, 0), ...functionType(1, 1)]),
   ...section(2, [
@@ -67,9 +68,12 @@ export interface LiveAccess {
   or(liveAddress: number, bits: number): void;
 }
 
-/** Both are shared memories; `liveMemory` is a machine's. An address outside of either traps (RuntimeError). */
-export function createLiveAccess(ownMemory: WebAssembly.Memory, liveMemory: WebAssembly.Memory): LiveAccess {
+/** `module`: of these bytes. Both are shared memories; `liveMemory` is a machine's. An address outside of either traps (RuntimeError). */
+export function createLiveAccess(
+  module: WebAssembly.Module,
+  ownMemory: WebAssembly.Memory,
+  liveMemory: WebAssembly.Memory,
+): LiveAccess {
   const imports = { memory: { own: ownMemory, live: liveMemory } };
-  return new WebAssembly.Instance(new WebAssembly.Module(moduleBytes), imports)
-    .exports as unknown as LiveAccess;
+  return new WebAssembly.Instance(module, imports).exports as unknown as LiveAccess;
 }

@@ -9,7 +9,7 @@ declare global {
       private readonly module: true;
     }
     class Memory {
-      constructor(limits: { initial: number; maximum: number; shared?: boolean });
+      constructor(limits: { initial: number; maximum: number; shared: boolean });
       readonly buffer: SharedArrayBuffer;
     }
     class Global {

@@ -129,7 +129,8 @@ export class BulkSplitter {
 
   #isForUs({ first, isMasked, headerBytes, payloadBytes }: FrameHeader): boolean {
     if (first !== finalBinary || isMasked || this.#isInFragments || payloadBytes === 0) return false;
-    return headerBytes + payloadBytes <= this.#buffer.length - readBytesMin && this.#sinks.isTakingBulk();
+    const frameBytesMax = this.#buffer.length - readBytesMin - wordBytes;
+    return headerBytes + payloadBytes <= frameBytesMax && this.#sinks.isTakingBulk();
   }
 
   #noteFragment(first: number): void {

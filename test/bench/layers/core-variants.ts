@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { type CoreModules, loadCore } from '@skein/machine';
 import type { CoreVariant } from '../../../packages/machine/generator/core-variant.ts';
 import { generateCoreVariant } from '../../../packages/machine/generator/generate-core.ts';
-import { compileAssembly, coreFlags } from '../../../scripts/core-build/compile-assembly.ts';
+import { compileAssembly, moduleFlags } from '../../../scripts/core-build/compile-assembly.ts';
 
 const buildFolder = resolve(import.meta.dirname, '../../build/core-variants');
 
@@ -15,6 +15,6 @@ export async function buildCoreVariant(name: string, variant: CoreVariant): Prom
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   generateCoreVariant(folder, variant);
-  await compileAssembly({ folder, entry: 'index.ts', output: 'core.wasm', flags: coreFlags });
+  await compileAssembly({ folder, entry: 'index.ts', output: 'core.wasm', flags: moduleFlags });
   return await loadCore(pathToFileURL(join(folder, 'core.wasm')));
 }

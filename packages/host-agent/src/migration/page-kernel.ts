@@ -60,7 +60,7 @@ export class KernelLayout {
 export class PageKernel {
   readonly calls: PageKernelExports;
   /** All of its memory: shared, though nobody shares it, for V8 counts other memory as used heap even where it was never touched. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
 
   /** `sizeBytes`: of all its memory; what is never touched is never allocated. `live`: for one that applies batches. */
   constructor(
@@ -71,7 +71,7 @@ export class PageKernel {
   ) {
     const pages = Math.ceil(sizeBytes / wasmPageBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    const access = createLiveAccess(memory, machine.wasm);
+    const access = createLiveAccess(modules.liveAccess, memory, machine.wasm);
     const instance = new WebAssembly.Instance(modules.pageKernel, {
       env: { memory },
       live: { ...access, pageHash: live?.pageHash ?? (() => 0n) },

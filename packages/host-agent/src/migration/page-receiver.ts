@@ -56,7 +56,7 @@ export class PageReceiver {
   }
 
   /** For the link on which the pages come: a frame that stands in it is copied once, to where it belongs. */
-  get socketBuffer(): Uint8Array {
+  get socketBuffer(): Uint8Array<SharedArrayBuffer> {
     return this.#kernel.bytes.subarray(this.#socketBuffer, this.#socketBuffer + socketBufferBytes);
   }
 

@@ -1,4 +1,4 @@
-/** A small module without shared memory, for whoever moves pages between a machine's live memory and batches: transfer workers. */
+/** A small module over memory of its own, for whoever moves pages between a machine's live memory and batches: transfer workers. */
 export { applyEntries, isAnother, setChanged } from './apply-entries';
 export {
   dataBytes,
