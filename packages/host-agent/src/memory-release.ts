@@ -7,13 +7,21 @@ import { collectGarbage } from './collect-garbage.ts';
 const delayMs = 1200;
 
 let isDue = false;
+/** By a VM that ended while a collection was due: its threads may still have held its memory then. */
+let isWantedAgain = false;
 
-/** Call it when a VM has ended; several calls together are one collection. */
+/** Call it when a VM has ended; several calls together are one collection, or two. */
 export function releaseMemorySoon(): void {
-  if (isDue) return;
+  if (isDue) {
+    isWantedAgain = true;
+    return;
+  }
   isDue = true;
   setTimeout(() => {
     isDue = false;
     collectGarbage();
+    if (!isWantedAgain) return;
+    isWantedAgain = false;
+    releaseMemorySoon();
   }, delayMs).unref();
 }
