@@ -155,8 +155,9 @@ async function beginAndWaitForRound(): Promise<string> {
   return operation;
 }
 
+/** Also behind the shell's prompt, which comes when it pleases. */
 function ticks(): number[] {
-  return [...bed.console(vm).matchAll(/^t (\d+) \d+\r?$/gm)].map((match) => Number(match[1]));
+  return [...bed.console(vm).matchAll(/\bt (\d+) \d+\r?$/gm)].map((match) => Number(match[1]));
 }
 
 /** Stands between source and target; `touch` sees, and may change, what the source sends. False: nothing passes any more. */
