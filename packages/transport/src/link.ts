@@ -93,6 +93,7 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
   readonly #incoming: DirectionSchemas;
   readonly #pending = new Map<number, Pending>();
   readonly #pingTimer: NodeJS.Timeout;
+  #terminateTimer: NodeJS.Timeout | null = null;
   /** What came right behind the handshake: said before anything that comes later, after `onLink`. */
   #early: Uint8Array[] | null;
   #heard = true;
@@ -121,7 +122,7 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
       const { code, message } = describeSocketError(error);
       this.#reason ??= { code, message };
       // ws has told the peer why in a close frame; a peer that does not take it is not waited for.
-      setTimeout(() => socket.terminate(), closeDeadlineMs).unref();
+      this.#terminateLater();
     });
     this.#pingTimer = setInterval(() => this.#ping(), pingPeriodMs);
     this.#pingTimer.unref();
@@ -353,11 +354,17 @@ export class Link<P extends ProtocolDefinition, S extends Side> {
     if (this.#reason !== null) return;
     this.#reason = reason;
     this.#socket.close(1000, `${reason.code}: ${reason.message}`.slice(0, 100).replace(/[^\x20-\x7e]/g, '?'));
-    setTimeout(() => this.#socket.terminate(), closeDeadlineMs).unref();
+    this.#terminateLater();
+  }
+
+  #terminateLater(): void {
+    this.#terminateTimer ??= setTimeout(() => this.#socket.terminate(), closeDeadlineMs).unref();
   }
 
   #ended(code: number, text: string): void {
     clearInterval(this.#pingTimer);
+    // A timer that stands keeps all that its link's handlers refer to: a migration's, its guest's memory.
+    if (this.#terminateTimer !== null) clearTimeout(this.#terminateTimer);
     this.#reason ??= {
       code: 'link.closed',
       message: text.length > 0 ? text : `the connection ended (${code})`,

@@ -193,9 +193,11 @@ async function closeAll<P extends ProtocolDefinition>(
   for (const socket of server.clients) socket.close(1001);
   server.close();
   const closed = new Promise<void>((resolve) => http.close(() => resolve()));
-  setTimeout(() => {
+  const timer = setTimeout(() => {
     for (const socket of server.clients) socket.terminate();
     http.closeAllConnections();
   }, refusalMs).unref();
   await closed;
+  // It would keep all that the listener's options refer to.
+  clearTimeout(timer);
 }

@@ -113,10 +113,16 @@ export async function rehearseTransfer(
     );
     void target.start();
   };
-  signal.addEventListener('abort', () => source.instruct({ type: 'cancel', reason: 'it gets serious' }));
-  await source.start();
-  const [sourceRecord, targetRecord] = await Promise.all([ends.source.promise, ends.target.promise]);
-  return { source: sourceRecord, target: targetRecord };
+  const giveUp = (): void => source.instruct({ type: 'cancel', reason: 'it gets serious' });
+  signal.addEventListener('abort', giveUp);
+  try {
+    await source.start();
+    const [sourceRecord, targetRecord] = await Promise.all([ends.source.promise, ends.target.promise]);
+    return { source: sourceRecord, target: targetRecord };
+  } finally {
+    // The signal outlives the rehearsal by far, and would keep its memory.
+    signal.removeEventListener('abort', giveUp);
+  }
 }
 
 function settle({ resolve, reject }: PromiseWithResolvers<MigrationRecord>, event: TransferEvent): void {
