@@ -2,7 +2,7 @@
  * Entry of a transfer worker: rehearses while it is new, then serves one migration at a time on a thread of its own. Between
  * two of them it keeps nothing but its warm code.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { invariant, toProblem } from '@skein/shared';
 import { collectGarbage } from '../collect-garbage.ts';
@@ -65,9 +65,15 @@ async function rehearse(rehearsal: TransferRehearsal): Promise<void> {
   }
 }
 
-/** Guests' memory goes with what referred to it. */
-function becomeSpare(): void {
-  collectGarbage();
+/**
+ * Guests' memory goes with what referred to it: not in the turn in which the migration ended, whose stack still does, and what the first
+ * collection finalizes is gone with a second one (measured: after one alone the memory stayed for eight seconds).
+ */
+async function becomeSpare(): Promise<void> {
+  for (let collections = 0; collections < 2; collections++) {
+    await turn();
+    collectGarbage();
+  }
   const spare: TransferEvent = { type: 'spare' };
   port.postMessage(spare);
 }
