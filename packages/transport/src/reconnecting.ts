@@ -59,7 +59,8 @@ export class KeptLink<P extends ProtocolDefinition> {
   }
 
   close(): void {
-    this.#stop.abort();
+    // Without a reason it would make an error, whose stack keeps whoever closes until the link has ended.
+    this.#stop.abort('closed');
     this.#link?.close();
   }
 
