@@ -7,21 +7,13 @@ import { collectGarbage } from './collect-garbage.ts';
 const delayMs = 1200;
 
 let isDue = false;
-/** By a VM that ended while a collection was due: its threads may still have held its memory then. */
-let isWantedAgain = false;
 
-/** Call it when a VM has ended; several calls together are one collection, or two. */
+/** Call it when a VM has ended; several calls together are one collection. */
 export function releaseMemorySoon(): void {
-  if (isDue) {
-    isWantedAgain = true;
-    return;
-  }
+  if (isDue) return;
   isDue = true;
   setTimeout(() => {
     isDue = false;
     collectGarbage();
-    if (!isWantedAgain) return;
-    isWantedAgain = false;
-    releaseMemorySoon();
   }, delayMs).unref();
 }

@@ -63,7 +63,7 @@ function expectedBulk(list: readonly Frame[]): Frame[] {
   const bulk: Frame[] = [];
   let isInFragments = false;
   for (const frame of list) {
-    const fits = 10 + frame.payloadBytes <= (96 << 10) - 8;
+    const fits = 10 + frame.payloadBytes <= 96 << 10;
     if (frame.first === 0x82 && frame.kind === bulkKind && frame.payloadBytes > 0 && fits && !isInFragments) {
       bulk.push(frame);
     } else if ((frame.first & 0x0f) < 8) isInFragments = (frame.first & 0x80) === 0;

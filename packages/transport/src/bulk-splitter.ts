@@ -59,8 +59,9 @@ export class BulkSplitter {
       this.#start = 0;
       this.#end = 0;
     } else if (this.#buffer.length - this.#end < readBytesMin) {
-      // Aligned alike, for in shared memory V8 copies byte by byte what is not (Relaxed_Memmove).
-      const start = this.#start % wordBytes;
+      // Aligned alike where a read still fits, for in shared memory V8 copies byte by byte what is not (Relaxed_Memmove).
+      const startMax = this.#buffer.length - readBytesMin - (this.#end - this.#start);
+      const start = this.#start % wordBytes <= startMax ? this.#start % wordBytes : 0;
       this.#buffer.copyWithin(start, this.#start, this.#end);
       this.#end -= this.#start - start;
       this.#start = start;
@@ -129,8 +130,7 @@ export class BulkSplitter {
 
   #isForUs({ first, isMasked, headerBytes, payloadBytes }: FrameHeader): boolean {
     if (first !== finalBinary || isMasked || this.#isInFragments || payloadBytes === 0) return false;
-    const frameBytesMax = this.#buffer.length - readBytesMin - wordBytes;
-    return headerBytes + payloadBytes <= frameBytesMax && this.#sinks.isTakingBulk();
+    return headerBytes + payloadBytes <= this.#buffer.length - readBytesMin && this.#sinks.isTakingBulk();
   }
 
   #noteFragment(first: number): void {

@@ -26,7 +26,7 @@ export interface DialOptions<P extends ProtocolDefinition>
   /** From the first packet to the last message of the handshake; 3 s unless given. */
   readonly deadlineMs?: number;
   /**
-   * For a link on which much bulk comes: the connection is read into this, and frames of up to a little over 64 KiB less reach
+   * For a link on which much bulk comes: the connection is read into this, and frames of up to 64 KiB less reach
    * `onBulk` where they stand in it, to be used during the call only. Else each frame is a copy of its own.
    */
   readonly bulkBuffer?: Uint8Array;

@@ -18,11 +18,7 @@ import { element, escapeText } from './svg.ts';
 export type Observations = Pick<DowntimeClocks, 'guest' | 'network'>;
 
 /** The whole page. `vmName`: what people call the guest; a record has its id alone. */
-export function migrationPage(
-  record: MigrationRecord,
-  seen: Observations,
-  vmName: string = record.vm,
-): string {
+export function migrationPage(record: MigrationRecord, seen: Observations, vmName: string): string {
   const title = `${vmName} from ${record.from} to ${record.to}, ${record.operation}`;
   const head = [
     '<meta charset="utf-8">',
