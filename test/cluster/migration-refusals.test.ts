@@ -2,18 +2,15 @@
  * Migrations that cannot be, asked for by the command line in a whole cluster: each is refused by a code of its own with the
  * reason, before anything of it has begun, and the guest runs on where it is.
  */
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import type { AgentConfig, HostView, OperationView, VmView } from '@skein/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Cluster, type Console } from '../support/cluster.ts';
+import { Cluster, type Console, type Refusal } from '../support/cluster.ts';
 import { type OtherBuild, otherBuild } from '../support/other-build.ts';
 import { type Program, spawnProgram } from '../support/process.ts';
 
-const main = resolve(import.meta.dirname, '../../packages/cli/src/main.ts');
 const folder = mkdtempSync(join(tmpdir(), 'skein-refusals-'));
 const programs: Omit<Program, 'ready'>[] = [];
 let build: OtherBuild;
@@ -54,25 +51,8 @@ async function addHost(
   await ready;
 }
 
-interface Refusal {
-  readonly code: string;
-  readonly message: string;
-  readonly exitCode: number;
-}
-
-/** What `skein` says as problem details when it fails. */
-async function refusalOf(...args: readonly string[]): Promise<Refusal> {
-  const env = { ...process.env, SKEIN_STATE: cluster.folder };
-  try {
-    await promisify(execFile)(process.execPath, [main, ...args, '--output', 'json'], { env });
-  } catch (error) {
-    const { stderr } = error as { readonly stderr: string };
-    return JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as Refusal;
-  }
-  throw new Error(`skein ${args.join(' ')} did what it should not`);
-}
-
-const migrate = (name: string, to: string): Promise<Refusal> => refusalOf('vm', 'migrate', name, '--to', to);
+const migrate = (name: string, to: string): Promise<Refusal> =>
+  cluster.refusal('vm', 'migrate', name, '--to', to);
 
 async function expectUnharmed(): Promise<void> {
   expect(await cluster.vm('web1')).toMatchObject({ state: 'running', host: 'h1', epoch: 1, operation: null });
@@ -102,11 +82,11 @@ describe('a migration', () => {
       exitCode: 4,
       message: 'h2 is in maintenance: choose another host, or end it with `skein host maintenance h2 off`',
     });
-    expect(await refusalOf('vm', 'migrate', 'web1')).toMatchObject({
+    expect(await cluster.refusal('vm', 'migrate', 'web1')).toMatchObject({
       code: 'placement.no-host',
       message: expect.stringContaining('h2 is in maintenance') as string,
     });
-    expect(await refusalOf('vm', 'create', 'web2', '--host', 'h2')).toMatchObject({
+    expect(await cluster.refusal('vm', 'create', 'web2', '--host', 'h2')).toMatchObject({
       code: 'host.in-maintenance',
     });
     // It is of the host, not of its process.

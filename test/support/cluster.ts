@@ -24,6 +24,12 @@ interface RecordedProcess {
   readonly logFile: string;
 }
 
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
 const packageOf = { coordinator: 'coordinator', storage: 'storage', agent: 'host-agent' } as const;
 
 export interface ClusterOptions {
@@ -83,6 +89,17 @@ export class Cluster {
       timeout: 120_000,
     });
     return stdout;
+  }
+
+  /** What `skein` says as problem details when it fails, as it must. */
+  async refusal(...args: string[]): Promise<Refusal> {
+    try {
+      await this.skein(...args, '--output', 'json');
+    } catch (error) {
+      const { stderr } = error as { readonly stderr: string };
+      return JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as Refusal;
+    }
+    throw new Error(`skein ${args.join(' ')} did what it should not`);
   }
 
   process(name: string): RecordedProcess {

@@ -2,5 +2,5 @@
 export { type ClusterAccess, findCluster } from './client/access.ts';
 export { ApiClient } from './client/api-client.ts';
 export { awaitOperation } from './client/follow-operation.ts';
-export { GuestConsole } from './demo/guest-console.ts';
-export { longestGapMs, parseEchoReply } from './demo/readings.ts';
+export { GuestConsole } from './client/guest-console.ts';
+export { longestGapMs, parseEchoReply } from './observe/readings.ts';

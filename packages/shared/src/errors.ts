@@ -37,6 +37,7 @@ export const errorKinds = {
   'migration.no-network': 'refused',
   'migration.partitioned': 'refused',
   'migration.machine-version': 'refused',
+  'observation.nothing-heard': 'refused',
   'cluster.running': 'refused',
   'cluster.not-running': 'not-found',
   'epoch.stale': 'refused',

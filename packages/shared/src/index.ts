@@ -27,6 +27,7 @@ export * from './model/host.ts';
 export * from './model/join-token.ts';
 export * from './model/migration.ts';
 export * from './model/network.ts';
+export * from './model/observation.ts';
 export * from './model/operation.ts';
 export * from './model/vm.ts';
 export * from './protocol/agent-agent.ts';

@@ -13,6 +13,7 @@ import {
   HostView,
   JoinTokenView,
   type MigrateVmRequest,
+  type MigrationObservation,
   OperationError,
   OperationView,
   VmView,
@@ -77,6 +78,12 @@ export class ApiClient {
   async cancelOperation(id: string): Promise<OperationView> {
     const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
     return this.#check(path, OperationView, await this.#request('POST', path, undefined));
+  }
+
+  /** The migration with what was observed of it. */
+  async observeMigration(id: string, observation: MigrationObservation): Promise<OperationView> {
+    const path = `/v1/operations/${encodeURIComponent(id)}/observation`;
+    return this.#check(path, OperationView, await this.#request('PUT', path, observation));
   }
 
   /** Events after this sequence, oldest first, page by page up to the present. */

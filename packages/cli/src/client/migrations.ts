@@ -1,5 +1,11 @@
 /** Migrations that took place: the operations of that kind, and the records that they left. */
-import { type MigrationRecord, OperationError, OperationId, type OperationView } from '@skein/shared';
+import {
+  type MigrationObservation,
+  type MigrationRecord,
+  OperationError,
+  OperationId,
+  type OperationView,
+} from '@skein/shared';
 import { operationPresentation } from '../output/presentations.ts';
 import type { ApiClient } from './api-client.ts';
 import { selectOne, withoutKind } from './selection.ts';
@@ -9,9 +15,10 @@ export async function migrations(client: ApiClient): Promise<readonly OperationV
   return (await client.operations()).filter(({ kind }) => kind === 'vm-migrate');
 }
 
-/** What an operation left, and the name that its guest had. */
+/** What an operation left, what an observer added to it, and the name that its guest had. */
 export interface RecordedMigration {
   readonly record: MigrationRecord;
+  readonly seen: MigrationObservation | null;
   readonly vmName: string;
 }
 
@@ -27,8 +34,8 @@ export async function recordedMigration(client: ApiClient, text: string): Promis
       message: `${operation.id} is a ${operation.kind}, no migration: \`skein migration list\` shows those`,
     });
   }
-  const { migration: record, vmName } = operation;
-  if (record !== null) return { record, vmName };
+  const { migration: record, observation: seen, vmName } = operation;
+  if (record !== null) return { record, seen, vmName };
   throw new OperationError({
     code: 'migration.no-record',
     message:

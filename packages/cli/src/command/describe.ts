@@ -94,7 +94,9 @@ async function describeOperation(id: string, _options: unknown, command: Command
     return;
   }
   const migration =
-    operation.migration === null ? '' : section('migration', formatMigration(operation.migration));
+    operation.migration === null
+      ? ''
+      : section('migration', formatMigration(operation.migration, operation.observation));
   const progress =
     operation.progress === null ? '' : section('progress', formatMigrationProgress(operation.progress));
   process.stdout.write(

@@ -1,9 +1,10 @@
 /** `skein migration report ID -o FILE`: a migration drawn on one page. */
 import { writeFile } from 'node:fs/promises';
+import type { MigrationObservation } from '@skein/shared';
 import { type Command, InvalidArgumentError } from 'commander';
 import { recordedMigration } from '../client/migrations.ts';
 import { fail, usageError } from '../failure.ts';
-import { migrationPage } from '../report/page.ts';
+import { migrationPage, type Observations } from '../report/page.ts';
 import { clientOf, outputFileOf } from './shared-options.ts';
 
 interface ReportOptions {
@@ -21,12 +22,23 @@ export function addReportCommand(migration: Command): void {
     .action(async (id: string, options: ReportOptions, command: Command) => {
       const path = outputFileOf(command);
       if (path === undefined) throw usageError('say where the report shall go: --output report.html');
-      const { record, vmName } = await recordedMigration(await clientOf(command), id);
-      const seen = { guest: options.guestGap ?? null, network: options.networkGap ?? null };
-      const page = migrationPage(record, seen, vmName);
+      const { record, seen, vmName } = await recordedMigration(await clientOf(command), id);
+      const page = migrationPage(record, { ...gapsOf(seen), ...givenGaps(options) }, vmName);
       if (path === '-') process.stdout.write(page);
       else await write(path, page);
     });
+}
+
+function gapsOf(seen: MigrationObservation | null): Observations {
+  return { guest: seen?.guest?.gapMs ?? null, network: seen?.network?.gapMs ?? null };
+}
+
+/** What a person says goes before what the record has. */
+function givenGaps({ guestGap, networkGap }: ReportOptions): Partial<Observations> {
+  return {
+    ...(guestGap === undefined ? {} : { guest: guestGap }),
+    ...(networkGap === undefined ? {} : { network: networkGap }),
+  };
 }
 
 /** @throws OperationError output.unwritable */

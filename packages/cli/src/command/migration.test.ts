@@ -18,6 +18,12 @@ const migrated: OperationView = {
   endedAtMs: 1_700_000_000_500,
   migration: exampleMigration,
 };
+/** One that was watched, but for its network. */
+const watched: OperationView = {
+  ...migrated,
+  id: 'op-4444444444444444',
+  observation: { guest: { gapMs: 8.75, controlGapMs: 1.5, readings: 420, lost: 1 }, network: null },
+};
 const rounds = exampleRounds.slice(0, 1);
 const running: OperationView = {
   ...migrated,
@@ -54,7 +60,7 @@ const lost: OperationView = {
   problem: { code: 'migration.outcome-unknown', message: 'both hosts were lost', details: {} },
 };
 const started: OperationView = { ...exampleOperation, id: 'op-3333333333333333', state: 'succeeded' };
-const operations = [migrated, running, lost, started];
+const operations = [migrated, running, lost, started, watched];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-migrations-'));
@@ -86,6 +92,7 @@ describe.concurrent('skein migration', () => {
       [migrated.id, 'web1', 'h1', 'h2', 'committed', '3', '7.00 ms', '434 ms', '-'],
       [running.id, 'web1', 'h1', 'h2', 'running', '-', '-', '-', '-'],
       [lost.id, 'web1', 'h1', 'h2', 'failed', '-', '-', '-', 'both hosts were lost'],
+      [watched.id, 'web1', 'h1', 'h2', 'committed', '3', '7.00 ms', '434 ms', '-'],
       [''],
     ]);
   });
@@ -106,6 +113,29 @@ describe.concurrent('skein migration', () => {
       /^<!doctype html>[\s\S]*9\.50 ms[\s\S]*not observed[\s\S]*<\/html>\n$/,
     );
     expect(printed.stdout).toMatch(/^<!doctype html>/);
+  });
+
+  it('shows what was observed in the list that is wide, in the ledger, the report and the description', async ({
+    expect,
+  }) => {
+    const [wide, ledger, report, description] = await Promise.all([
+      skein('migration', 'list', '--output', 'wide'),
+      skein('migration', 'ledger', watched.id),
+      skein('migration', 'report', watched.id, '-o', '-', '--network-gap', '17.25'),
+      skein('describe', 'operation', watched.id),
+    ]);
+    expect(wide.stdout).toMatch(/GUEST GAP +NETWORK GAP/);
+    expect(wide.stdout).toMatch(/op-4444.* 7\.00 ms +8\.75 ms +- /);
+    expect(readLedger(ledger.stdout).downtime?.clocks).toEqual({
+      hypervisor: 7,
+      guest: 8.75,
+      network: null,
+    });
+    for (const gap of ['8.75 ms', '17.25 ms']) expect(report.stdout).toContain(gap);
+    expect(report.stdout).not.toContain('not observed');
+    expect(description.stdout).toContain(
+      "seen as   by the guest's clock 8.75 ms between two of 420 ticks (1 lost, 1.50 ms before); by the network's not observed",
+    );
   });
 
   it('describes the whole record', async ({ expect }) => {
@@ -168,7 +198,7 @@ describe.concurrent('skein migration', () => {
     [3, 'one that still runs', ['ledger', running.id], /is running and has no record until it ends/],
     [3, 'one without a record', ['report', lost.id, '-o', '-'], /left no record: both hosts were lost/],
     [2, 'another kind', ['ledger', started.id], /is a vm-start, no migration: `skein migration list`/],
-    [2, 'a beginning of several', ['ledger', 'op-'], /beginning of 4 operation names/],
+    [2, 'a beginning of several', ['ledger', 'op-'], /beginning of 5 operation names/],
     [2, 'a report to nowhere', ['report', migrated.id], /--output report\.html/],
     [1, 'a folder that is not there', ['report', migrated.id, '-o', '/nonexistent/r.html'], /ENOENT/],
     [2, 'a gap that is none', ['report', migrated.id, '-o', '-', '--guest-gap', 'long'], /milliseconds/],

@@ -26,8 +26,8 @@ export function addMigrationCommand(program: Command): void {
     .command('ledger <id>')
     .description('everything that was measured, as JSON lines')
     .action(async (id: string, _options: unknown, command: Command) => {
-      const { record } = await recordedMigration(await clientOf(command), id);
-      process.stdout.write(formatLedger(ledgerLines(record)));
+      const { record, seen } = await recordedMigration(await clientOf(command), id);
+      process.stdout.write(formatLedger(ledgerLines(record, seen)));
     });
   addReportCommand(migration);
   addReplayCommand(migration);
@@ -50,6 +50,15 @@ const migrationPresentation: Presentation<OperationView> = {
         migration === null || migration.outcome !== 'committed' ? null : formatMs(migration.downtimeMs),
       alignsRight: true,
     },
+    ...(['guest', 'network'] as const).map((clock) => ({
+      header: `${clock.toUpperCase()} GAP`,
+      value: ({ observation }: OperationView) => {
+        const gap = observation?.[clock] ?? null;
+        return gap === null ? null : formatMs(gap.gapMs);
+      },
+      isWide: true,
+      alignsRight: true,
+    })),
     {
       header: 'TOTAL',
       value: ({ migration }) => (migration === null ? null : formatDuration(migration.totalMs)),

@@ -18,11 +18,17 @@ export function hostOf(host: string | undefined): { readonly host?: string } {
   return host === undefined ? {} : { host };
 }
 
+export interface FinishOptions {
+  readonly wait: boolean;
+  /** What is still to be done when the operation has succeeded; returns what is to be shown then. */
+  readonly whenDone?: (operation: OperationView) => Promise<OperationView>;
+}
+
 /** Waits for the operation unless told not to, and prints what a person or a program wants to know then. */
 export async function finishChange(
   client: ApiClient,
   reply: ChangeReply,
-  options: { readonly wait: boolean },
+  options: FinishOptions,
   command: Command,
 ): Promise<void> {
   const format = formatOf(command);
@@ -37,7 +43,8 @@ export async function finishChange(
     else process.stdout.write(`${format === 'name' ? 'operation/' : ''}${reply.operation}\n`);
     return;
   }
-  const operation = await followOperation(client, reply.operation, { showsRounds: isForPeople });
+  const succeeded = await followOperation(client, reply.operation, { showsRounds: isForPeople });
+  const operation = (await options.whenDone?.(succeeded)) ?? succeeded;
   if (isForPeople) process.stdout.write(`${sentenceOf(operation)}\n`);
   else process.stdout.write(formatOne(operationPresentation, operation, format));
 }
@@ -55,6 +62,6 @@ function sentenceOf(operation: OperationView): string {
     case 'vm-migrate':
       return operation.migration === null
         ? `${vm} runs on ${operation.targetHost ?? 'another host'}`
-        : `${vm} moved (${operation.id})\n${formatMigrationSummary(operation.migration)}`;
+        : `${vm} moved (${operation.id})\n${formatMigrationSummary(operation.migration, operation.observation)}`;
   }
 }

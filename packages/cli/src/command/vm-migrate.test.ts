@@ -105,6 +105,16 @@ describe.concurrent('skein vm migrate', () => {
     expect(run.stderr).toMatch(/skein: h2 went away\n$/);
   });
 
+  it('that cannot be observed is not asked for', async ({ expect }) => {
+    const [unawaited, itself] = await Promise.all([
+      migrate([succeeded], '--observe-ticks', '--no-wait'),
+      migrate([succeeded], '--observe-pings', 'web1'),
+    ]);
+    expect(unawaited.stderr).toContain('a migration is observed to its end');
+    expect(itself.stderr).toContain('web1 cannot ping itself');
+    for (const { exitCode, requests } of [unawaited, itself]) expect([exitCode, requests]).toEqual([2, []]);
+  });
+
   it('is the operation and nothing else for a program', async ({ expect }) => {
     const run = await migrate([after(1), succeeded], '--output', 'json');
     expect(JSON.parse(run.stdout)).toEqual(succeeded);
@@ -120,6 +130,7 @@ describe.concurrent('skein vm migrate', () => {
     ['a rate that is none', ['--bandwidth', 'fast'], /100mbit, 1gbit, 20MB/],
     ['a rate too low to end', ['--bandwidth', '1kB'], /64KiB/],
     ['compression now and then', ['--compression', 'maybe'], /auto, always, never/],
+    ['a name that is none', ['--observe-pings', 'A B'], /observe-pings/],
     ['an unknown way out', ['--on-no-convergence', 'pray'], /fail, force/],
   ])('is 2 and one message for %s', async ([, options, message], { expect }) => {
     const run = await runSkein(['vm', 'migrate', 'web1', ...options]);

@@ -2,8 +2,8 @@
 import { readyMarker } from '@skein/guests';
 import type { VmView } from '@skein/shared';
 import { awaitOperation } from '../client/follow-operation.ts';
+import { GuestConsole } from '../client/guest-console.ts';
 import { claim, type DemoRun, rounded } from './demo-run.ts';
-import { GuestConsole } from './guest-console.ts';
 import { type GuestPlan, guestMemoryMib, guests, interfaceOf } from './plan.ts';
 import type { GuestResult } from './result.ts';
 

@@ -2,8 +2,8 @@
 import { type ClusterInfo, OperationError } from '@skein/shared';
 import type { ClusterAccess } from '../client/access.ts';
 import type { ApiClient } from '../client/api-client.ts';
+import type { GuestConsole } from '../client/guest-console.ts';
 import type { LaunchedCluster } from '../cluster/launch.ts';
-import type { GuestConsole } from './guest-console.ts';
 
 /** Since the demo's start; all its times are on this clock. */
 export class DemoClock {

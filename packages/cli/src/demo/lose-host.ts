@@ -3,9 +3,9 @@ import type { OperationView, VmView } from '@skein/shared';
 import { awaitOperation } from '../client/follow-operation.ts';
 import { isRunning } from '../cluster/process.ts';
 import { formatTimeline } from '../command/describe.ts';
+import { parseEchoReply } from '../observe/readings.ts';
 import { claim, consoleOf, type DemoRun, rounded } from './demo-run.ts';
 import { doomed, watching } from './plan.ts';
-import { parseEchoReply } from './readings.ts';
 import type { FailoverResult } from './result.ts';
 
 const pingPeriodMs = 50;

@@ -4,19 +4,19 @@
  */
 import type { MigrationRecord } from '@skein/shared';
 import { awaitOperation } from '../client/follow-operation.ts';
-import { formatMigration } from '../output/migration-report.ts';
-import { claim, consoleOf, type DemoRun, rounded } from './demo-run.ts';
-import type { GuestConsole } from './guest-console.ts';
-import { counting, doomed, migrationTarget } from './plan.ts';
+import type { GuestConsole } from '../client/guest-console.ts';
 import {
   brokenCount,
-  type EchoReply,
   longestGapMs,
-  lostPings,
+  lostReadings,
+  observedGap,
   parseEchoReply,
   parseTick,
-  type Tick,
-} from './readings.ts';
+  type Reading,
+} from '../observe/readings.ts';
+import { formatMigration } from '../output/migration-report.ts';
+import { claim, consoleOf, type DemoRun, rounded } from './demo-run.ts';
+import { counting, doomed, migrationTarget } from './plan.ts';
 import type { CountingResult, DemoResult, MigrationResult } from './result.ts';
 
 const pingPeriodMs = 10;
@@ -34,8 +34,8 @@ const ctrlC = '\x03';
 export async function migrateGuest(run: DemoRun): Promise<Pick<DemoResult, 'migration' | 'guest'>> {
   const ticker = consoleOf(run, counting.name);
   const pinger = consoleOf(run, doomed.name);
-  const ticks: Tick[] = [];
-  const replies: EchoReply[] = [];
+  const ticks: Reading[] = [];
+  const replies: Reading[] = [];
   const stopTicks = collect(ticker, ticks, parseTick);
   const stopReplies = collect(pinger, replies, parseEchoReply);
   ticker.type('ticker\n');
@@ -47,12 +47,12 @@ export async function migrateGuest(run: DemoRun): Promise<Pick<DemoResult, 'migr
   const firstReply = replies.length - 1;
   run.progress.waiting(`${counting.name} moves from ${counting.host} to ${migrationTarget}`);
   const record = await migrate(run);
-  const counterAtEnd = ticks.at(-1)?.counter ?? 0;
+  const counterAtEnd = ticks.at(-1)?.sequence ?? 0;
   const repliesAtEnd = replies.length;
   await ticker.waitUntil(
     'go on counting',
     afterDeadlineMs,
-    () => (ticks.at(-1)?.counter ?? 0) >= counterAtEnd + ticksAfter,
+    () => (ticks.at(-1)?.sequence ?? 0) >= counterAtEnd + ticksAfter,
   );
   await pinger.waitUntil(
     'get answers again',
@@ -68,16 +68,14 @@ export async function migrateGuest(run: DemoRun): Promise<Pick<DemoResult, 'migr
   claim(broken === null, `${counting.name} did not count without a break: ${broken}`);
   const answers = replies.slice(firstReply);
   const migration = toResult(record, answers);
+  const seen = { guest: observedGap(ticks, firstTick), network: observedGap(replies, firstReply) };
+  await run.client.observeMigration(record.operation, seen);
   const guest: CountingResult = {
-    counterBefore: during[0]?.counter ?? 0,
-    counterAfter: during.at(-1)?.counter ?? 0,
+    counterBefore: during[0]?.sequence ?? 0,
+    counterAfter: during.at(-1)?.sequence ?? 0,
     tickGapMs: rounded(longestGapMs(during)),
   };
-  run.progress.found(formatMigration(record));
-  run.progress.found(
-    `seen from outside: ${migration.pingGapMs} ms between two answers at most, ${migration.lostPings} pings lost; ` +
-      `by the guest: ${guest.tickGapMs} ms between two ticks at most`,
-  );
+  run.progress.found(formatMigration(record, seen));
   return { migration, guest };
 }
 
@@ -126,7 +124,7 @@ async function endWorkloads(ticker: GuestConsole, pinger: GuestConsole): Promise
   await pinger.waitFor(pinger.prompt, pingerAt, endDeadlineMs);
 }
 
-function toResult(record: MigrationRecord, replies: readonly EchoReply[]): MigrationResult {
+function toResult(record: MigrationRecord, replies: readonly Reading[]): MigrationResult {
   return {
     from: record.from,
     to: record.to,
@@ -139,7 +137,7 @@ function toResult(record: MigrationRecord, replies: readonly EchoReply[]): Migra
     totalMs: record.totalMs,
     downtimeMs: record.downtimeMs,
     pingGapMs: rounded(longestGapMs(replies)),
-    lostPings: lostPings(replies),
+    lostPings: lostReadings(replies),
     stateHashSource: record.stateHashSource,
     stateHashTarget: record.stateHashTarget,
     stateHashSourceFull: record.stateHashSourceFull ?? '',

@@ -1,7 +1,7 @@
 /** Step 3: guests on different hosts ping each other with their own `ping`, read from their consoles. */
 import { claim, consoleOf, type DemoRun } from './demo-run.ts';
+import { parsePingSummary } from './ping-summary.ts';
 import { type GuestPlan, guests } from './plan.ts';
-import { parsePingSummary } from './readings.ts';
 import type { PingResult } from './result.ts';
 
 const pings = 5;

@@ -1,8 +1,10 @@
 /** The record of a live migration for people: how it was asked for, its figures, its phases, its downtime in parts. */
 import type {
   MigrationMoments,
+  MigrationObservation,
   MigrationRecord,
   MigrationSettings,
+  ObservedGap,
   OperationProgress,
   Postcopy,
   PrecopyEnd,
@@ -13,19 +15,19 @@ import { formatMs, formatSize } from './figures.ts';
 import { roundColumns, roundSentence } from './migration-rounds.ts';
 import { formatTable } from './table.ts';
 
-/** The whole record. */
-export function formatMigration(record: MigrationRecord): string {
+/** The whole record, and what an observer added to it. */
+export function formatMigration(record: MigrationRecord, seen: MigrationObservation | null): string {
   const table = formatTable(roundColumns, record.rounds, false).trimEnd();
   return [
-    ...summaryLines(record),
+    ...summaryLines(record, seen),
     ...(record.moments === null ? [] : [field('moments', momentsOf(record.moments))]),
     table,
   ].join('\n');
 }
 
 /** For whoever has seen the rounds already. */
-export function formatMigrationSummary(record: MigrationRecord): string {
-  return summaryLines(record).join('\n');
+export function formatMigrationSummary(record: MigrationRecord, seen: MigrationObservation | null): string {
+  return summaryLines(record, seen).join('\n');
 }
 
 /** How far one is that runs. */
@@ -37,7 +39,7 @@ export function formatMigrationProgress(progress: OperationProgress): string {
   return [sentence, ...current, formatTable(roundColumns, rounds, false)].join('\n');
 }
 
-function summaryLines(record: MigrationRecord): readonly string[] {
+function summaryLines(record: MigrationRecord, seen: MigrationObservation | null): readonly string[] {
   const { phases, settings } = record;
   return [
     `${record.from} -> ${record.to}, ${record.mode}, ${record.outcome}${record.reason === null ? '' : `: ${record.reason}`}`,
@@ -51,6 +53,7 @@ function summaryLines(record: MigrationRecord): readonly string[] {
     field('slowed', slowedOf(record)),
     ...(record.postcopy === null ? [] : [field('followed', followedOf(record.postcopy))]),
     field('downtime', downtimeOf(record)),
+    ...(seen === null ? [] : [field('seen as', observationOf(seen))]),
     field('hashes', hashesOf(record)),
     field(
       'clocks',
@@ -110,6 +113,19 @@ export function followedOf({ pages, demandPages, bytes, durationMs, waitMs, wait
 function downtimeOf({ downtime, downtimeMs }: MigrationRecord): string {
   const { lastPagesMs, stateMs, verifyMs, leasePassMs, resumeMs, boundaryWaitMs } = downtime;
   return `${formatMs(downtimeMs)} = last pages ${formatMs(lastPagesMs)} + state ${formatMs(stateMs)} + verify ${formatMs(verifyMs)} + lease ${formatMs(leasePassMs)} + resume ${formatMs(resumeMs)}; before it ${formatMs(boundaryWaitMs)} to a boundary`;
+}
+
+/** What others than the hypervisor saw of the downtime. */
+export function observationOf({ guest, network }: MigrationObservation): string {
+  return [
+    `by the guest's clock ${guest === null ? 'not observed' : gapOf(guest, 'ticks')}`,
+    `by the network's ${network === null ? 'not observed' : gapOf(network, 'answers')}`,
+  ].join('; ');
+}
+
+function gapOf({ gapMs, controlGapMs, readings, lost }: ObservedGap, what: string): string {
+  const control = controlGapMs === null ? '' : `, ${formatMs(controlGapMs)} before`;
+  return `${formatMs(gapMs)} between two of ${readings} ${what} (${lost} lost${control})`;
 }
 
 function hashesOf(record: MigrationRecord): string {

@@ -117,6 +117,7 @@ export const exampleOperation: OperationView = {
   progress: null,
   problem: null,
   migration: null,
+  observation: null,
 };
 
 async function readBody(incoming: IncomingMessage): Promise<unknown> {

@@ -23,6 +23,7 @@ import { eventStream } from './event-stream.ts';
 import { type ApiTokens, checkHost, checkToken, countRequests, limitBody } from './guards.ts';
 import { setMaintenance } from './host-maintenance.ts';
 import { removeHost } from './host-removal.ts';
+import { noteObservation } from './migration-observation.ts';
 import { changeOnce } from './once.ts';
 import { invalidRequest, problemResponse } from './problems.ts';
 import { routes, scrapeTargetsPath } from './routes.ts';
@@ -163,6 +164,12 @@ function addChanges(app: OpenAPIHono, { world, commands, executor, env }: AppOpt
     const { id } = context.req.valid('param');
     const cancel = (): OperationView => executor.view(executor.cancel(id, askerOf(context)));
     return changeOnce(context, world, null, env.wallMs(), cancel) as never;
+  });
+  app.openapi(routes.observeMigration, (context) => {
+    const { id } = context.req.valid('param');
+    const body = context.req.valid('json');
+    const note = (): OperationView => executor.view(noteObservation(world, id, body, askerOf(context)));
+    return changeOnce(context, world, body, env.wallMs(), note) as never;
   });
   app.openapi(routes.removeHost, (context) => {
     const { name } = context.req.valid('param');

@@ -12,6 +12,7 @@ import {
   HostView,
   JoinTokenView,
   MigrateVmRequest,
+  MigrationObservation,
   Name,
   OperationId,
   OperationView,
@@ -159,6 +160,13 @@ export const routes = {
       OperationView,
       'The operation: ended if it had not begun; else follow it, for it may have committed meanwhile',
     ),
+  }),
+  observeMigration: createRoute({
+    method: 'put',
+    path: '/v1/operations/{id}/observation',
+    security,
+    request: { params: z.object({ id: OperationId }), body: withBody(MigrationObservation) },
+    responses: answers(OperationView, 'The migration, with what was observed of it'),
   }),
   tokens: createRoute({
     method: 'get',

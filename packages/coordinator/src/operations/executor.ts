@@ -341,6 +341,7 @@ const blank: Omit<
   endedAtMs: null,
   problem: null,
   migration: null,
+  observation: null,
   isPinned: false,
   expectEpoch: 0,
   epoch: null,

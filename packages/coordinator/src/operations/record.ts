@@ -79,7 +79,7 @@ export function isWaitingForTurn(record: Pick<OperationRecord, 'step'>): boolean
 /** What the API shows. Progress, and what it waits for, are added by who knows them. */
 export function toView(record: OperationRecord): Omit<OperationView, 'progress' | 'waiting'> {
   const { id, kind, state, vm, vmName, host, targetHost, reason } = record;
-  const { createdAtMs, endedAtMs, timeline, problem, migration } = record;
+  const { createdAtMs, endedAtMs, timeline, problem, migration, observation } = record;
   return {
     id,
     kind,
@@ -94,5 +94,6 @@ export function toView(record: OperationRecord): Omit<OperationView, 'progress' 
     timeline,
     problem,
     migration,
+    observation,
   };
 }

@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OperationError } from '../errors.ts';
 import type { MigrationRecord } from '../model/migration.ts';
+import type { MigrationObservation } from '../model/observation.ts';
 import { readLedger } from './read-ledger.ts';
-import { recordOf } from './testing/records.ts';
+import { observationOf, recordOf } from './testing/records.ts';
 import { formatLedger, ledgerLines } from './write-ledger.ts';
 
-const textOf = (record: MigrationRecord): string => formatLedger(ledgerLines(record));
+const textOf = (record: MigrationRecord, seen: MigrationObservation | null = null): string =>
+  formatLedger(ledgerLines(record, seen));
 
 function codeOf(text: string): string {
   try {
@@ -20,8 +22,8 @@ function codeOf(text: string): string {
 describe('the ledger of a migration', () => {
   it('is read back as it was written, whatever the record', () => {
     fc.assert(
-      fc.property(recordOf, (record) => {
-        expect(readLedger(textOf(record)).lines).toEqual(ledgerLines(record));
+      fc.property(recordOf, observationOf, (record, seen) => {
+        expect(readLedger(textOf(record, seen)).lines).toEqual(ledgerLines(record, seen));
       }),
     );
   });
@@ -77,9 +79,23 @@ describe('the ledger of a migration', () => {
     });
   });
 
+  it('has the downtime by each clock that was observed, with its control beside it', () => {
+    const guest = { gapMs: 12.5, controlGapMs: 3, readings: 70, lost: 0 };
+    const { downtime, lines } = readLedger(textOf(aRecord(), { guest, network: null }));
+    expect(downtime?.clocks).toEqual({ hypervisor: 9, guest: 12.5, network: null });
+    expect(lines.filter(({ event }) => event === 'observation')).toEqual([
+      { event: 'observation', clock: 'guest', 'gap-ms': 12.5, 'control-gap-ms': 3, readings: 70, lost: 0 },
+    ]);
+    expect(readLedger(textOf(aRecord())).downtime?.clocks).toEqual({
+      hypervisor: 9,
+      guest: null,
+      network: null,
+    });
+  });
+
   it('is read as well where it was written before free pages were told apart', () => {
     const before = textOf(aRecord())
-      .replace('"ledger":3', '"ledger":1')
+      .replace('"ledger":4', '"ledger":1')
       .replaceAll('"free-pages":3,', '')
       .replaceAll('"rewritten-pages":2,', '');
     expect(readLedger(before).rounds.map((round) => round['free-pages'])).toEqual([0, 0, 0]);
@@ -110,7 +126,7 @@ describe('the ledger of a migration', () => {
       lines.slice(0, -2).join('\n'),
       lines.toSpliced(1, 0, lines[0] ?? '').join('\n'),
       text.replace('"round":2', '"round":7'),
-      text.replace('"ledger":3', '"ledger":4'),
+      text.replace('"ledger":4', '"ledger":5'),
       text.replace('"transferred":', '"transferred":-'),
       text.replace('"event":"clock"', '"event":"clock","more":1'),
       'x'.repeat(5 << 20),

@@ -15,8 +15,8 @@ import {
   PrecopyEnd,
 } from '../model/migration.ts';
 
-/** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. */
-export const ledgerVersion = 3;
+/** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. 4: `observation`. */
+export const ledgerVersion = 4;
 
 const count = z.int().min(0);
 const sizeBytes = z.int().min(0);
@@ -31,7 +31,7 @@ const freePages = count.default(0);
 
 export const LedgerBegin = z.strictObject({
   event: z.literal('begin'),
-  ledger: z.literal([1, 2, ledgerVersion]),
+  ledger: z.literal([1, 2, 3, ledgerVersion]),
   operation: OperationId,
   vm: VmId,
   from: HostName,
@@ -122,6 +122,17 @@ export const LedgerDowntime = z.strictObject({
   clocks: DowntimeClocks,
 });
 
+/** What an observer made of its clock: behind the downtime, one for each clock that was observed. */
+export const LedgerObservation = z.strictObject({
+  event: z.literal('observation'),
+  clock: z.enum(['guest', 'network']),
+  'gap-ms': durationMs,
+  /** Right before the migration, over as long a time; null: too little was heard then. */
+  'control-gap-ms': durationMs.nullable(),
+  readings: count,
+  lost: count,
+});
+
 /** What followed when the guest ran at the target: there only where something did. */
 export const LedgerPostcopy = z.strictObject({
   event: z.literal('post-copy'),
@@ -168,6 +179,7 @@ export const LedgerLine = z.discriminatedUnion('event', [
   LedgerMoment,
   LedgerPhase,
   LedgerDowntime,
+  LedgerObservation,
   LedgerPostcopy,
   LedgerEnd,
 ]);

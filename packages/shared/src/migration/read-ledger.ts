@@ -84,8 +84,16 @@ function refuseDisorder(lines: readonly LedgerLine[]): void {
 }
 
 function keyOf(line: Exclude<LedgerLine, LedgerRound>): string {
-  if (line.event === 'moment') return `moment ${line.moment}`;
-  return line.event === 'phase' ? `phase ${line.phase}` : line.event;
+  switch (line.event) {
+    case 'moment':
+      return `moment ${line.moment}`;
+    case 'phase':
+      return `phase ${line.phase}`;
+    case 'observation':
+      return `observation ${line.clock}`;
+    default:
+      return line.event;
+  }
 }
 
 function invalid(reason: string): OperationError {

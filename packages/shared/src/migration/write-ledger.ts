@@ -1,10 +1,14 @@
 /** A record becomes a ledger: the same record, the same lines. */
 import { pageBytes } from '../frame/page.ts';
 import type { MigrationMoments, MigrationRecord, MigrationRound } from '../model/migration.ts';
+import type { MigrationObservation } from '../model/observation.ts';
 import { type LedgerLine, type LedgerRound, ledgerVersion } from './ledger.ts';
 
-/** The lines in the order in which they stand in a ledger. */
-export function ledgerLines(record: MigrationRecord): readonly LedgerLine[] {
+/** The lines in the order in which they stand in a ledger; `seen` is what an observer added, null where there was none. */
+export function ledgerLines(
+  record: MigrationRecord,
+  seen: MigrationObservation | null = null,
+): readonly LedgerLine[] {
   return [
     begin(record),
     ...record.rounds.map((round, index) => roundLine(record, round, index)),
@@ -17,7 +21,8 @@ export function ledgerLines(record: MigrationRecord): readonly LedgerLine[] {
     },
     ...momentLines(record),
     ...phaseLines(record),
-    ...downtimeLines(record),
+    ...downtimeLines(record, seen),
+    ...observationLines(seen),
     ...postcopyLines(record),
     end(record),
   ];
@@ -129,7 +134,7 @@ function phaseLines({ phases }: MigrationRecord): readonly LedgerLine[] {
 }
 
 /** None where the guest never stood. */
-function downtimeLines(record: MigrationRecord): readonly LedgerLine[] {
+function downtimeLines(record: MigrationRecord, seen: MigrationObservation | null): readonly LedgerLine[] {
   if (record.downtimeMs === 0) return [];
   return [
     {
@@ -138,9 +143,22 @@ function downtimeLines(record: MigrationRecord): readonly LedgerLine[] {
       // From a moment of the source to one of the target.
       'error-ms': record.clockOffsetErrorMs,
       parts: record.downtime,
-      clocks: { hypervisor: record.downtimeMs, guest: null, network: null },
+      clocks: {
+        hypervisor: record.downtimeMs,
+        guest: seen?.guest?.gapMs ?? null,
+        network: seen?.network?.gapMs ?? null,
+      },
     },
   ];
+}
+
+function observationLines(seen: MigrationObservation | null): readonly LedgerLine[] {
+  return (['guest', 'network'] as const).flatMap((clock): LedgerLine[] => {
+    const gap = seen?.[clock] ?? null;
+    if (gap === null) return [];
+    const { gapMs, controlGapMs, readings, lost } = gap;
+    return [{ event: 'observation', clock, 'gap-ms': gapMs, 'control-gap-ms': controlGapMs, readings, lost }];
+  });
 }
 
 function postcopyLines({ postcopy }: MigrationRecord): readonly LedgerLine[] {

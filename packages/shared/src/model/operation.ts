@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ErrorCodeSchema } from '../errors.ts';
 import { HostName, Name, OperationId, VmId } from '../ids.ts';
 import { MigrationProgress, MigrationRecord, MigrationRound } from './migration.ts';
+import { MigrationObservation } from './observation.ts';
 
 export const OperationKind = z.enum(['vm-start', 'vm-stop', 'vm-delete', 'vm-migrate', 'vm-restart']);
 export type OperationKind = z.infer<typeof OperationKind>;
@@ -48,6 +49,8 @@ export const OperationView = z.strictObject({
   progress: OperationProgress.nullable(),
   problem: ProblemSchema.nullable(),
   migration: MigrationRecord.nullable(),
+  /** Of that migration, by whoever watched it. */
+  observation: MigrationObservation.nullable().default(null),
 });
 export type OperationView = z.infer<typeof OperationView>;
 

@@ -36,6 +36,7 @@ export function someOperation(
     timeline: [],
     problem: null,
     migration: null,
+    observation: null,
     step: 'start',
     isPinned: false,
     expectEpoch: 0,

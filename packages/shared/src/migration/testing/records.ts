@@ -7,6 +7,7 @@ import {
   migrationSettingsDefaults,
   PrecopyEnd,
 } from '../../model/migration.ts';
+import type { MigrationObservation } from '../../model/observation.ts';
 
 /** Clocks tell nanoseconds. */
 const ms = fc.nat(2_000_000_000).map((ns) => ns / 1e6);
@@ -50,6 +51,13 @@ export const roundsOf: fc.Arbitrary<MigrationRound[]> = fc.array(roundOf, { maxL
     return here;
   });
 });
+
+const gapOf = fc.option(fc.record({ gapMs: ms, controlGapMs: fc.option(ms), readings: count, lost: count }));
+
+/** What an observer may have added, null for nothing. */
+export const observationOf: fc.Arbitrary<MigrationObservation | null> = fc.option(
+  fc.record({ guest: gapOf, network: gapOf }),
+);
 
 const partsOf = fc.record({
   boundaryWaitMs: ms,

@@ -1,7 +1,7 @@
 /** A guest's console as a program sees it: lines with the time of their arrival, and a shell to type commands into. */
 import { type ClusterInfo, OperationError } from '@skein/shared';
-import type { ClusterAccess } from '../client/access.ts';
-import { ConsoleLink } from '../client/console-link.ts';
+import type { ClusterAccess } from './access.ts';
+import { ConsoleLink } from './console-link.ts';
 import { PlainText } from './plain-text.ts';
 
 export type LineListener = (line: string, atMs: number) => void;
