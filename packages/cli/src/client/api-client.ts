@@ -13,7 +13,8 @@ import {
   HostView,
   JoinTokenView,
   type MigrateVmRequest,
-  type MigrationObservation,
+  type ObservedClock,
+  type ObservedGap,
   OperationError,
   OperationView,
   VmView,
@@ -80,10 +81,10 @@ export class ApiClient {
     return this.#check(path, OperationView, await this.#request('POST', path, undefined));
   }
 
-  /** The migration with what was observed of it. */
-  async observeMigration(id: string, observation: MigrationObservation): Promise<OperationView> {
-    const path = `/v1/operations/${encodeURIComponent(id)}/observation`;
-    return this.#check(path, OperationView, await this.#request('PUT', path, observation));
+  /** The migration with what was observed of it by this clock. */
+  async observeMigration(id: string, clock: ObservedClock, gap: ObservedGap): Promise<OperationView> {
+    const path = `/v1/operations/${encodeURIComponent(id)}/observation/${clock}`;
+    return this.#check(path, OperationView, await this.#request('PUT', path, gap));
   }
 
   /** Events after this sequence, oldest first, page by page up to the present. */

@@ -8,6 +8,7 @@ import { Interrupted } from '../failure.ts';
 import { LiveRounds, roundSentence } from '../output/migration-rounds.ts';
 import { StatusLine } from '../output/status-line.ts';
 import type { ApiClient } from './api-client.ts';
+import { isAway } from './insistently.ts';
 
 const pollMs = 100;
 /** The coordinator may be restarted meanwhile: operations survive that. */
@@ -97,7 +98,7 @@ class OperationPoll {
       this.#lostAtMs = null;
       return operation;
     } catch (error) {
-      if (!(error instanceof OperationError) || error.code !== 'coordinator.unreachable') throw error;
+      if (!isAway(error)) throw error;
       this.#lostAtMs ??= performance.now();
       if (performance.now() - this.#lostAtMs > unreachableMsMax) throw error;
       return null;

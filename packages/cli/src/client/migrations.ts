@@ -18,7 +18,7 @@ export async function migrations(client: ApiClient): Promise<readonly OperationV
 /** What an operation left, what an observer added to it, and the name that its guest had. */
 export interface RecordedMigration {
   readonly record: MigrationRecord;
-  readonly seen: MigrationObservation | null;
+  readonly observation: MigrationObservation;
   readonly vmName: string;
 }
 
@@ -34,8 +34,8 @@ export async function recordedMigration(client: ApiClient, text: string): Promis
       message: `${operation.id} is a ${operation.kind}, no migration: \`skein migration list\` shows those`,
     });
   }
-  const { migration: record, observation: seen, vmName } = operation;
-  if (record !== null) return { record, seen, vmName };
+  const { migration: record, observation, vmName } = operation;
+  if (record !== null) return { record, observation, vmName };
   throw new OperationError({
     code: 'migration.no-record',
     message:

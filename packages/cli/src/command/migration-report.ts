@@ -4,7 +4,7 @@ import type { MigrationObservation } from '@skein/shared';
 import { type Command, InvalidArgumentError } from 'commander';
 import { recordedMigration } from '../client/migrations.ts';
 import { fail, usageError } from '../failure.ts';
-import { migrationPage, type Observations } from '../report/page.ts';
+import { migrationPage, type PageObservation } from '../report/page.ts';
 import { clientOf, outputFileOf } from './shared-options.ts';
 
 interface ReportOptions {
@@ -22,22 +22,21 @@ export function addReportCommand(migration: Command): void {
     .action(async (id: string, options: ReportOptions, command: Command) => {
       const path = outputFileOf(command);
       if (path === undefined) throw usageError('say where the report shall go: --output report.html');
-      const { record, seen, vmName } = await recordedMigration(await clientOf(command), id);
-      const page = migrationPage(record, { ...gapsOf(seen), ...givenGaps(options) }, vmName);
+      const { record, observation, vmName } = await recordedMigration(await clientOf(command), id);
+      const page = migrationPage(record, withGiven(observation, options), vmName);
       if (path === '-') process.stdout.write(page);
       else await write(path, page);
     });
 }
 
-function gapsOf(seen: MigrationObservation | null): Observations {
-  return { guest: seen?.guest?.gapMs ?? null, network: seen?.network?.gapMs ?? null };
-}
-
-/** What a person says goes before what the record has. */
-function givenGaps({ guestGap, networkGap }: ReportOptions): Partial<Observations> {
+/** What a person says goes before what stands beside the record. */
+function withGiven(
+  { guest, network }: MigrationObservation,
+  { guestGap, networkGap }: ReportOptions,
+): PageObservation {
   return {
-    ...(guestGap === undefined ? {} : { guest: guestGap }),
-    ...(networkGap === undefined ? {} : { network: networkGap }),
+    guest: guestGap === undefined ? guest : { gapMs: guestGap },
+    network: networkGap === undefined ? network : { gapMs: networkGap },
   };
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { formatLedger, ledgerLines, type OperationView, readLedger } from '@skein/shared';
+import { formatLedger, ledgerLines, nothingObserved, type OperationView, readLedger } from '@skein/shared';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { exampleMigration, exampleRounds } from '../testing/example-migration.ts';
 import { runSkein, type SkeinRun } from '../testing/run-skein.ts';
@@ -22,7 +22,18 @@ const migrated: OperationView = {
 const watched: OperationView = {
   ...migrated,
   id: 'op-4444444444444444',
-  observation: { guest: { gapMs: 8.75, controlGapMs: 1.5, readings: 420, lost: 1 }, network: null },
+  observation: {
+    guest: {
+      gapMs: 8.75,
+      hasEnded: true,
+      windowMs: 612,
+      readings: 420,
+      lost: 1,
+      controlGapMs: 1.5,
+      controlWindowMs: 1003,
+    },
+    network: null,
+  },
 };
 const rounds = exampleRounds.slice(0, 1);
 const running: OperationView = {
@@ -65,7 +76,7 @@ const operations = [migrated, running, lost, started, watched];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-migrations-'));
   await writeFile(join(folder, 'token'), 'ab'.repeat(32), { mode: 0o600 });
-  await writeFile(join(folder, 'ledger'), formatLedger(ledgerLines(exampleMigration)));
+  await writeFile(join(folder, 'ledger'), formatLedger(ledgerLines(exampleMigration, nothingObserved)));
   api = await ScriptedApi.start(({ path }, response) => {
     const id = path.split('/').at(-1);
     const one = operations.find((operation) => operation.id === id);
@@ -99,7 +110,7 @@ describe.concurrent('skein migration', () => {
 
   it('prints a ledger that can be read back, also for a unique beginning of the id', async ({ expect }) => {
     const { stdout } = await skein('migration', 'ledger', 'op-0123');
-    expect(readLedger(stdout).lines).toEqual(ledgerLines(exampleMigration));
+    expect(readLedger(stdout).lines).toEqual(ledgerLines(exampleMigration, nothingObserved));
   });
 
   it('writes a report where it is told to, and to standard output', async ({ expect }) => {
@@ -134,8 +145,9 @@ describe.concurrent('skein migration', () => {
     for (const gap of ['8.75 ms', '17.25 ms']) expect(report.stdout).toContain(gap);
     expect(report.stdout).not.toContain('not observed');
     expect(description.stdout).toContain(
-      "seen as   by the guest's clock 8.75 ms between two of 420 ticks (1 lost, 1.50 ms before); by the network's not observed",
+      'guest     8.75 ms between two ticks at most, of 420 in 612 ms, 1 lost; without a migration 1.50 ms, in the 1.0 s before',
     );
+    expect(report.stdout).toContain('By the guest&#39;s clock: 8.75 ms between two ticks');
   });
 
   it('describes the whole record', async ({ expect }) => {

@@ -1,10 +1,11 @@
 /** `skein migration list|ledger|report|replay`: what is known of migrations after they ended. */
-import { formatLedger, ledgerLines, type OperationView } from '@skein/shared';
+import { formatLedger, ledgerLines, ObservedClock, type OperationView } from '@skein/shared';
 import type { Command } from 'commander';
 import { migrations, recordedMigration } from '../client/migrations.ts';
 import { formatDuration, formatTime } from '../output/duration.ts';
 import { formatMs } from '../output/figures.ts';
 import { formatList, type Presentation } from '../output/format.ts';
+import { formatGap } from '../output/observed-gap.ts';
 import { operationPresentation } from '../output/presentations.ts';
 import { addReplayCommand } from './migration-replay.ts';
 import { addReportCommand } from './migration-report.ts';
@@ -26,8 +27,8 @@ export function addMigrationCommand(program: Command): void {
     .command('ledger <id>')
     .description('everything that was measured, as JSON lines')
     .action(async (id: string, _options: unknown, command: Command) => {
-      const { record, seen } = await recordedMigration(await clientOf(command), id);
-      process.stdout.write(formatLedger(ledgerLines(record, seen)));
+      const { record, observation } = await recordedMigration(await clientOf(command), id);
+      process.stdout.write(formatLedger(ledgerLines(record, observation)));
     });
   addReportCommand(migration);
   addReplayCommand(migration);
@@ -50,11 +51,11 @@ const migrationPresentation: Presentation<OperationView> = {
         migration === null || migration.outcome !== 'committed' ? null : formatMs(migration.downtimeMs),
       alignsRight: true,
     },
-    ...(['guest', 'network'] as const).map((clock) => ({
+    ...ObservedClock.options.map((clock) => ({
       header: `${clock.toUpperCase()} GAP`,
       value: ({ observation }: OperationView) => {
-        const gap = observation?.[clock] ?? null;
-        return gap === null ? null : formatMs(gap.gapMs);
+        const gap = observation[clock];
+        return gap === null ? null : formatGap(gap);
       },
       isWide: true,
       alignsRight: true,

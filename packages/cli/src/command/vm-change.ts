@@ -1,5 +1,5 @@
 /** What every change of a VM has in common: which VM is meant, and the operation that is followed to its end. */
-import type { ChangeReply, OperationView } from '@skein/shared';
+import { type ChangeReply, OperationError, type OperationView } from '@skein/shared';
 import type { Command } from 'commander';
 import type { ApiClient } from '../client/api-client.ts';
 import { followOperation } from '../client/follow-operation.ts';
@@ -20,8 +20,11 @@ export function hostOf(host: string | undefined): { readonly host?: string } {
 
 export interface FinishOptions {
   readonly wait: boolean;
-  /** What is still to be done when the operation has succeeded; returns what is to be shown then. */
-  readonly whenDone?: (operation: OperationView) => Promise<OperationView>;
+  /**
+   * What is still to be done when the operation has ended, well or not; it does not throw. Returns the operation as it is
+   * then, null where it is as it was.
+   */
+  readonly whenEnded?: (id: string) => Promise<OperationView | null>;
 }
 
 /** Waits for the operation unless told not to, and prints what a person or a program wants to know then. */
@@ -43,10 +46,25 @@ export async function finishChange(
     else process.stdout.write(`${format === 'name' ? 'operation/' : ''}${reply.operation}\n`);
     return;
   }
-  const succeeded = await followOperation(client, reply.operation, { showsRounds: isForPeople });
-  const operation = (await options.whenDone?.(succeeded)) ?? succeeded;
+  const operation = await follow(client, reply.operation, options, isForPeople);
   if (isForPeople) process.stdout.write(`${sentenceOf(operation)}\n`);
   else process.stdout.write(formatOne(operationPresentation, operation, format));
+}
+
+/** @throws OperationError what made it fail; Interrupted when the person leaves it alone */
+async function follow(
+  client: ApiClient,
+  id: string,
+  { whenEnded }: FinishOptions,
+  showsRounds: boolean,
+): Promise<OperationView> {
+  try {
+    const succeeded = await followOperation(client, id, { showsRounds });
+    return (await whenEnded?.(id)) ?? succeeded;
+  } catch (error) {
+    if (error instanceof OperationError) await whenEnded?.(id);
+    throw error;
+  }
 }
 
 function sentenceOf(operation: OperationView): string {

@@ -2,28 +2,18 @@
  * Step 4: a guest that counts aloud each ms moves to another host while a guest on a third one pings it every 10 ms.
  * What is measured, the guests themselves measured: their consoles carry their clocks' readings.
  */
-import type { MigrationRecord } from '@skein/shared';
+import type { MigrationRecord, ObservedGap } from '@skein/shared';
 import { awaitOperation } from '../client/follow-operation.ts';
 import type { GuestConsole } from '../client/guest-console.ts';
-import {
-  brokenCount,
-  longestGapMs,
-  lostReadings,
-  observedGap,
-  parseEchoReply,
-  parseTick,
-  type Reading,
-} from '../observe/readings.ts';
+import { brokenCount, parseTick, type Reading } from '../observe/readings.ts';
+import { WatchedClock } from '../observe/watched-clock.ts';
 import { formatMigration } from '../output/migration-report.ts';
 import { claim, consoleOf, type DemoRun, rounded } from './demo-run.ts';
 import { counting, doomed, migrationTarget } from './plan.ts';
 import type { CountingResult, DemoResult, MigrationResult } from './result.ts';
 
 const pingPeriodMs = 10;
-/** Before and after the migration so much is watched, by the guests' own counts. */
-const repliesBefore = 50;
-const ticksBefore = 500;
-const repliesAfter = 100;
+/** The guest counts on for so long after the migration. */
 const ticksAfter = 1000;
 const startDeadlineMs = 30_000;
 const afterDeadlineMs = 30_000;
@@ -35,55 +25,49 @@ export async function migrateGuest(run: DemoRun): Promise<Pick<DemoResult, 'migr
   const ticker = consoleOf(run, counting.name);
   const pinger = consoleOf(run, doomed.name);
   const ticks: Reading[] = [];
-  const replies: Reading[] = [];
-  const stopTicks = collect(ticker, ticks, parseTick);
-  const stopReplies = collect(pinger, replies, parseEchoReply);
+  const stopTicks = collectTicks(ticker, ticks);
+  const clocks = { guest: WatchedClock.ofTicks(ticker), network: WatchedClock.ofPings(pinger) };
   ticker.type('ticker\n');
   pinger.type(`pinger ${counting.address} ${pingPeriodMs}\n`);
-  await ticker.waitUntil('count', startDeadlineMs, () => ticks.length >= ticksBefore);
-  await pinger.waitUntil('get answers', startDeadlineMs, () => replies.length >= repliesBefore);
+  await Promise.all([clocks.guest.hearControl(startDeadlineMs), clocks.network.hearControl(startDeadlineMs)]);
 
-  const firstTick = ticks.length - 1;
-  const firstReply = replies.length - 1;
   run.progress.waiting(`${counting.name} moves from ${counting.host} to ${migrationTarget}`);
+  const firstTick = ticks.length - 1;
+  clocks.guest.begin();
+  clocks.network.begin();
   const record = await migrate(run);
-  const counterAtEnd = ticks.at(-1)?.sequence ?? 0;
-  const repliesAtEnd = replies.length;
-  await ticker.waitUntil(
-    'go on counting',
-    afterDeadlineMs,
-    () => (ticks.at(-1)?.sequence ?? 0) >= counterAtEnd + ticksAfter,
-  );
-  await pinger.waitUntil(
-    'get answers again',
-    afterDeadlineMs,
-    () => replies.length >= repliesAtEnd + repliesAfter,
-  );
-  await endWorkloads(ticker, pinger);
+  const [guest, network] = await Promise.all([clocks.guest.conclude(), clocks.network.conclude()]);
+  await countOn(ticker, ticks);
   stopTicks();
-  stopReplies();
+  await endWorkloads(ticker, pinger);
 
   const during = ticks.slice(firstTick);
   const broken = brokenCount(during);
   claim(broken === null, `${counting.name} did not count without a break: ${broken}`);
-  const answers = replies.slice(firstReply);
-  const migration = toResult(record, answers);
-  const seen = { guest: observedGap(ticks, firstTick), network: observedGap(replies, firstReply) };
-  await run.client.observeMigration(record.operation, seen);
-  const guest: CountingResult = {
+  claim(guest?.hasEnded === true, `${counting.name} was not heard again`);
+  claim(network?.hasEnded === true, `${counting.name} did not answer again`);
+  await run.client.observeMigration(record.operation, 'guest', guest);
+  await run.client.observeMigration(record.operation, 'network', network);
+  run.progress.found(formatMigration(record, { guest, network }));
+  const counted: CountingResult = {
     counterBefore: during[0]?.sequence ?? 0,
     counterAfter: during.at(-1)?.sequence ?? 0,
-    tickGapMs: rounded(longestGapMs(during)),
+    tickGapMs: rounded(guest.gapMs),
   };
-  run.progress.found(formatMigration(record, seen));
-  return { migration, guest };
+  return { migration: toResult(record, network), guest: counted };
 }
 
-function collect<T>(console: GuestConsole, into: T[], parse: (line: string) => T | null): () => void {
+function collectTicks(console: GuestConsole, into: Reading[]): () => void {
   return console.onLine((line) => {
-    const reading = parse(line);
-    if (reading !== null) into.push(reading);
+    const tick = parseTick(line);
+    if (tick !== null) into.push(tick);
   });
+}
+
+async function countOn(ticker: GuestConsole, ticks: readonly Reading[]): Promise<void> {
+  const atEnd = ticks.at(-1)?.sequence ?? 0;
+  const hasCounted = (): boolean => (ticks.at(-1)?.sequence ?? 0) >= atEnd + ticksAfter;
+  await ticker.waitUntil('go on counting', afterDeadlineMs, hasCounted);
 }
 
 async function migrate(run: DemoRun): Promise<MigrationRecord> {
@@ -124,7 +108,7 @@ async function endWorkloads(ticker: GuestConsole, pinger: GuestConsole): Promise
   await pinger.waitFor(pinger.prompt, pingerAt, endDeadlineMs);
 }
 
-function toResult(record: MigrationRecord, replies: readonly Reading[]): MigrationResult {
+function toResult(record: MigrationRecord, network: ObservedGap): MigrationResult {
   return {
     from: record.from,
     to: record.to,
@@ -136,8 +120,8 @@ function toResult(record: MigrationRecord, replies: readonly Reading[]): Migrati
     bytes: record.bytes,
     totalMs: record.totalMs,
     downtimeMs: record.downtimeMs,
-    pingGapMs: rounded(longestGapMs(replies)),
-    lostPings: lostReadings(replies),
+    pingGapMs: rounded(network.gapMs),
+    lostPings: network.lost,
     stateHashSource: record.stateHashSource,
     stateHashTarget: record.stateHashTarget,
     stateHashSourceFull: record.stateHashSourceFull ?? '',

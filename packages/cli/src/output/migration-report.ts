@@ -4,7 +4,6 @@ import type {
   MigrationObservation,
   MigrationRecord,
   MigrationSettings,
-  ObservedGap,
   OperationProgress,
   Postcopy,
   PrecopyEnd,
@@ -13,21 +12,22 @@ import { formatRate } from '../bed/rate.ts';
 import { formatDuration } from './duration.ts';
 import { formatMs, formatSize } from './figures.ts';
 import { roundColumns, roundSentence } from './migration-rounds.ts';
+import { gapSentence } from './observed-gap.ts';
 import { formatTable } from './table.ts';
 
 /** The whole record, and what an observer added to it. */
-export function formatMigration(record: MigrationRecord, seen: MigrationObservation | null): string {
+export function formatMigration(record: MigrationRecord, observation: MigrationObservation): string {
   const table = formatTable(roundColumns, record.rounds, false).trimEnd();
   return [
-    ...summaryLines(record, seen),
+    ...summaryLines(record, observation),
     ...(record.moments === null ? [] : [field('moments', momentsOf(record.moments))]),
     table,
   ].join('\n');
 }
 
 /** For whoever has seen the rounds already. */
-export function formatMigrationSummary(record: MigrationRecord, seen: MigrationObservation | null): string {
-  return summaryLines(record, seen).join('\n');
+export function formatMigrationSummary(record: MigrationRecord, observation: MigrationObservation): string {
+  return summaryLines(record, observation).join('\n');
 }
 
 /** How far one is that runs. */
@@ -39,7 +39,7 @@ export function formatMigrationProgress(progress: OperationProgress): string {
   return [sentence, ...current, formatTable(roundColumns, rounds, false)].join('\n');
 }
 
-function summaryLines(record: MigrationRecord, seen: MigrationObservation | null): readonly string[] {
+function summaryLines(record: MigrationRecord, observation: MigrationObservation): readonly string[] {
   const { phases, settings } = record;
   return [
     `${record.from} -> ${record.to}, ${record.mode}, ${record.outcome}${record.reason === null ? '' : `: ${record.reason}`}`,
@@ -53,7 +53,7 @@ function summaryLines(record: MigrationRecord, seen: MigrationObservation | null
     field('slowed', slowedOf(record)),
     ...(record.postcopy === null ? [] : [field('followed', followedOf(record.postcopy))]),
     field('downtime', downtimeOf(record)),
-    ...(seen === null ? [] : [field('seen as', observationOf(seen))]),
+    ...observedLines(observation),
     field('hashes', hashesOf(record)),
     field(
       'clocks',
@@ -116,16 +116,11 @@ function downtimeOf({ downtime, downtimeMs }: MigrationRecord): string {
 }
 
 /** What others than the hypervisor saw of the downtime. */
-export function observationOf({ guest, network }: MigrationObservation): string {
+function observedLines({ guest, network }: MigrationObservation): readonly string[] {
   return [
-    `by the guest's clock ${guest === null ? 'not observed' : gapOf(guest, 'ticks')}`,
-    `by the network's ${network === null ? 'not observed' : gapOf(network, 'answers')}`,
-  ].join('; ');
-}
-
-function gapOf({ gapMs, controlGapMs, readings, lost }: ObservedGap, what: string): string {
-  const control = controlGapMs === null ? '' : `, ${formatMs(controlGapMs)} before`;
-  return `${formatMs(gapMs)} between two of ${readings} ${what} (${lost} lost${control})`;
+    ...(guest === null ? [] : [field('guest', gapSentence('guest', guest))]),
+    ...(network === null ? [] : [field('network', gapSentence('network', network))]),
+  ];
 }
 
 function hashesOf(record: MigrationRecord): string {

@@ -56,8 +56,18 @@ describe('the report of a migration', () => {
   it('says of each clock that nobody read that it was not observed', () => {
     const absent = (page: string): number => page.match(/not observed/g)?.length ?? 0;
     expect(absent(migrationPage(exampleMigration, nobody, 'web1'))).toBe(2);
-    expect(absent(migrationPage(exampleMigration, { guest: 9.4, network: null }, 'web1'))).toBe(1);
-    expect(migrationPage(exampleMigration, { guest: 9.4, network: 12 }, 'web1')).toContain('9.40 ms');
+    expect(absent(migrationPage(exampleMigration, { guest: { gapMs: 9.4 }, network: null }, 'web1'))).toBe(1);
+    expect(
+      migrationPage(exampleMigration, { guest: { gapMs: 9.4 }, network: { gapMs: 12 } }, 'web1'),
+    ).toContain('9.40 ms');
+  });
+
+  it('shows what was observed where no host can tell how long the guest stood', () => {
+    const record = { ...exampleMigration, downtimeMs: 0 };
+    expect(migrationPage(record, nobody, 'web1')).not.toContain('three clocks');
+    const page = migrationPage(record, { guest: null, network: { gapMs: 1234 } }, 'web1');
+    expect(page).toContain('1234 ms');
+    expect(page).not.toContain('Downtime in its parts');
   });
 
   it('is a page as well of one that was given up before anything was sent', () => {

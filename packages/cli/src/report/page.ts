@@ -2,10 +2,11 @@
  * The report of one migration: one HTML page that needs nothing else, no network, no script. The same record and the same
  * observations make the same page.
  */
-import type { DowntimeClocks, MigrationRecord } from '@skein/shared';
+import { type MigrationRecord, ObservedClock, type ObservedGap } from '@skein/shared';
 import { formatMs, formatSize } from '../output/figures.ts';
 import { followedOf, settingsOf, whyPrecopyEnded } from '../output/migration-report.ts';
 import { roundColumns } from '../output/migration-rounds.ts';
+import { gapSentence } from '../output/observed-gap.ts';
 import { cellsOf } from '../output/table.ts';
 import { clocksChart, downtimeChart } from './downtime-chart.ts';
 import { momentsChart, phasesChart } from './phases-chart.ts';
@@ -14,11 +15,14 @@ import { bytesChart, pagesChart } from './rounds-chart.ts';
 import { style } from './style.ts';
 import { element, escapeText } from './svg.ts';
 
+/** With all of its figures where an observer said it, the gap alone where a person did. */
+export type PageGap = ObservedGap | Pick<ObservedGap, 'gapMs'>;
+
 /** What others than the hypervisor saw of the downtime; null: nobody watched. */
-export type Observations = Pick<DowntimeClocks, 'guest' | 'network'>;
+export type PageObservation = Readonly<Record<ObservedClock, PageGap | null>>;
 
 /** The whole page. `vmName`: what people call the guest; a record has its id alone. */
-export function migrationPage(record: MigrationRecord, seen: Observations, vmName: string): string {
+export function migrationPage(record: MigrationRecord, observation: PageObservation, vmName: string): string {
   const title = `${vmName} from ${record.from} to ${record.to}, ${record.operation}`;
   const head = [
     '<meta charset="utf-8">',
@@ -35,7 +39,7 @@ export function migrationPage(record: MigrationRecord, seen: Observations, vmNam
       [phasesChart(record)],
     ),
     ...roundSections(record),
-    ...stopSections(record, seen),
+    ...stopSections(record, observation),
     detailSection(record),
     element('footer', {}, 'Drawn by skein migration report. Rest the pointer on a bar for its figures.'),
   ];
@@ -105,29 +109,50 @@ function roundTable({ rounds }: MigrationRecord): string {
   );
 }
 
-function stopSections(record: MigrationRecord, seen: Observations): readonly string[] {
-  if (record.downtimeMs === 0) return [];
-  const moments = momentsChart(record);
-  const { boundaryWaitMs } = record.downtime;
+function stopSections(record: MigrationRecord, observation: PageObservation): readonly string[] {
+  const isStopped = record.downtimeMs > 0;
   return [
-    section(
-      'Downtime in its parts',
-      `From the suspension on the source to the target's permission to run. Before it the vCPU ran ${formatMs(boundaryWaitMs)} to a slice's end.`,
-      [downtimeChart(record)],
-    ),
-    section('Downtime by three clocks', 'The same stop, as each of them sees it.', [
-      clocksChart({ hypervisor: record.downtimeMs, ...seen }),
-    ]),
-    ...(moments === ''
-      ? []
-      : [
-          section(
-            'The change of hosts',
-            `On the source's clock. The target's is ${formatMs(record.clockOffsetMs)} off, known to ${formatMs(record.clockOffsetErrorMs)}, which the bars beside its moments show.`,
-            [moments],
-          ),
-        ]),
+    ...(isStopped ? [partsSection(record)] : []),
+    ...(isStopped || observation.guest !== null || observation.network !== null
+      ? [clocksSection(record, observation)]
+      : []),
+    ...(isStopped ? momentsSections(record) : []),
   ];
+}
+
+function partsSection(record: MigrationRecord): string {
+  const { boundaryWaitMs } = record.downtime;
+  return section(
+    'Downtime in its parts',
+    `From the suspension on the source to the target's permission to run. Before it the vCPU ran ${formatMs(boundaryWaitMs)} to a slice's end.`,
+    [downtimeChart(record)],
+  );
+}
+
+/** A source that was lost tells none of the hypervisor's. */
+function clocksSection({ downtimeMs }: MigrationRecord, observation: PageObservation): string {
+  const { guest, network } = observation;
+  const clocks = {
+    hypervisor: downtimeMs > 0 ? downtimeMs : null,
+    guest: guest?.gapMs ?? null,
+    network: network?.gapMs ?? null,
+  };
+  const sentences = ObservedClock.options.flatMap((clock) => {
+    const gap = observation[clock];
+    return gap !== null && 'readings' in gap ? [`By the ${clock}'s clock: ${gapSentence(clock, gap)}.`] : [];
+  });
+  return section(
+    'Downtime by three clocks',
+    'The stop as each of them sees it: for guest and network it is the longest gap of the whole migration.',
+    [clocksChart(clocks), ...sentences.map((sentence) => element('p', {}, escapeText(sentence)))],
+  );
+}
+
+function momentsSections(record: MigrationRecord): readonly string[] {
+  const moments = momentsChart(record);
+  if (moments === '') return [];
+  const lead = `On the source's clock. The target's is ${formatMs(record.clockOffsetMs)} off, known to ${formatMs(record.clockOffsetErrorMs)}, which the bars beside its moments show.`;
+  return [section('The change of hosts', lead, [moments])];
 }
 
 function detailSection(record: MigrationRecord): string {

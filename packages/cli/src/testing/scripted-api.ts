@@ -1,7 +1,13 @@
 /** An HTTP server that answers as a script says: the other end of the API client, on a real socket. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ClusterInfo, HostView, OperationView, VmView } from '@skein/shared';
+import {
+  type ClusterInfo,
+  type HostView,
+  nothingObserved,
+  type OperationView,
+  type VmView,
+} from '@skein/shared';
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -117,7 +123,7 @@ export const exampleOperation: OperationView = {
   progress: null,
   problem: null,
   migration: null,
-  observation: null,
+  observation: nothingObserved,
 };
 
 async function readBody(incoming: IncomingMessage): Promise<unknown> {

@@ -23,7 +23,7 @@ import { eventStream } from './event-stream.ts';
 import { type ApiTokens, checkHost, checkToken, countRequests, limitBody } from './guards.ts';
 import { setMaintenance } from './host-maintenance.ts';
 import { removeHost } from './host-removal.ts';
-import { noteObservation } from './migration-observation.ts';
+import { keepObservation } from './migration-observation.ts';
 import { changeOnce } from './once.ts';
 import { invalidRequest, problemResponse } from './problems.ts';
 import { routes, scrapeTargetsPath } from './routes.ts';
@@ -166,10 +166,11 @@ function addChanges(app: OpenAPIHono, { world, commands, executor, env }: AppOpt
     return changeOnce(context, world, null, env.wallMs(), cancel) as never;
   });
   app.openapi(routes.observeMigration, (context) => {
-    const { id } = context.req.valid('param');
-    const body = context.req.valid('json');
-    const note = (): OperationView => executor.view(noteObservation(world, id, body, askerOf(context)));
-    return changeOnce(context, world, body, env.wallMs(), note) as never;
+    const { id, clock } = context.req.valid('param');
+    const gap = context.req.valid('json');
+    const keep = (): OperationView =>
+      executor.view(keepObservation(world, id, { clock, gap, by: askerOf(context) }));
+    return changeOnce(context, world, gap, env.wallMs(), keep) as never;
   });
   app.openapi(routes.removeHost, (context) => {
     const { name } = context.req.valid('param');

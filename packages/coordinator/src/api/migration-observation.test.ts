@@ -1,4 +1,4 @@
-import type { ClusterEvent, MigrationObservation, OperationView } from '@skein/shared';
+import type { ClusterEvent, MigrationRecord, ObservedClock, ObservedGap, OperationView } from '@skein/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrationRecord } from '../testing/migration-record.ts';
 import { TestCluster } from '../testing/test-cluster.ts';
@@ -14,9 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.close());
 
-const seen: MigrationObservation = {
-  guest: { gapMs: 9.25, controlGapMs: 1.5, readings: 90, lost: 0 },
-  network: null,
+const gap: ObservedGap = {
+  gapMs: 9.25,
+  hasEnded: true,
+  windowMs: 90,
+  readings: 80,
+  lost: 0,
+  controlGapMs: 1.5,
+  controlWindowMs: 1001,
 };
 
 interface Reply {
@@ -24,75 +29,114 @@ interface Reply {
   readonly body: unknown;
 }
 
-async function observe(id: string, observation: unknown): Promise<Reply> {
-  const response = await cluster.fetch('PUT', `/v1/operations/${id}/observation`, observation);
+async function observe(id: string, clock: ObservedClock | 'sundial', told: unknown): Promise<Reply> {
+  const response = await cluster.fetch('PUT', `/v1/operations/${id}/observation/${clock}`, told);
   return { status: response.status, body: await response.json() };
 }
 
+async function observedEvents(): Promise<readonly ClusterEvent[]> {
+  const { events } = await cluster.get<{ events: ClusterEvent[] }>('/events?limit=1000');
+  return events.filter(({ type }) => type === 'migration.observed');
+}
+
+/** web1 moves from h1 to h2, and neither side has told its record. */
+async function begin(): Promise<string> {
+  const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
+  await cluster.eventually(
+    'the target was told',
+    () => cluster.agent('h2').commands('migration.target').length > 0,
+  );
+  return operation ?? '';
+}
+
 describe('what was observed of a migration', () => {
-  it('is refused while there is no record that it could stand beside', async () => {
-    const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
-    migration = operation ?? '';
-    await cluster.eventually(
-      'the target was told',
-      () => cluster.agent('h2').commands('migration.target').length > 0,
-    );
-    expect(await observe(migration, seen)).toMatchObject({
-      status: 404,
-      body: { code: 'migration.no-record' },
-    });
+  it('is refused while it runs', async () => {
+    migration = await begin();
+    expect(await observe(migration, 'guest', gap)).toMatchObject({ status: 409, body: { code: 'vm.busy' } });
     cluster.storage.pass(vm, 'h2');
     cluster.agent('h2').put(vm, 'web1', 2, 'running');
     cluster.agent('h1').set(vm, { state: 'stopped', reason: 'migrated away' });
-    const moved = { operation: migration, vm, from: 'h1', to: 'h2', outcome: 'committed' } as const;
-    const record = migrationRecord({ ...moved, reason: null, epochBefore: 1, epochAfter: 2 });
-    await cluster.agent('h1').migrationEnded('source', record);
+    await cluster.agent('h1').migrationEnded('source', record());
     await cluster.ended(migration);
   });
 
-  it('stands beside its record from then on, also after a restart, and is an event', async () => {
+  it('stands beside its record from then on, and is an event', async () => {
     const before = await cluster.operation(migration);
-    expect(before.observation).toBeNull();
-    expect(await observe(migration, seen)).toEqual({ status: 200, body: { ...before, observation: seen } });
-    await cluster.stopCoordinator();
-    await cluster.startCoordinator();
-    expect((await cluster.operation(migration)).observation).toEqual(seen);
-    const { events } = await cluster.get<{ events: ClusterEvent[] }>('/events?limit=1000');
-    expect(events.filter(({ type }) => type === 'migration.observed')).toMatchObject([
+    expect(before.observation).toEqual({ guest: null, network: null });
+    const after = { ...before, observation: { guest: gap, network: null } };
+    expect(await observe(migration, 'guest', gap)).toEqual({ status: 200, body: after });
+    expect((await cluster.operation(migration)).observation).toEqual(after.observation);
+    expect(await observedEvents()).toMatchObject([
       {
         subject: 'vm/web1',
-        message: "the migration of web1 was observed: 9.25 ms by the guest's clock",
-        details: { operation: migration, ...seen },
+        message: "the migration of web1 was observed: by the guest's clock 9.25 ms",
+        details: { operation: migration, clock: 'guest', ...gap },
       },
     ]);
   });
 
-  it('is replaced by what is said later', async () => {
-    const later = { guest: null, network: { gapMs: 20, controlGapMs: null, readings: 4, lost: 1 } };
-    expect((await observe(migration, later)).status).toBe(200);
-    expect((await cluster.operation(migration)).observation).toEqual(later);
+  it('is kept when a host tells its record later', async () => {
+    await cluster.agent('h2').migrationEnded('target', record());
+    expect((await cluster.operation(migration)).observation).toEqual({ guest: gap, network: null });
   });
 
-  it.each<readonly [string, unknown]>([
-    ['nothing at all', undefined],
-    ['one clock alone', { guest: null }],
-    ['a gap before its beginning', { ...seen, guest: { ...seen.guest, gapMs: -1 } }],
-    ['a fraction of a reading', { ...seen, guest: { ...seen.guest, readings: 1.5 } }],
-    ['a clock that there is not', { ...seen, sundial: null }],
-  ])('is refused where it is %s', async (_what, observation) => {
+  it('changes nothing where the same is said again, and replaces what was said of that clock alone', async () => {
+    const events = await observedEvents();
+    expect((await observe(migration, 'guest', gap)).status).toBe(200);
+    expect(await observedEvents()).toHaveLength(events.length);
+    const silent = { ...gap, gapMs: 5000, hasEnded: false };
+    expect((await observe(migration, 'network', silent)).status).toBe(200);
+    expect((await observe(migration, 'guest', { ...gap, lost: 1 })).status).toBe(200);
+    expect((await cluster.operation(migration)).observation).toEqual({
+      guest: { ...gap, lost: 1 },
+      network: silent,
+    });
+    expect((await observedEvents()).map(({ message }) => message).slice(-2)).toEqual([
+      "the migration of web1 was observed: by the network's clock 5000.00 ms and more, for it was not heard again",
+      "the migration of web1 was observed: by the guest's clock 9.25 ms",
+    ]);
+  });
+
+  it.each<readonly [string, ObservedClock | 'sundial', unknown]>([
+    ['nothing at all', 'guest', undefined],
+    ['of a clock that there is not', 'sundial', gap],
+    ['a gap before its beginning', 'guest', { ...gap, gapMs: -1 }],
+    ['of no reading', 'guest', { ...gap, readings: 0 }],
+    ['of a fraction of a reading', 'network', { ...gap, readings: 1.5 }],
+    ['more than there is', 'network', { ...gap, weather: 'fine' }],
+  ])('is refused where it is %s', async (_what, clock, told) => {
     const { observation: before } = await cluster.operation(migration);
-    expect(await observe(migration, observation)).toMatchObject({
+    expect(await observe(migration, clock, told)).toMatchObject({
       status: 400,
       body: { code: 'request.invalid' },
     });
     expect((await cluster.operation(migration)).observation).toEqual(before);
   });
 
+  it('outlives the coordinator', async () => {
+    const { observation } = await cluster.operation(migration);
+    await cluster.stopCoordinator();
+    await cluster.startCoordinator();
+    expect((await cluster.operation(migration)).observation).toEqual(observation);
+    expect(observation.network).not.toBeNull();
+  });
+
   it('is refused of what is no migration, and of what is not there', async () => {
     const operations = await cluster.get<OperationView[]>('/operations');
     const start = operations.find(({ kind }) => kind === 'vm-start')?.id ?? '';
-    expect(await observe(start, seen)).toMatchObject({ status: 400, body: { code: 'operation.wrong-kind' } });
+    expect(await observe(start, 'guest', gap)).toMatchObject({
+      status: 400,
+      body: { code: 'operation.wrong-kind' },
+    });
     const none = `op-${'0'.repeat(16)}`;
-    expect(await observe(none, seen)).toMatchObject({ status: 404, body: { code: 'operation.not-found' } });
+    expect(await observe(none, 'guest', gap)).toMatchObject({
+      status: 404,
+      body: { code: 'operation.not-found' },
+    });
   });
 });
+
+function record(): MigrationRecord {
+  const moved = { operation: migration, vm, from: 'h1', to: 'h2', outcome: 'committed' } as const;
+  return migrationRecord({ ...moved, reason: null, epochBefore: 1, epochAfter: 2 });
+}

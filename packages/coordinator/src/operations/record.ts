@@ -5,8 +5,10 @@
 import {
   Epoch,
   HostName,
+  MigrationObservation,
   MigrationRecord,
   MigrationSettings,
+  nothingObserved,
   OperationView,
   ProblemSchema,
 } from '@skein/shared';
@@ -64,6 +66,8 @@ export const OperationRecord = OperationView.omit({ progress: true, waiting: tru
   /** Both sides of it were told so. */
   isCalledOff: z.boolean().default(false),
   formerHost: HostName.nullable(),
+  /** Operations of before there were any have none. */
+  observation: MigrationObservation.default(nothingObserved),
 });
 export type OperationRecord = z.infer<typeof OperationRecord>;
 

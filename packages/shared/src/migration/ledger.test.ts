@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OperationError } from '../errors.ts';
 import type { MigrationRecord } from '../model/migration.ts';
-import type { MigrationObservation } from '../model/observation.ts';
+import { type MigrationObservation, nothingObserved } from '../model/observation.ts';
 import { readLedger } from './read-ledger.ts';
 import { observationOf, recordOf } from './testing/records.ts';
 import { formatLedger, ledgerLines } from './write-ledger.ts';
 
-const textOf = (record: MigrationRecord, seen: MigrationObservation | null = null): string =>
-  formatLedger(ledgerLines(record, seen));
+const textOf = (record: MigrationRecord, observation: MigrationObservation = nothingObserved): string =>
+  formatLedger(ledgerLines(record, observation));
 
 function codeOf(text: string): string {
   try {
@@ -22,8 +22,8 @@ function codeOf(text: string): string {
 describe('the ledger of a migration', () => {
   it('is read back as it was written, whatever the record', () => {
     fc.assert(
-      fc.property(recordOf, observationOf, (record, seen) => {
-        expect(readLedger(textOf(record, seen)).lines).toEqual(ledgerLines(record, seen));
+      fc.property(recordOf, observationOf, (record, observation) => {
+        expect(readLedger(textOf(record, observation)).lines).toEqual(ledgerLines(record, observation));
       }),
     );
   });
@@ -79,18 +79,37 @@ describe('the ledger of a migration', () => {
     });
   });
 
-  it('has the downtime by each clock that was observed, with its control beside it', () => {
-    const guest = { gapMs: 12.5, controlGapMs: 3, readings: 70, lost: 0 };
-    const { downtime, lines } = readLedger(textOf(aRecord(), { guest, network: null }));
+  it('has the downtime by each clock that was observed, and what that is worth', () => {
+    const window = { hasEnded: true, windowMs: 70, readings: 60, lost: 2 };
+    const guest = { ...window, gapMs: 12.5, controlGapMs: 3, controlWindowMs: 1001 };
+    const { downtime, observations } = readLedger(textOf(aRecord(), { guest, network: null }));
     expect(downtime?.clocks).toEqual({ hypervisor: 9, guest: 12.5, network: null });
-    expect(lines.filter(({ event }) => event === 'observation')).toEqual([
-      { event: 'observation', clock: 'guest', 'gap-ms': 12.5, 'control-gap-ms': 3, readings: 70, lost: 0 },
+    expect(observations).toEqual([
+      {
+        event: 'observation',
+        clock: 'guest',
+        'gap-ms': 12.5,
+        'has-ended': true,
+        'window-ms': 70,
+        readings: 60,
+        lost: 2,
+        'control-gap-ms': 3,
+        'control-window-ms': 1001,
+      },
     ]);
-    expect(readLedger(textOf(aRecord())).downtime?.clocks).toEqual({
-      hypervisor: 9,
-      guest: null,
-      network: null,
-    });
+    expect(readLedger(textOf(aRecord())).observations).toEqual([]);
+  });
+
+  it('has them as well where no host can tell how long the guest stood', () => {
+    const network = { gapMs: 20, hasEnded: true, windowMs: 70, readings: 9, lost: 0 };
+    const observation = { guest: null, network: { ...network, controlGapMs: null, controlWindowMs: 0 } };
+    const { downtime, observations } = readLedger(textOf({ ...aRecord(), downtimeMs: 0 }, observation));
+    expect([downtime, observations.map(({ clock }) => clock)]).toEqual([null, ['network']]);
+  });
+
+  it.each([2, 3])('is read as well in its version %d, which had the same lines but these', (version) => {
+    const before = textOf(aRecord()).replace('"ledger":4', `"ledger":${version}`);
+    expect(readLedger(before)).toMatchObject({ begin: { ledger: version }, observations: [] });
   });
 
   it('is read as well where it was written before free pages were told apart', () => {

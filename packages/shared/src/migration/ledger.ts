@@ -14,6 +14,7 @@ import {
   MigrationSettings,
   PrecopyEnd,
 } from '../model/migration.ts';
+import { ObservedClock } from '../model/observation.ts';
 
 /** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. 4: `observation`. */
 export const ledgerVersion = 4;
@@ -125,12 +126,16 @@ export const LedgerDowntime = z.strictObject({
 /** What an observer made of its clock: behind the downtime, one for each clock that was observed. */
 export const LedgerObservation = z.strictObject({
   event: z.literal('observation'),
-  clock: z.enum(['guest', 'network']),
+  clock: ObservedClock,
   'gap-ms': durationMs,
-  /** Right before the migration, over as long a time; null: too little was heard then. */
-  'control-gap-ms': durationMs.nullable(),
+  /** False: nothing was heard any more, and the gap is at least that long. */
+  'has-ended': z.boolean(),
+  'window-ms': durationMs,
   readings: count,
   lost: count,
+  /** Right before the migration; null: nothing was heard then. */
+  'control-gap-ms': durationMs.nullable(),
+  'control-window-ms': durationMs,
 });
 
 /** What followed when the guest ran at the target: there only where something did. */

@@ -6,6 +6,7 @@ import {
   type LedgerDowntime,
   type LedgerEnd,
   LedgerLine,
+  type LedgerObservation,
   type LedgerPhase,
   type LedgerPostcopy,
   type LedgerRound,
@@ -18,6 +19,8 @@ export interface Ledger {
   readonly phases: readonly z.infer<typeof LedgerPhase>[];
   /** Null where the guest never stood. */
   readonly downtime: z.infer<typeof LedgerDowntime> | null;
+  /** One for each clock that was observed. */
+  readonly observations: readonly z.infer<typeof LedgerObservation>[];
   /** Null where nothing followed. */
   readonly postcopy: z.infer<typeof LedgerPostcopy> | null;
   readonly end: z.infer<typeof LedgerEnd>;
@@ -47,6 +50,7 @@ export function readLedger(text: string): Ledger {
     rounds: of('round'),
     phases: of('phase'),
     downtime: of('downtime')[0] ?? null,
+    observations: of('observation'),
     postcopy: of('post-copy')[0] ?? null,
     end,
   };

@@ -1,13 +1,13 @@
 /** A record becomes a ledger: the same record, the same lines. */
 import { pageBytes } from '../frame/page.ts';
 import type { MigrationMoments, MigrationRecord, MigrationRound } from '../model/migration.ts';
-import type { MigrationObservation } from '../model/observation.ts';
+import { type MigrationObservation, ObservedClock } from '../model/observation.ts';
 import { type LedgerLine, type LedgerRound, ledgerVersion } from './ledger.ts';
 
-/** The lines in the order in which they stand in a ledger; `seen` is what an observer added, null where there was none. */
+/** The lines in the order in which they stand in a ledger. */
 export function ledgerLines(
   record: MigrationRecord,
-  seen: MigrationObservation | null = null,
+  observation: MigrationObservation,
 ): readonly LedgerLine[] {
   return [
     begin(record),
@@ -21,8 +21,8 @@ export function ledgerLines(
     },
     ...momentLines(record),
     ...phaseLines(record),
-    ...downtimeLines(record, seen),
-    ...observationLines(seen),
+    ...downtimeLines(record, observation),
+    ...observationLines(observation),
     ...postcopyLines(record),
     end(record),
   ];
@@ -134,7 +134,10 @@ function phaseLines({ phases }: MigrationRecord): readonly LedgerLine[] {
 }
 
 /** None where the guest never stood. */
-function downtimeLines(record: MigrationRecord, seen: MigrationObservation | null): readonly LedgerLine[] {
+function downtimeLines(
+  record: MigrationRecord,
+  { guest, network }: MigrationObservation,
+): readonly LedgerLine[] {
   if (record.downtimeMs === 0) return [];
   return [
     {
@@ -145,19 +148,30 @@ function downtimeLines(record: MigrationRecord, seen: MigrationObservation | nul
       parts: record.downtime,
       clocks: {
         hypervisor: record.downtimeMs,
-        guest: seen?.guest?.gapMs ?? null,
-        network: seen?.network?.gapMs ?? null,
+        guest: guest?.gapMs ?? null,
+        network: network?.gapMs ?? null,
       },
     },
   ];
 }
 
-function observationLines(seen: MigrationObservation | null): readonly LedgerLine[] {
-  return (['guest', 'network'] as const).flatMap((clock): LedgerLine[] => {
-    const gap = seen?.[clock] ?? null;
-    if (gap === null) return [];
-    const { gapMs, controlGapMs, readings, lost } = gap;
-    return [{ event: 'observation', clock, 'gap-ms': gapMs, 'control-gap-ms': controlGapMs, readings, lost }];
+function observationLines(observation: MigrationObservation): readonly LedgerLine[] {
+  return ObservedClock.options.flatMap((clock): LedgerLine[] => {
+    const observed = observation[clock];
+    if (observed === null) return [];
+    return [
+      {
+        event: 'observation',
+        clock,
+        'gap-ms': observed.gapMs,
+        'has-ended': observed.hasEnded,
+        'window-ms': observed.windowMs,
+        readings: observed.readings,
+        lost: observed.lost,
+        'control-gap-ms': observed.controlGapMs,
+        'control-window-ms': observed.controlWindowMs,
+      },
+    ];
   });
 }
 

@@ -4,26 +4,36 @@
  */
 import { z } from 'zod';
 
-const gapMs = z.number().min(0).max(3_600_000);
-const count = z.int().min(0).max(1_000_000_000);
+const durationMs = z.number().min(0);
+const count = z.int().min(0);
 
-/** Of readings that came one after the other, from the order to the guest's first one after the end. */
+/** Which of the clocks that no host of the migration has. */
+export const ObservedClock = z.enum(['guest', 'network']);
+export type ObservedClock = z.infer<typeof ObservedClock>;
+
+/** The longest time between two readings that follow each other, on the clock of whoever makes them. */
 export const ObservedGap = z.strictObject({
-  /** The longest time between two of them, on the clock of whoever made them. */
-  gapMs,
-  /** The same right before the migration, over as long a time; null: less than two readings were heard then. */
-  controlGapMs: gapMs.nullable(),
-  readings: count,
-  /** Missing among them: ticks that the console dropped, pings that nobody answered. */
+  gapMs: durationMs,
+  /** False: no reading came any more, and the gap is at least this long. */
+  hasEnded: z.boolean(),
+  /** From the last reading before the order to the last one that was heard. */
+  windowMs: durationMs,
+  readings: z.int().min(1),
+  /** Numbers that are missing among them: ticks that the console dropped, pings that nobody answered. */
   lost: count,
+  /** The longest gap right before, without a migration; null: nothing was heard then. */
+  controlGapMs: durationMs.nullable(),
+  controlWindowMs: durationMs,
 });
 export type ObservedGap = z.infer<typeof ObservedGap>;
 
-/** Null: nobody observed it, or nothing was heard of it again. */
+/** Null: nobody observed it. */
 export const MigrationObservation = z.strictObject({
-  /** By the guest's clock: ticks of a program in it. */
+  /** By ticks of a program in the guest. */
   guest: ObservedGap.nullable(),
-  /** By the network's: answers of the guest to an observer that pings it. */
+  /** By answers of the guest to a program elsewhere that pings it. */
   network: ObservedGap.nullable(),
 });
 export type MigrationObservation = z.infer<typeof MigrationObservation>;
+
+export const nothingObserved: MigrationObservation = { guest: null, network: null };

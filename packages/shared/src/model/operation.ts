@@ -50,7 +50,7 @@ export const OperationView = z.strictObject({
   problem: ProblemSchema.nullable(),
   migration: MigrationRecord.nullable(),
   /** Of that migration, by whoever watched it. */
-  observation: MigrationObservation.nullable().default(null),
+  observation: MigrationObservation,
 });
 export type OperationView = z.infer<typeof OperationView>;
 

@@ -36,7 +36,6 @@ export function someOperation(
     timeline: [],
     problem: null,
     migration: null,
-    observation: null,
     step: 'start',
     isPinned: false,
     expectEpoch: 0,

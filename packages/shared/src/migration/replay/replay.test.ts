@@ -10,6 +10,7 @@ import {
   migrationSettingsDefaults,
   OnNoConvergence,
 } from '../../model/migration.ts';
+import { nothingObserved } from '../../model/observation.ts';
 import { precopyRoundsMax } from '../convergence.ts';
 import { type Ledger, readLedger } from '../read-ledger.ts';
 import { recordOf } from '../testing/records.ts';
@@ -66,7 +67,7 @@ function ledgerOf({ pages, workingSetPages, dirtyPagesPerS, settings }: Guest): 
     phases: { precopyMs: startedMs, stopAndCopyMs: 0, postcopyMs: 5 },
     downtimeMs: 0,
   };
-  return readLedger(formatLedger(ledgerLines(record)));
+  return readLedger(formatLedger(ledgerLines(record, nothingObserved)));
 }
 
 const guestOf: fc.Arbitrary<Guest> = fc.record({
@@ -198,7 +199,7 @@ describe('the replay of a pre-copy', () => {
 
   it('refuses a ledger without a round', () => {
     const empty = { ...(base as MigrationRecord), rounds: [] };
-    const ledger = readLedger(formatLedger(ledgerLines(empty)));
+    const ledger = readLedger(formatLedger(ledgerLines(empty, nothingObserved)));
     expect(() => replayMigration(ledger, {})).toThrow(OperationError);
     expect(() => replayMigration(ledger, {})).toThrow(/no round of op-0123456789abcdef ended/);
   });

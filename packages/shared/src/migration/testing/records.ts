@@ -52,12 +52,19 @@ export const roundsOf: fc.Arbitrary<MigrationRound[]> = fc.array(roundOf, { maxL
   });
 });
 
-const gapOf = fc.option(fc.record({ gapMs: ms, controlGapMs: fc.option(ms), readings: count, lost: count }));
-
-/** What an observer may have added, null for nothing. */
-export const observationOf: fc.Arbitrary<MigrationObservation | null> = fc.option(
-  fc.record({ guest: gapOf, network: gapOf }),
+const gapOf = fc.option(
+  fc.record({
+    gapMs: ms,
+    hasEnded: fc.boolean(),
+    windowMs: ms,
+    readings: fc.integer({ min: 1, max: 1_000_000 }),
+    lost: count,
+    controlGapMs: fc.option(ms),
+    controlWindowMs: ms,
+  }),
 );
+
+export const observationOf: fc.Arbitrary<MigrationObservation> = fc.record({ guest: gapOf, network: gapOf });
 
 const partsOf = fc.record({
   boundaryWaitMs: ms,

@@ -1,0 +1,20 @@
+/** What an observer saw of a migration, for people. */
+import type { ObservedClock, ObservedGap } from '@skein/shared';
+import { formatDuration } from './duration.ts';
+import { formatMs } from './figures.ts';
+
+const readingsOf: Readonly<Record<ObservedClock, string>> = { guest: 'ticks', network: 'answers to pings' };
+
+/** With what the same clock was like before, and what is missing. */
+export function gapSentence(clock: ObservedClock, gap: ObservedGap): string {
+  const { readings, lost, windowMs, controlGapMs, controlWindowMs } = gap;
+  const before =
+    controlGapMs === null
+      ? ''
+      : `; without a migration ${formatMs(controlGapMs)}, in the ${formatDuration(controlWindowMs)} before`;
+  return `${formatGap(gap)} between two ${readingsOf[clock]} at most, of ${readings} in ${formatDuration(windowMs)}, ${lost} lost${before}`;
+}
+
+export function formatGap({ gapMs, hasEnded }: Pick<ObservedGap, 'gapMs' | 'hasEnded'>): string {
+  return hasEnded ? formatMs(gapMs) : `${formatMs(gapMs)} and more (not heard again)`;
+}
