@@ -3,7 +3,7 @@
  * all. Bytes and times are the network interface's own counter's; what the link can carry is measured by raw TCP between
  * the same containers in the same run; the gap is what another guest's pings see.
  */
-import { type GuestConsole, longestGapMs, parseEchoReply } from '@skein/cli';
+import { type EchoReply, GapMeter, type GuestConsole, parseEchoReply } from '@skein/cli';
 import type { MigrationRecord } from '@skein/shared';
 import { ContainerCluster } from '../container-cluster.ts';
 import type { Bench } from '../main.ts';
@@ -151,6 +151,12 @@ async function moveOnce(
   };
 }
 
+function longestGapMs(replies: readonly EchoReply[]): number {
+  const meter = new GapMeter();
+  for (const reply of replies) meter.take(reply);
+  return meter.metered?.gapMs ?? 0;
+}
+
 /** The first round sends every page once. */
 function nonZeroBytesOf({ rounds }: MigrationRecord): number {
   const [first] = rounds;
@@ -158,8 +164,8 @@ function nonZeroBytesOf({ rounds }: MigrationRecord): number {
   return (first.pages - first.zeroPages - first.freePages) * pageBytes;
 }
 
-function startPings(observer: GuestConsole): { readonly guestNs: bigint }[] {
-  const replies: { guestNs: bigint }[] = [];
+function startPings(observer: GuestConsole): EchoReply[] {
+  const replies: EchoReply[] = [];
   observer.onLine((line) => {
     const reply = parseEchoReply(line);
     if (reply !== null) replies.push(reply);

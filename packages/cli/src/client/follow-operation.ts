@@ -8,11 +8,9 @@ import { Interrupted } from '../failure.ts';
 import { LiveRounds, roundSentence } from '../output/migration-rounds.ts';
 import { StatusLine } from '../output/status-line.ts';
 import type { ApiClient } from './api-client.ts';
-import { isAway } from './insistently.ts';
+import { isAway, unreachableMsMax } from './insistently.ts';
 
 const pollMs = 100;
-/** The coordinator may be restarted meanwhile: operations survive that. */
-const unreachableMsMax = 10_000;
 
 export interface AwaitOptions {
   readonly onProgress?: (operation: OperationView) => void;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationError } from '@skein/shared';
 
 const pauseMs = 100;
-const unreachableMsMax = 10_000;
+export const unreachableMsMax = 10_000;
 
 /** Asks again while the coordinator is away, for so long. For what may be asked twice. @throws OperationError as `ask` does */
 export async function insistently<T>(ask: () => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { selectOne } from '../client/selection.ts';
 import { formatDuration, formatTime } from '../output/duration.ts';
 import { formatOne } from '../output/format.ts';
-import { formatMigration, formatMigrationProgress } from '../output/migration-report.ts';
+import { formatMigration, formatMigrationProgress, observedLines } from '../output/migration-report.ts';
 import { hostPresentation, operationPresentation, vmPresentation } from '../output/presentations.ts';
 import { clientOf, formatOf } from './shared-options.ts';
 
@@ -93,10 +93,11 @@ async function describeOperation(id: string, _options: unknown, command: Command
     process.stdout.write(formatOne(operationPresentation, operation, format));
     return;
   }
+  const { migration: record, observation } = operation;
   const migration =
-    operation.migration === null
-      ? ''
-      : section('migration', formatMigration(operation.migration, operation.observation));
+    record === null
+      ? section('observed', observedLines(observation).join('\n'))
+      : section('migration', formatMigration(record, observation));
   const progress =
     operation.progress === null ? '' : section('progress', formatMigrationProgress(operation.progress));
   process.stdout.write(

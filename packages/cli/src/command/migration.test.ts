@@ -71,7 +71,24 @@ const lost: OperationView = {
   problem: { code: 'migration.outcome-unknown', message: 'both hosts were lost', details: {} },
 };
 const started: OperationView = { ...exampleOperation, id: 'op-3333333333333333', state: 'succeeded' };
-const operations = [migrated, running, lost, started, watched];
+/** Nobody but who watched it tells anything of this one. */
+const orphaned: OperationView = {
+  ...lost,
+  id: 'op-5555555555555555',
+  observation: {
+    guest: null,
+    network: {
+      gapMs: 5012,
+      hasEnded: false,
+      windowMs: 40,
+      readings: 9,
+      lost: 0,
+      controlGapMs: null,
+      controlWindowMs: 0,
+    },
+  },
+};
+const operations = [migrated, running, lost, started, watched, orphaned];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-migrations-'));
@@ -104,6 +121,7 @@ describe.concurrent('skein migration', () => {
       [running.id, 'web1', 'h1', 'h2', 'running', '-', '-', '-', '-'],
       [lost.id, 'web1', 'h1', 'h2', 'failed', '-', '-', '-', 'both hosts were lost'],
       [watched.id, 'web1', 'h1', 'h2', 'committed', '3', '7.00 ms', '434 ms', '-'],
+      [orphaned.id, 'web1', 'h1', 'h2', 'failed', '-', '-', '-', 'both hosts were lost'],
       [''],
     ]);
   });
@@ -145,9 +163,16 @@ describe.concurrent('skein migration', () => {
     for (const gap of ['8.75 ms', '17.25 ms']) expect(report.stdout).toContain(gap);
     expect(report.stdout).not.toContain('not observed');
     expect(description.stdout).toContain(
-      'guest     8.75 ms between two ticks at most, of 420 in 612 ms, 1 lost; without a migration 1.50 ms, in the 1.0 s before',
+      'guest     8.75 ms at most between two of 420 ticks in 612 ms, 1 lost; without a migration 1.50 ms, in the 1.0 s before',
     );
-    expect(report.stdout).toContain('By the guest&#39;s clock: 8.75 ms between two ticks');
+    expect(report.stdout).toContain('By the guest&#39;s clock: 8.75 ms at most between two of 420 ticks');
+  });
+
+  it('describes what was observed where no host has told anything', async ({ expect }) => {
+    const { stdout } = await skein('describe', 'operation', orphaned.id);
+    expect(stdout).toMatch(
+      /observed:\n {2}network +5012 ms and more \(not heard again\), after 9 answers to pings in 40 ms, 0 lost\n/,
+    );
   });
 
   it('describes the whole record', async ({ expect }) => {
@@ -210,7 +235,7 @@ describe.concurrent('skein migration', () => {
     [3, 'one that still runs', ['ledger', running.id], /is running and has no record until it ends/],
     [3, 'one without a record', ['report', lost.id, '-o', '-'], /left no record: both hosts were lost/],
     [2, 'another kind', ['ledger', started.id], /is a vm-start, no migration: `skein migration list`/],
-    [2, 'a beginning of several', ['ledger', 'op-'], /beginning of 5 operation names/],
+    [2, 'a beginning of several', ['ledger', 'op-'], /beginning of 6 operation names/],
     [2, 'a report to nowhere', ['report', migrated.id], /--output report\.html/],
     [1, 'a folder that is not there', ['report', migrated.id, '-o', '/nonexistent/r.html'], /ENOENT/],
     [2, 'a gap that is none', ['report', migrated.id, '-o', '-', '--guest-gap', 'long'], /milliseconds/],

@@ -5,7 +5,7 @@ import type { ApiClient } from '../client/api-client.ts';
 import { followOperation } from '../client/follow-operation.ts';
 import { selectOne } from '../client/selection.ts';
 import { formatOne } from '../output/format.ts';
-import { formatMigrationSummary } from '../output/migration-report.ts';
+import { formatMigrationSummary, observedLines } from '../output/migration-report.ts';
 import { operationPresentation, vmPresentation } from '../output/presentations.ts';
 import { formatOf } from './shared-options.ts';
 
@@ -62,9 +62,18 @@ async function follow(
     const succeeded = await followOperation(client, id, { showsRounds });
     return (await whenEnded?.(id)) ?? succeeded;
   } catch (error) {
-    if (error instanceof OperationError) await whenEnded?.(id);
+    if (error instanceof OperationError && whenEnded !== undefined && (await hasEnded(client, id)))
+      await whenEnded(id);
     throw error;
   }
+}
+
+/** False as well where nobody can be asked. */
+async function hasEnded(client: ApiClient, id: string): Promise<boolean> {
+  return client.operation(id).then(
+    ({ endedAtMs }) => endedAtMs !== null,
+    () => false,
+  );
 }
 
 function sentenceOf(operation: OperationView): string {
@@ -79,7 +88,10 @@ function sentenceOf(operation: OperationView): string {
       return `${vm} is deleted`;
     case 'vm-migrate':
       return operation.migration === null
-        ? `${vm} runs on ${operation.targetHost ?? 'another host'}`
+        ? [
+            `${vm} runs on ${operation.targetHost ?? 'another host'}`,
+            ...observedLines(operation.observation),
+          ].join('\n')
         : `${vm} moved (${operation.id})\n${formatMigrationSummary(operation.migration, operation.observation)}`;
   }
 }

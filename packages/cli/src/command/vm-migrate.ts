@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { ApiClient } from '../client/api-client.ts';
 import { insistently } from '../client/insistently.ts';
 import { usageError } from '../failure.ts';
-import { MigrationObserver } from '../observe/migration-observer.ts';
+import { MigrationObserver, type Watched } from '../observe/migration-observer.ts';
 import { StatusLine } from '../output/status-line.ts';
 import { nameArgument } from './argument.ts';
 import { addSettingOptions, givenSettings, type SettingOptions } from './migration-options.ts';
@@ -58,39 +58,57 @@ function refuseUnawaited({ wait, observeTicks = false, observePings }: MigrateOp
   throw usageError('a migration is observed to its end: leave out --no-wait, or what is to be observed');
 }
 
-/** Null where nothing is to be observed. @throws OperationError request.invalid, vm.not-found, name.ambiguous */
+/**
+ * Null where nothing is to be observed.
+ * @throws OperationError request.invalid, vm.not-found, vm.wrong-state, name.ambiguous
+ */
 async function watchedVms(
   client: ApiClient,
   name: string,
   { observeTicks = false, observePings }: MigrateOptions,
-): Promise<{ readonly ticksOf: string | null; readonly pingsOf: string | null } | null> {
+): Promise<Watched | null> {
   if (!observeTicks && observePings === undefined) return null;
   const pingsOf = observePings === undefined ? null : await fullVmName(client, observePings);
   if (pingsOf === name) {
     throw usageError(`${name} cannot ping itself over the network: name another VM with --observe-pings`);
   }
-  return { ticksOf: observeTicks ? name : null, pingsOf };
+  const watched = { ticksOf: observeTicks ? name : null, pingsOf };
+  for (const vm of [watched.ticksOf, pingsOf]) if (vm !== null) await refuseSilent(client, vm);
+  return watched;
+}
+
+async function refuseSilent(client: ApiClient, name: string): Promise<void> {
+  const { state } = await client.vm(name);
+  if (state === 'running' || state === 'migrating') return;
+  const message = `${name} is ${state}: only of a VM that runs anything can be observed`;
+  throw new OperationError({ code: 'vm.wrong-state', message });
 }
 
 /**
- * What was observed stands beside the migration from now on. The migration is what it is without that: where it cannot be
- * kept, that is said and no more. Null then.
+ * What was observed stands beside the migration from now on. The migration is what it is without that: what cannot be kept
+ * is said, and no more. Null where nothing was kept.
  */
 async function keep(
   client: ApiClient,
   observer: MigrationObserver,
   id: string,
 ): Promise<OperationView | null> {
+  const { observation, problems } = await observer.conclude();
+  for (const problem of problems) complain(id, problem);
   let kept: OperationView | null = null;
-  try {
-    const observation = await observer.conclude();
-    for (const clock of ObservedClock.options) {
-      const gap = observation[clock];
-      if (gap !== null) kept = await insistently(() => client.observeMigration(id, clock, gap));
+  for (const clock of ObservedClock.options) {
+    const gap = observation[clock];
+    if (gap === null) continue;
+    try {
+      kept = await insistently(() => client.observeMigration(id, clock, gap));
+    } catch (error) {
+      complain(id, error);
     }
-  } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    new StatusLine().say(`what was observed of ${id} is not in its record: ${error.message}`);
   }
   return kept;
+}
+
+function complain(id: string, error: unknown): void {
+  if (!(error instanceof OperationError)) throw error;
+  new StatusLine().say(`what was observed of ${id} does not stand beside it: ${error.message}`);
 }

@@ -1,5 +1,5 @@
 /** Watches a migration from outside, by what guests tell on their consoles (watched-clock.ts). */
-import { type ClusterInfo, type MigrationObservation, nothingObserved } from '@skein/shared';
+import type { ClusterInfo, MigrationObservation, ObservedGap } from '@skein/shared';
 import type { ClusterAccess } from '../client/access.ts';
 import { GuestConsole } from '../client/guest-console.ts';
 import { WatchedClock } from './watched-clock.ts';
@@ -49,10 +49,18 @@ export class MigrationObserver {
     this.#network?.begin();
   }
 
-  /** When the migration has ended. @throws OperationError link.closed */
-  async conclude(): Promise<MigrationObservation> {
-    const [guest, network] = await Promise.all([this.#guest?.conclude(), this.#network?.conclude()]);
-    return { ...nothingObserved, ...(guest && { guest }), ...(network && { network }) };
+  /** When the migration has ended. `problems`: why a clock that was watched is not among what was observed. */
+  async conclude(): Promise<{
+    readonly observation: MigrationObservation;
+    readonly problems: readonly unknown[];
+  }> {
+    const [guest, network] = await Promise.allSettled([this.#guest?.conclude(), this.#network?.conclude()]);
+    const gapOf = (settled: PromiseSettledResult<ObservedGap | null | undefined>): ObservedGap | null =>
+      settled.status === 'fulfilled' ? (settled.value ?? null) : null;
+    const problems = [guest, network].flatMap((settled) =>
+      settled.status === 'rejected' ? [settled.reason as unknown] : [],
+    );
+    return { observation: { guest: gapOf(guest), network: gapOf(network) }, problems };
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { brokenCount, longestGapMs, parseEchoReply, parseTick } from './readings.ts';
+import { brokenCount, parseEchoReply, parseTick } from './readings.ts';
 
 describe('what guests print', () => {
   it('is read only when a line is whole', () => {
@@ -12,12 +12,6 @@ describe('what guests print', () => {
 });
 
 describe('figures from readings', () => {
-  it('the longest gap is the largest difference of neighbours', () => {
-    const at = (...ms: number[]) => ms.map((value) => ({ guestNs: BigInt(value) * 1_000_000n }));
-    expect(longestGapMs(at(0, 10, 95, 105))).toBe(85);
-    expect(longestGapMs(at(5))).toBe(0);
-  });
-
   it('a count that skips, repeats or goes back is told with its place', () => {
     const counted = (...counters: number[]) => counters.map((counter) => ({ sequence: counter }));
     expect(brokenCount(counted(7, 8, 9))).toBeNull();

@@ -25,16 +25,6 @@ export function parseEchoReply(line: string): EchoReply | null {
   return { sequence: Number(match[1]), roundTripUs: Number(match[2]), guestNs: BigInt(match[3] ?? 0) };
 }
 
-/** The longest time between two successive readings; 0 for fewer than two. */
-export function longestGapMs(readings: readonly Pick<Reading, 'guestNs'>[]): number {
-  let longestNs = 0n;
-  for (let index = 1; index < readings.length; index++) {
-    const gapNs = (readings[index]?.guestNs ?? 0n) - (readings[index - 1]?.guestNs ?? 0n);
-    if (gapNs > longestNs) longestNs = gapNs;
-  }
-  return Number(longestNs) / 1e6;
-}
-
 /** The first place where a counter does not follow its predecessor, as a sentence; null when it never skips. */
 export function brokenCount(ticks: readonly Pick<Reading, 'sequence'>[]): string | null {
   for (let index = 1; index < ticks.length; index++) {

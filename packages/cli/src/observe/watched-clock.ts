@@ -110,9 +110,8 @@ export class WatchedClock {
   #hear(line: string, atMs: number): void {
     const reading = this.#kind.parse(line);
     if (reading === null) return;
-    this.#heardMs = atMs;
-    if (this.#beganMs === 0) this.#control.take(reading);
-    else this.#meter.take(reading);
+    const meter = this.#beganMs === 0 ? this.#control : this.#meter;
+    if (meter.take(reading)) this.#heardMs = atMs;
   }
 
   #tooLittleHeard(deadlineMs: number): OperationError {

@@ -116,7 +116,7 @@ function downtimeOf({ downtime, downtimeMs }: MigrationRecord): string {
 }
 
 /** What others than the hypervisor saw of the downtime. */
-function observedLines({ guest, network }: MigrationObservation): readonly string[] {
+export function observedLines({ guest, network }: MigrationObservation): readonly string[] {
   return [
     ...(guest === null ? [] : [field('guest', gapSentence('guest', guest))]),
     ...(network === null ? [] : [field('network', gapSentence('network', network))]),

@@ -8,11 +8,14 @@ const readingsOf: Readonly<Record<ObservedClock, string>> = { guest: 'ticks', ne
 /** With what the same clock was like before, and what is missing. */
 export function gapSentence(clock: ObservedClock, gap: ObservedGap): string {
   const { readings, lost, windowMs, controlGapMs, controlWindowMs } = gap;
+  const heard = `${readings} ${readingsOf[clock]} in ${formatDuration(windowMs)}, ${lost} lost`;
   const before =
     controlGapMs === null
       ? ''
       : `; without a migration ${formatMs(controlGapMs)}, in the ${formatDuration(controlWindowMs)} before`;
-  return `${formatGap(gap)} between two ${readingsOf[clock]} at most, of ${readings} in ${formatDuration(windowMs)}, ${lost} lost${before}`;
+  return gap.hasEnded
+    ? `${formatMs(gap.gapMs)} at most between two of ${heard}${before}`
+    : `${formatGap(gap)}, after ${heard}${before}`;
 }
 
 export function formatGap({ gapMs, hasEnded }: Pick<ObservedGap, 'gapMs' | 'hasEnded'>): string {

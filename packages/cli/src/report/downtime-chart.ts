@@ -68,10 +68,11 @@ function partRow({ class: kind, name, ms }: Part, startMs: number, scale: Scale,
   ].join('');
 }
 
-/** The same stop as the hypervisor, the guest and the network saw it. */
-export function clocksChart(clocks: DowntimeClocks): string {
+/** What the guest and the network saw, and the hypervisor where its clock is given. */
+export function clocksChart(clocks: Omit<DowntimeClocks, 'hypervisor'> & Partial<DowntimeClocks>): string {
+  const { hypervisor } = clocks;
   const rows = [
-    { class: 'source', name: "hypervisor's", ms: clocks.hypervisor },
+    ...(hypervisor === undefined ? [] : [{ class: 'source', name: "hypervisor's", ms: hypervisor }]),
     { class: 'target', name: "guest's: gap between ticks", ms: clocks.guest },
     { class: 'dirty', name: "network's: gap between answers", ms: clocks.network },
   ];

@@ -70,6 +70,13 @@ describe('the report of a migration', () => {
     expect(page).not.toContain('Downtime in its parts');
   });
 
+  it('calls no downtime what was seen of one that was given up', () => {
+    const record = { ...exampleMigration, downtimeMs: 0, outcome: 'aborted' as const };
+    const page = migrationPage(record, { guest: { gapMs: 3.25 }, network: null }, 'web1');
+    expect(page).toMatch(/Seen from outside[\s\S]*3\.25 ms/);
+    expect(page).not.toMatch(/three clocks|hypervisor's/);
+  });
+
   it('is a page as well of one that was given up before anything was sent', () => {
     const record = {
       ...exampleMigration,

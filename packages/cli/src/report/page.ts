@@ -129,23 +129,22 @@ function partsSection(record: MigrationRecord): string {
   );
 }
 
-/** A source that was lost tells none of the hypervisor's. */
-function clocksSection({ downtimeMs }: MigrationRecord, observation: PageObservation): string {
-  const { guest, network } = observation;
-  const clocks = {
-    hypervisor: downtimeMs > 0 ? downtimeMs : null,
-    guest: guest?.gapMs ?? null,
-    network: network?.gapMs ?? null,
-  };
+/** Where the guest stayed, it did not stand; where its source was lost, nobody knows how long. */
+function clocksSection({ downtimeMs, outcome }: MigrationRecord, observation: PageObservation): string {
+  const seen = { guest: observation.guest?.gapMs ?? null, network: observation.network?.gapMs ?? null };
   const sentences = ObservedClock.options.flatMap((clock) => {
     const gap = observation[clock];
     return gap !== null && 'readings' in gap ? [`By the ${clock}'s clock: ${gapSentence(clock, gap)}.`] : [];
   });
-  return section(
-    'Downtime by three clocks',
-    'The stop as each of them sees it: for guest and network it is the longest gap of the whole migration.',
-    [clocksChart(clocks), ...sentences.map((sentence) => element('p', {}, escapeText(sentence)))],
-  );
+  const below = sentences.map((sentence) => element('p', {}, escapeText(sentence)));
+  if (outcome === 'aborted' && downtimeMs === 0) {
+    const lead = 'The longest gaps while it was tried: the guest stayed where it was.';
+    return section('Seen from outside', lead, [clocksChart(seen), ...below]);
+  }
+  const clocks = { hypervisor: downtimeMs > 0 ? downtimeMs : null, ...seen };
+  const lead =
+    'The stop as each of them sees it: for guest and network it is the longest gap of the whole migration.';
+  return section('Downtime by three clocks', lead, [clocksChart(clocks), ...below]);
 }
 
 function momentsSections(record: MigrationRecord): readonly string[] {

@@ -17,7 +17,7 @@ export interface Ledger {
   readonly begin: z.infer<typeof LedgerBegin>;
   readonly rounds: readonly LedgerRound[];
   readonly phases: readonly z.infer<typeof LedgerPhase>[];
-  /** Null where the guest never stood. */
+  /** Null where the guest never stood, or no host can tell for how long. */
   readonly downtime: z.infer<typeof LedgerDowntime> | null;
   /** One for each clock that was observed. */
   readonly observations: readonly z.infer<typeof LedgerObservation>[];

@@ -133,7 +133,7 @@ function phaseLines({ phases }: MigrationRecord): readonly LedgerLine[] {
   }));
 }
 
-/** None where the guest never stood. */
+/** None where the guest never stood, or no host can tell for how long. */
 function downtimeLines(
   record: MigrationRecord,
   { guest, network }: MigrationObservation,
