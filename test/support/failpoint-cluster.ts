@@ -205,7 +205,11 @@ export class FailpointCluster {
     await console.expectAlive();
     const from = console.text.length;
     console.type('killall dirtier || echo none of $((1 + 1)) lives\n');
-    const [said] = await console.until(/none of 2 lives|dirtier: verified \d+|MISMATCH.*/, 30_000, from);
+    const [said] = await console.until(
+      /none of 2 lives|dirtier: verified \d+(?= pages)|MISMATCH[^\n]*\n/,
+      30_000,
+      from,
+    );
     console.close();
     if (said.startsWith('none')) return false;
     if (said !== `dirtier: verified ${dirtiedPages}`) throw new Error(`the guest says: ${said}`);
