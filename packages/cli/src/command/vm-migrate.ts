@@ -80,7 +80,7 @@ async function watchedVms(
 async function refuseSilent(client: ApiClient, name: string): Promise<void> {
   const { state } = await client.vm(name);
   if (state === 'running' || state === 'migrating') return;
-  const message = `${name} is ${state}: only of a VM that runs anything can be observed`;
+  const message = `${name} is ${state}: nothing can be observed of a VM that does not run`;
   throw new OperationError({ code: 'vm.wrong-state', message });
 }
 

@@ -1,6 +1,6 @@
-import type { ClusterEvent, MigrationRecord, ObservedClock, ObservedGap, OperationView } from '@skein/shared';
+import type { ClusterEvent, ObservedClock, ObservedGap, OperationView } from '@skein/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrationRecord } from '../testing/migration-record.ts';
+import { beginMove, commitMove, moveRecord } from '../testing/scripted-move.ts';
 import { TestCluster } from '../testing/test-cluster.ts';
 
 let cluster: TestCluster;
@@ -39,24 +39,12 @@ async function observedEvents(): Promise<readonly ClusterEvent[]> {
   return events.filter(({ type }) => type === 'migration.observed');
 }
 
-/** web1 moves from h1 to h2, and neither side has told its record. */
-async function begin(): Promise<string> {
-  const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
-  await cluster.eventually(
-    'the target was told',
-    () => cluster.agent('h2').commands('migration.target').length > 0,
-  );
-  return operation ?? '';
-}
-
 describe('what was observed of a migration', () => {
   it('is refused while it runs', async () => {
-    migration = await begin();
+    migration = await beginMove(cluster);
     expect(await observe(migration, 'guest', gap)).toMatchObject({ status: 409, body: { code: 'vm.busy' } });
-    cluster.storage.pass(vm, 'h2');
-    cluster.agent('h2').put(vm, 'web1', 2, 'running');
-    cluster.agent('h1').set(vm, { state: 'stopped', reason: 'migrated away' });
-    await cluster.agent('h1').migrationEnded('source', record());
+    commitMove(cluster, vm);
+    await cluster.agent('h1').migrationEnded('source', moveRecord(migration, vm, 'committed'));
     await cluster.ended(migration);
   });
 
@@ -76,7 +64,7 @@ describe('what was observed of a migration', () => {
   });
 
   it('is kept when a host tells its record later', async () => {
-    await cluster.agent('h2').migrationEnded('target', record());
+    await cluster.agent('h2').migrationEnded('target', moveRecord(migration, vm, 'committed'));
     expect((await cluster.operation(migration)).observation).toEqual({ guest: gap, network: null });
   });
 
@@ -135,8 +123,3 @@ describe('what was observed of a migration', () => {
     });
   });
 });
-
-function record(): MigrationRecord {
-  const moved = { operation: migration, vm, from: 'h1', to: 'h2', outcome: 'committed' } as const;
-  return migrationRecord({ ...moved, reason: null, epochBefore: 1, epochAfter: 2 });
-}

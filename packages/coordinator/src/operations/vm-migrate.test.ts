@@ -1,7 +1,7 @@
 import type { MigrationRecord, OperationView } from '@skein/shared';
 import { OperationError } from '@skein/shared';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { migrationRecord } from '../testing/migration-record.ts';
+import { beginMove, commitMove, moveRecord } from '../testing/scripted-move.ts';
 import { TestCluster } from '../testing/test-cluster.ts';
 
 let cluster: TestCluster;
@@ -13,35 +13,10 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.close());
 
-async function begin(): Promise<string> {
-  const { operation } = await cluster.post('/vms/web1/migrate', { host: 'h2' });
-  await cluster.eventually(
-    'the target was told',
-    () => cluster.agent('h2').commands('migration.target').length > 0,
-  );
-  return operation ?? '';
-}
-
-/** The lease passes and the guest runs on the target: what the two agents do at the commit. */
-function commit(): void {
-  cluster.storage.pass(vm, 'h2');
-  cluster.agent('h2').put(vm, 'web1', 2, 'running');
-  cluster.agent('h1').set(vm, { state: 'stopped', reason: 'migrated away' });
-}
-
-function record(operation: string, outcome: MigrationRecord['outcome'], reason: string | null = null) {
-  const epochAfter = outcome === 'committed' ? 2 : 1;
-  return migrationRecord({
-    operation,
-    vm,
-    from: 'h1',
-    to: 'h2',
-    outcome,
-    reason,
-    epochBefore: 1,
-    epochAfter,
-  });
-}
+const begin = (): Promise<string> => beginMove(cluster);
+const commit = (): void => commitMove(cluster, vm);
+const record = (operation: string, outcome: MigrationRecord['outcome'], reason: string | null = null) =>
+  moveRecord(operation, vm, outcome, reason);
 
 const stepsOf = (operation: OperationView): string[] => operation.timeline.map(({ name }) => name);
 

@@ -123,7 +123,7 @@ export const LedgerDowntime = z.strictObject({
   clocks: DowntimeClocks,
 });
 
-/** What an observer made of its clock: behind the downtime, one for each clock that was observed. */
+/** What an observer saw of one clock: behind the downtime, one for each that was observed. */
 export const LedgerObservation = z.strictObject({
   event: z.literal('observation'),
   clock: ObservedClock,
