@@ -30,9 +30,8 @@ import type { TemplateStore } from './template/template-store.ts';
 import { GuestConsole } from './vm/guest-console.ts';
 import type { GuestStart } from './vm/guest-start.ts';
 import { HostedVm, type HostedVmOptions } from './vm/hosted-vm.ts';
-import type { VmRehearsal } from './vm/vm-channel.ts';
+import { SpareMachines } from './vm/spare-machines.ts';
 import { VmLaunch } from './vm/vm-launch.ts';
-import { WarmWorkers } from './vm/warm-workers.ts';
 
 export interface HypervisorOptions {
   readonly core: CoreModules;
@@ -57,7 +56,7 @@ export class Hypervisor {
   readonly #options: HypervisorOptions;
   readonly #vms = new Map<VmId, HostedVm>();
   readonly #effects = new EffectsOnce();
-  readonly #workers: WarmWorkers;
+  readonly #machines: SpareMachines;
   readonly #launch: VmLaunch;
   readonly #divider: CpuDivider;
   readonly #maker: TemplateMaker;
@@ -69,20 +68,18 @@ export class Hypervisor {
   constructor(options: HypervisorOptions) {
     this.#options = options;
     const { core, guests, templates, network, log, capacity } = options;
-    const rehearsal: VmRehearsal = { type: 'rehearse', core };
-    this.#workers = new WarmWorkers({
-      entry: 'vm.worker',
+    this.#machines = new SpareMachines({
+      core,
       spareCount: 1,
-      rehearsal,
       onTrouble: (reason) => log.warn({ reason }, 'a spare VM worker could not rehearse'),
     });
-    this.#launch = new VmLaunch({ core, guests, templates, network, log, workers: this.#workers });
+    this.#launch = new VmLaunch({ core, guests, templates, network, log, machines: this.#machines });
     this.#maker = new TemplateMaker({
       core,
       guests,
       templates,
       log,
-      workers: this.#workers,
+      machines: this.#machines,
       doorbell: network.doorbell,
       freeMemoryMib: () => capacity.memoryMib - this.usedMemoryMib,
     });
@@ -100,7 +97,7 @@ export class Hypervisor {
 
   /** A guest has arrived, or will not: a thread is made ready for the next VM. */
   makeReady(): void {
-    if (!this.#isClosed) this.#workers.refill();
+    if (!this.#isClosed) this.#machines.refill();
   }
 
   /** How often a VM froze here, and how many copies were discarded. */
@@ -264,7 +261,7 @@ export class Hypervisor {
     });
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, closeDeadlineMs).unref());
     await Promise.race([Promise.all(gone).then(() => Promise.all(this.#releases)), deadline]);
-    await this.#workers.close();
+    await this.#machines.close();
   }
 
   async #start(command: VmStartCommand): Promise<{ epoch: Epoch }> {

@@ -136,11 +136,31 @@ export function layoutOf(modules: CoreModules, name: string): number {
  * @throws MachineError machine.memory-size
  */
 export function createMachineMemory(modules: CoreModules, memoryMib: number): WebAssembly.Memory {
+  const pages = machinePages(modules, memoryMib);
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+}
+
+/** The fixed part alone, of a machine whose RAM nobody knows yet: `growMachineMemory` gives it one. */
+export function createSpareMemory(modules: CoreModules): WebAssembly.Memory {
+  const initial = layoutOf(modules, 'RAM') / wasmPageBytes;
+  const maximum = machinePages(modules, layoutOf(modules, 'RAM_MIB_MAX'));
+  return new WebAssembly.Memory({ initial, maximum, shared: true });
+}
+
+/**
+ * Makes of createSpareMemory's what createMachineMemory makes. Views of it from before end where RAM begins.
+ * @throws MachineError machine.memory-size; it is spare still
+ */
+export function growMachineMemory(modules: CoreModules, spare: WebAssembly.Memory, memoryMib: number): void {
+  spare.grow(machinePages(modules, memoryMib) - spare.buffer.byteLength / wasmPageBytes);
+}
+
+/** @throws MachineError machine.memory-size */
+function machinePages(modules: CoreModules, memoryMib: number): number {
   const least = layoutOf(modules, 'RAM_MIB_MIN');
   const most = layoutOf(modules, 'RAM_MIB_MAX');
   if (!Number.isInteger(memoryMib) || memoryMib < least || memoryMib > most) {
     throw new MachineError('machine.memory-size', `a machine has ${least} to ${most} MiB, not ${memoryMib}`);
   }
-  const pages = (layoutOf(modules, 'RAM') + memoryMib * 1024 * 1024) / wasmPageBytes;
-  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  return (layoutOf(modules, 'RAM') + memoryMib * 1024 * 1024) / wasmPageBytes;
 }

@@ -3,7 +3,14 @@ import './web-assembly.ts';
 export { type BootOptions, planBoot } from './boot.ts';
 export { bootMachine } from './boot-machine.ts';
 export { busyState } from './busy-state.ts';
-export { type CoreLayout, type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
+export {
+  type CoreLayout,
+  type CoreModules,
+  createMachineMemory,
+  createSpareMemory,
+  growMachineMemory,
+  loadCore,
+} from './core-module.ts';
 export type { BoardDevices, DeviceFactory } from './device-bus.ts';
 export {
   createDevices,
@@ -16,6 +23,7 @@ export { VIRTIO_SLOTS } from './devices/memory-map.ts';
 export { type BlockBackend, SECTOR_BYTES } from './devices/virtio-blk/block-backend.ts';
 export { IDENTITY_BYTES_MAX } from './devices/virtio-console/virtio-console.ts';
 export { type Difference, firstDifference } from './first-difference.ts';
+export { firstTouches, touchFirst } from './first-touch.ts';
 export type { BalloonInput, ConsoleInput, DiskInput, MachineInput, NicInput } from './input.ts';
 export {
   decodeInputLog,

@@ -10,9 +10,6 @@ export type DirtyConsumer = keyof typeof dirtyConsumers;
 
 export const pageBytes = 4096;
 
-/** A hundred and more pages of decoded code: what a guest at rest goes through between two sleeps. */
-const reservedCodeBytes = 2 << 20;
-
 export class MachineMemory {
   /** What everything below is a view of. */
   readonly wasm: WebAssembly.Memory;
@@ -26,7 +23,6 @@ export class MachineMemory {
   readonly pages: number;
   /** Poked by others, polled by the core every 16,384 steps, waited on by an idle vCPU. */
   readonly attention: Int32Array<SharedArrayBuffer>;
-  readonly #decodedCode: Int32Array<SharedArrayBuffer>;
   readonly #touched: Uint32Array<SharedArrayBuffer>;
   readonly #free: Uint32Array<SharedArrayBuffer>;
   readonly #present: Uint32Array<SharedArrayBuffer>;
@@ -46,7 +42,6 @@ export class MachineMemory {
     this.pages = memoryMib * 256;
     this.ram = new Uint8Array(buffer, this.ramAddress, memoryMib * 1024 * 1024);
     this.attention = new Int32Array(buffer, layoutOf(modules, 'ATTENTION'), 1);
-    this.#decodedCode = new Int32Array(buffer, layoutOf(modules, 'CODE_POOL'), reservedCodeBytes / 4);
     this.#touched = new Uint32Array(buffer, this.touchedAddress, words);
     this.#free = new Uint32Array(buffer, this.freeAddress, words);
     this.#present = new Uint32Array(buffer, layoutOf(modules, 'PRESENT'), words);
@@ -136,16 +131,6 @@ export class MachineMemory {
       if (leftMs <= 0) return false;
       Atomics.wait(this.#arrivals, 0, arrivals, leftMs);
     }
-  }
-
-  /**
-   * The host gives the machine now the memory in which its first code will be decoded, so that a guest that goes on here need
-   * not wait for it page by page (measured: 0.8 ms of its first 20,000 steps).
-   */
-  reserveCode(): void {
-    // A write that changes nothing is a write to the host.
-    for (let word = 0; word < this.#decodedCode.length; word += pageBytes / 4)
-      Atomics.or(this.#decodedCode, word, 0);
   }
 
   /** Takes and clears what harvests left for a consumer, one bit a page. Word by word atomic. */

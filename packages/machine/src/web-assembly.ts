@@ -11,6 +11,8 @@ declare global {
     class Memory {
       constructor(limits: { initial: number; maximum: number; shared: boolean });
       readonly buffer: SharedArrayBuffer;
+      /** By so many pages of 64 KiB; returns how many there were. */
+      grow(pages: number): number;
     }
     class Global {
       readonly value: unknown;

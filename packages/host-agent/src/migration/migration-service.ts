@@ -92,7 +92,7 @@ export class MigrationService {
       spareCount: 1,
       keptMax: workersKeptMax,
       limits: transferWorkerLimits,
-      rehearsal: this.#rehearsal(),
+      rehearsal: (isNew) => (isNew ? this.#rehearsal() : null),
       onTrouble: (reason) => options.log.warn({ reason }, 'a spare transfer worker could not rehearse'),
     });
   }

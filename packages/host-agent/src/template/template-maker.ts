@@ -10,16 +10,16 @@ import type { Logger } from 'pino';
 import { releaseMemorySoon } from '../memory-release.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
 import type { GuestStart } from '../vm/guest-start.ts';
+import type { SpareMachines } from '../vm/spare-machines.ts';
 import type { VmOrigin } from '../vm/vm-channel.ts';
 import { VmRunner } from '../vm/vm-runner.ts';
-import type { WarmWorkers } from '../vm/warm-workers.ts';
 import type { TemplateStore } from './template-store.ts';
 
 export interface TemplateMakerOptions {
   readonly core: CoreModules;
   readonly guests: GuestStart;
   readonly templates: TemplateStore;
-  readonly workers: WarmWorkers;
+  readonly machines: SpareMachines;
   readonly doorbell: Doorbell;
   /** What VMs leave of this host's memory. */
   readonly freeMemoryMib: () => number;
@@ -122,13 +122,13 @@ export class TemplateMaker {
 
   /** Resolves when the machine has ended, with or without a template. */
   async #run(recipe: TemplateRecipe, origin: VmOrigin): Promise<void> {
-    const { core, workers, doorbell, log, templates } = this.#options;
+    const { core, machines, doorbell, log, templates } = this.#options;
     const control = new VmControlBlock();
     control.deadlineNs = withoutDeadline;
     const ended = Promise.withResolvers<void>();
     let reason: string | null = null;
     const runner = new VmRunner({
-      workers,
+      machines,
       core,
       memoryMib: recipe.memoryMib,
       nics: [],
@@ -142,7 +142,7 @@ export class TemplateMaker {
         else if (event.type === 'ended') ended.resolve();
       },
     });
-    setImmediate(() => workers.refill());
+    setImmediate(() => machines.refill());
     const stop = (why: string): void => {
       log.info({ ...recipe, reason: why }, 'template given up for now');
       control.revoke();

@@ -8,10 +8,12 @@ import type { FrameRingHandle } from '@skein/network';
 import type { GuestClock } from '../core/guest-clock.ts';
 import type { TemplatePlace } from '../template/template-store.ts';
 
-/** To a spare worker: practise, in steps, until there is an assignment. */
+/** To a spare worker: practise what was not practised yet, in steps, until there is an assignment. */
 export interface VmRehearsal {
   readonly type: 'rehearse';
   readonly core: CoreModules;
+  /** To be touched, for whichever machine will have it. */
+  readonly memory: WebAssembly.Memory;
 }
 
 /** From then on the worker is this VM's, until it has ended. */

@@ -9,16 +9,16 @@ import type { SwitchHandle } from '../network/switch-handle.ts';
 import type { TemplateStore } from '../template/template-store.ts';
 import type { GuestStart } from './guest-start.ts';
 import type { HostedVm } from './hosted-vm.ts';
+import type { SpareMachines } from './spare-machines.ts';
 import type { VmEvent, VmOrigin } from './vm-channel.ts';
 import { VmRunner } from './vm-runner.ts';
-import type { WarmWorkers } from './warm-workers.ts';
 
 export interface VmLaunchOptions {
   readonly core: CoreModules;
   readonly guests: GuestStart;
   readonly templates: TemplateStore;
   readonly network: SwitchHandle;
-  readonly workers: WarmWorkers;
+  readonly machines: SpareMachines;
   readonly log: Logger;
 }
 
@@ -31,10 +31,10 @@ export class VmLaunch {
 
   /** Returns when the VM's thread has begun; what becomes of it the VM hears. */
   run(vm: HostedVm, origin: VmOrigin): void {
-    const { core, workers, network } = this.#options;
+    const { core, machines, network } = this.#options;
     if (origin.kind !== 'incoming') vm.startedFrom = origin.kind === 'clone' ? 'template' : 'kernel';
     const runner = new VmRunner({
-      workers,
+      machines,
       core,
       memoryMib: vm.machine.memoryMib,
       nics: vm.machine.nics,
@@ -48,7 +48,7 @@ export class VmLaunch {
     });
     vm.runner = runner;
     // While a guest arrives nothing else shall take its time: its successor is made ready when it is here.
-    if (origin.kind !== 'incoming') setImmediate(() => workers.refill());
+    if (origin.kind !== 'incoming') setImmediate(() => machines.refill());
   }
 
   #hear(vm: HostedVm, event: VmEvent): void {

@@ -2,23 +2,22 @@ import { loadCore } from '@skein/machine';
 import { Doorbell } from '@skein/network';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VmControlBlock } from './control-block.ts';
+import { SpareMachines } from './spare-machines.ts';
 import type { VmEvent, VmOrigin } from './vm-channel.ts';
 import { VmRunner } from './vm-runner.ts';
-import { WarmWorkers } from './warm-workers.ts';
 
-let workers: WarmWorkers;
+let machines: SpareMachines;
 
-beforeEach(() => {
-  workers = new WarmWorkers({
-    entry: 'vm.worker',
+beforeEach(async () => {
+  machines = new SpareMachines({
+    core: await loadCore(),
     spareCount: 0,
     keptMax: 1,
-    rehearsal: null,
     onTrouble: (reason) => expect.fail(reason),
   });
 });
 
-afterEach(() => workers.close());
+afterEach(() => machines.close());
 
 /** Resolves with all that was heard of the VM when it has ended. */
 async function ended(origin: VmOrigin): Promise<readonly VmEvent[]> {
@@ -26,7 +25,7 @@ async function ended(origin: VmOrigin): Promise<readonly VmEvent[]> {
   const events: VmEvent[] = [];
   await new Promise<void>((resolve) => {
     const runner = new VmRunner({
-      workers,
+      machines,
       core,
       memoryMib: 64,
       nics: [],
@@ -55,24 +54,24 @@ const noKernel = {
 
 describe('a VM worker', () => {
   it('serves one VM after another, if they end in good order', async () => {
-    const take = vi.spyOn(workers, 'take');
-    const giveBack = vi.spyOn(workers, 'giveBack');
+    const take = vi.spyOn(machines, 'take');
+    const giveBack = vi.spyOn(machines, 'giveBack');
     for (let count = 1; count <= 3; count++) {
       expect(await ended({ kind: 'incoming' })).toEqual([{ type: 'ended' }]);
       await vi.waitFor(() => expect(giveBack).toHaveBeenCalledTimes(count));
     }
     expect(take).toHaveBeenCalledTimes(3);
-    expect(new Set(take.mock.results.map(({ value }) => value)).size).toBe(1);
+    expect(new Set(take.mock.results.map(({ value }) => value?.worker)).size).toBe(1);
   });
 
   it('ends with a VM that failed: the next one has another', async () => {
-    const take = vi.spyOn(workers, 'take');
-    const giveBack = vi.spyOn(workers, 'giveBack');
+    const take = vi.spyOn(machines, 'take');
+    const giveBack = vi.spyOn(machines, 'giveBack');
     const events = await ended(noKernel);
     expect(events.map(({ type }) => type)).toEqual(['failed', 'ended']);
     expect(await ended({ kind: 'incoming' })).toEqual([{ type: 'ended' }]);
     await vi.waitFor(() => expect(giveBack).toHaveBeenCalledTimes(1));
-    const [first, second] = take.mock.results.map(({ value }) => value);
+    const [first, second] = take.mock.results.map(({ value }) => value?.worker);
     expect(second).not.toBe(first);
     expect(giveBack).toHaveBeenCalledWith(second);
   });

@@ -3,19 +3,19 @@
  * with the worker are messages and shared memory, so that a process a VM stays possible.
  */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
-import { type CoreModules, createMachineMemory, type MachineInput, MachineMemory } from '@skein/machine';
+import { type CoreModules, type MachineInput, MachineMemory } from '@skein/machine';
 import { Doorbell, FrameRing, Traffic } from '@skein/network';
 import type { NicSpec } from '@skein/shared';
 import type { VmControlBlock } from './control-block.ts';
+import type { SpareMachines } from './spare-machines.ts';
 import type { VmAssignment, VmCommand, VmEvent, VmNic, VmOrigin, VmWorkerMessage } from './vm-channel.ts';
-import type { WarmWorkers } from './warm-workers.ts';
 
 const ringBytes = 1 << 19;
 const stopDeadlineMs = 1000;
 
 export interface VmRunnerOptions {
-  /** One of them is taken, and given back when its VM has ended in good order. */
-  readonly workers: WarmWorkers;
+  /** One of them is taken, and its worker given back when its VM has ended in good order. */
+  readonly machines: SpareMachines;
   readonly core: CoreModules;
   readonly memoryMib: number;
   readonly nics: readonly Pick<NicSpec, 'mac'>[];
@@ -35,7 +35,9 @@ export class VmRunner {
 
   constructor(options: VmRunnerOptions) {
     const { memoryMib, core } = options;
-    this.memory = createMachineMemory(core, memoryMib);
+    const { worker, memory } = options.machines.take(memoryMib);
+    this.#worker = worker;
+    this.memory = memory;
     this.#machineMemory = new MachineMemory(core, this.memory, memoryMib);
     const attention = this.#machineMemory.attention;
     const wakeVm = Doorbell.attach(attention.buffer, attention.byteOffset);
@@ -47,7 +49,6 @@ export class VmRunner {
     }));
     const channel = new MessageChannel();
     this.#port = channel.port1;
-    this.#worker = options.workers.take();
     this.#listen(options);
     const assignment: VmAssignment = {
       type: 'assign',
@@ -102,7 +103,7 @@ export class VmRunner {
     this.#machineMemory.poke();
   }
 
-  #listen({ onEvent, workers }: VmRunnerOptions): void {
+  #listen({ onEvent, machines }: VmRunnerOptions): void {
     const end = (event: VmEvent): void => {
       if (this.#hasEnded) return;
       if (event.type === 'ended') {
@@ -113,7 +114,7 @@ export class VmRunner {
     };
     this.#port.on('message', end);
     this.#worker.on('message', ({ type }: VmWorkerMessage) => {
-      if (type === 'spare') workers.giveBack(this.#worker);
+      if (type === 'spare') machines.giveBack(this.#worker);
     });
     this.#worker.once('error', (error) => end({ type: 'failed', message: String(error) }));
     // A thread that dies without a word (out of memory, a bug) still ends its VM. Messages it sent come first.

@@ -6,11 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import {
   bootMachine,
+  type CoreModules,
   createDevices,
   dirtyConsumers,
+  firstTouches,
   loadTemplate,
   Machine,
   MachineMemory,
+  touchFirst,
 } from '@skein/machine';
 import { invariant } from '@skein/shared';
 import { collectGarbage } from '../collect-garbage.ts';
@@ -25,11 +28,13 @@ import { VmOutputs } from './vm-outputs.ts';
 
 const rehearsals = 30;
 let rehearsed = 0;
-let isAssigned = false;
+let hasRehearsedRun = false;
+/** VMs that were assigned to this worker. */
+let assigned = 0;
 
 /** True if the VM came to its end in good order. */
 function serve(assignment: VmAssignment): boolean {
-  isAssigned = true;
+  assigned += 1;
   const { port, nics, origin } = assignment;
   const tell = (event: VmEvent): void => port.postMessage(event);
   let loop: VmLoop | null = null;
@@ -46,7 +51,7 @@ function serve(assignment: VmAssignment): boolean {
       emit: outputs.emit,
       awaitPage: (page) => loop?.awaitPage(page),
     });
-    if (prepare(machine, origin, tell)) {
+    if (prepare(machine, assignment, tell)) {
       loop = new VmLoop({
         machine,
         memory: new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib),
@@ -73,11 +78,16 @@ function serve(assignment: VmAssignment): boolean {
 }
 
 /** Brings the machine to where its guest goes on from; false if there is no such machine. */
-function prepare(machine: Machine, origin: VmOrigin, tell: (event: VmEvent) => void): boolean {
+function prepare(
+  machine: Machine,
+  { core, memory, origin }: VmAssignment,
+  tell: (event: VmEvent) => void,
+): boolean {
   switch (origin.kind) {
     case 'incoming':
       for (; rehearsed < rehearsals; rehearsed++) rehearseArrival(machine);
-      machine.memory.reserveCode();
+      // What the spare memory's first touches have left, if it was one.
+      touchFirst(core, memory);
       return true;
     case 'boot': {
       const { kernel, initrd, bootArguments, randomSeed } = origin;
@@ -114,19 +124,28 @@ function introductionOf(
   return new Introduction({ machine, identity, template, tell });
 }
 
-/** In steps, between which an assignment is heard. */
-function rehearse({ core }: VmRehearsal): void {
-  const machine = arrivalMachine(core);
+/** In steps, between which an assignment is heard. A worker that has served VMs has rehearsed already. */
+function rehearse({ core, memory }: VmRehearsal): void {
+  const steps = rehearsalSteps(core, memory);
+  const assignedBefore = assigned;
   const step = (): void => {
-    if (isAssigned) return;
-    rehearseArrival(machine);
-    rehearsed += 1;
-    setImmediate(rehearsed < rehearsals ? step : run);
-  };
-  const run = (): void => {
-    if (!isAssigned) rehearseRun(core);
+    if (assigned === assignedBefore && steps.next().done !== true) setImmediate(step);
   };
   setImmediate(step);
+}
+
+function* rehearsalSteps(core: CoreModules, memory: WebAssembly.Memory): Generator<void, void, void> {
+  yield* firstTouches(core, memory);
+  if (rehearsed < rehearsals) {
+    const machine = arrivalMachine(core);
+    for (; rehearsed < rehearsals; rehearsed++) {
+      yield;
+      rehearseArrival(machine);
+    }
+    yield;
+  }
+  if (!hasRehearsedRun) rehearseRun(core);
+  hasRehearsedRun = true;
 }
 
 /** The machine's memory goes with what referred to it. */

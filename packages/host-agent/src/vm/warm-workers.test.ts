@@ -12,7 +12,7 @@ function warm(spareCount: number, keptMax: number): void {
     entry: 'transfer.worker',
     spareCount,
     keptMax,
-    rehearsal: null,
+    rehearsal: () => null,
     onTrouble: (reason) => expect.fail(reason),
   });
 }

@@ -12,8 +12,8 @@ export interface WarmWorkersOptions {
   /** So many that were given back are kept, which are warmer than any new one; default: as many as there are spare ones. */
   readonly keptMax?: number;
   readonly limits?: ResourceLimits;
-  /** First message to a spare worker; null: none. */
-  readonly rehearsal: unknown;
+  /** What a worker is told that is spare from now on, a new one or one that was given back; null: nothing. */
+  readonly rehearsal: (isNew: boolean) => unknown;
   /** What a spare worker says, or dies of: it could not rehearse. Whoever takes one gets a slower one, or a new one. */
   readonly onTrouble: (reason: string) => void;
 }
@@ -24,7 +24,7 @@ export class WarmWorkers {
   readonly #spareCount: number;
   readonly #keptMax: number;
   readonly #limits: ResourceLimits;
-  readonly #rehearsal: unknown;
+  readonly #rehearsal: WarmWorkersOptions['rehearsal'];
   readonly #tellTrouble: (said: unknown) => void;
   #isClosed = false;
 
@@ -56,6 +56,7 @@ export class WarmWorkers {
     else {
       this.#spare.unshift(worker);
       this.#watch(worker);
+      this.#rehearse(worker, false);
     }
   }
 
@@ -68,10 +69,15 @@ export class WarmWorkers {
   refill(): void {
     while (!this.#isClosed && this.#spare.length < this.#spareCount) {
       const worker = this.#start();
-      if (this.#rehearsal !== null) worker.postMessage(this.#rehearsal);
       this.#spare.push(worker);
       this.#watch(worker);
+      this.#rehearse(worker, true);
     }
+  }
+
+  #rehearse(worker: Worker, isNew: boolean): void {
+    const rehearsal = this.#rehearsal(isNew);
+    if (rehearsal !== null) worker.postMessage(rehearsal);
   }
 
   #watch(worker: Worker): void {
