@@ -98,6 +98,14 @@ describe('the right to make a template', () => {
     }
   });
 
+  it('is over when its holder was killed before it could write its name', async () => {
+    await store.claim(recipe);
+    writeFileSync(claimFile(), '');
+    expect(await store.claim(recipe)).toBe(false);
+    age(claimFile(), 10);
+    expect(await store.claim(recipe)).toBe(true);
+  });
+
   it('is over when it has been held for longer than making one takes', async () => {
     await store.claim(recipe);
     writeFileSync(claimFile(), String(process.ppid));

@@ -13,6 +13,8 @@ const generation = 1;
 const templatesMax = 8;
 /** Nobody takes so long to make a template: what is older was left by a process that is gone. */
 const leftoverAgeMs = 120_000;
+/** Between a claim's file and the name in it lies no time at all, in which its holder may be killed all the same. */
+const namelessAgeMs = 5000;
 const suffix = { template: '.template', partial: '.partial', claim: '.claim' } as const;
 
 /** Where a template goes: it is written under the temporary name, then renamed. */
@@ -108,8 +110,10 @@ export class TemplateStore {
 async function isOver(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => null);
   if (found === null) return false;
+  const ageMs = Date.now() - found.mtimeMs;
   const pid = Number(await readFile(path, 'utf8').catch(() => ''));
-  return Date.now() - found.mtimeMs > leftoverAgeMs || pid === process.pid || (pid > 0 && !isAlive(pid));
+  if (!(pid > 0)) return ageMs > namelessAgeMs;
+  return ageMs > leftoverAgeMs || pid === process.pid || !isAlive(pid);
 }
 
 function isAlive(pid: number): boolean {
