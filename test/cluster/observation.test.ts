@@ -82,9 +82,7 @@ describe('a migration that is to be observed', () => {
     const options = ['--deadline', '1s', '--bandwidth', '64KiB', '--observe-ticks'];
     const refusal = await cluster.refusal('vm', 'migrate', 'web1', '--to', 'h1', ...options);
     expect(refusal).toMatchObject({ code: 'migration.aborted' });
-    const [last] = JSON.parse(
-      await cluster.skein('migration', 'list', '--output', 'json'),
-    ) as OperationView[];
+    const last = await lastMigration();
     expect(last).toMatchObject({
       state: 'failed',
       observation: { guest: { hasEnded: true }, network: null },
@@ -92,4 +90,28 @@ describe('a migration that is to be observed', () => {
     expectAmong(last?.observation.guest ?? null, tickGapsNs());
     expect(await cluster.vm('web1')).toMatchObject({ state: 'running', host: 'h2' });
   });
+
+  it('goes on where its coordinator restarts meanwhile: that its observation was lost is said', async () => {
+    const options = ['--to', 'h1', '--bandwidth', '8MiB', '--observe-ticks'];
+    const moving = cluster.told('vm', 'migrate', 'web1', ...options);
+    await cluster.eventually(
+      'pages are sent',
+      async () => (await lastMigration())?.progress?.phase === 'pre-copy',
+    );
+    await cluster.kill('coordinator');
+    await cluster.restart('coordinator');
+    const { stderr } = await moving;
+    const last = await lastMigration();
+    expect(stderr).toContain(`what was observed of ${last?.id} does not stand beside it: `);
+    expect(last).toMatchObject({
+      state: 'succeeded',
+      migration: { outcome: 'committed', from: 'h2', to: 'h1' },
+      observation: { guest: null, network: null },
+    });
+  });
 });
+
+async function lastMigration(): Promise<OperationView | undefined> {
+  const [last] = JSON.parse(await cluster.skein('migration', 'list', '--output', 'json')) as OperationView[];
+  return last;
+}

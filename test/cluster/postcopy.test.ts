@@ -21,7 +21,9 @@ describe('a migration in post-copy mode', () => {
   it('runs at the target at once, brings each page once, those it waits for first, and loses none', async () => {
     await guest.run('dirtier 16 2000 page &', /dirtier: \d+ /);
     for (let time = 0; time < 4; time++) {
-      const record = await bed.migrate(vm, guest.otherHost, { mode: 'post-copy' });
+      // So slow that what the guest waits for cannot all be on its way already.
+      const settings = { mode: 'post-copy', bandwidthCapBytesPerS: 100e6 } as const;
+      const record = await bed.migrate(vm, guest.otherHost, settings);
       expect(record).toMatchObject({ mode: 'post-copy', precopyEnd: 'post-copy', rounds: [], reason: null });
       oneState({
         source: record.stateHashSource,

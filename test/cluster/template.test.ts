@@ -83,7 +83,7 @@ describe('a template', () => {
     }
     await ask(first, 'ping -c 3 10.77.0.12', /3 packets received/);
     await ask(one, 'ping -c 3 10.77.0.13', /3 packets received/);
-    const guestSeconds = Number((await ask(two, 'date +at-%s', /^at-(\d+)\r?$/m))[1]);
+    const guestSeconds = Number((await ask(two, 'date +at-%s', /^at-(\d+)\r?\n/m))[1]);
     expect(Math.abs(guestSeconds - Date.now() / 1000)).toBeLessThan(60);
   });
 

@@ -83,12 +83,13 @@ export class Cluster {
 
   /** Runs `skein`; rejects with its output if it fails. */
   async skein(...args: string[]): Promise<string> {
+    return (await this.told(...args)).stdout;
+  }
+
+  /** The same with what it says beside its results. */
+  async told(...args: string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const main = join(root, 'packages/cli/src/main.ts');
-    const { stdout } = await run(process.execPath, [main, ...args], {
-      env: this.#environment,
-      timeout: 120_000,
-    });
-    return stdout;
+    return await run(process.execPath, [main, ...args], { env: this.#environment, timeout: 120_000 });
   }
 
   /** What `skein` says as problem details when it fails, as it must. */
