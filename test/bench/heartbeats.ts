@@ -56,7 +56,12 @@ export class Heartbeats {
         authentication,
         handlers: {
           requests: { 'migration.final': notHere, 'migration.history': notHere },
-          notices: { 'migration.state': notHere, 'migration.granted': notHere, 'migration.aborted': notHere },
+          notices: {
+            'migration.code': notHere,
+            'migration.state': notHere,
+            'migration.granted': notHere,
+            'migration.aborted': notHere,
+          },
         },
       }),
     );

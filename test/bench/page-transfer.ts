@@ -139,7 +139,12 @@ export class PageTarget {
       bulkBuffer: receiver.socketBuffer,
       handlers: {
         requests: { 'migration.final': notHere, 'migration.history': notHere },
-        notices: { 'migration.state': notHere, 'migration.granted': notHere, 'migration.aborted': notHere },
+        notices: {
+          'migration.code': notHere,
+          'migration.state': notHere,
+          'migration.granted': notHere,
+          'migration.aborted': notHere,
+        },
       },
     });
     const target = new PageTarget(link, receiver);

@@ -2,6 +2,7 @@
  * A source of a migration that is let in, speaks the protocol, and lies; a real agent is the target, over a real WebSocket.
  * Whatever it says: a refusal with a code, the connection closed, nothing half done, and no memory kept.
  */
+import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentBed, BedVm } from '../support/agent-bed.ts';
@@ -115,6 +116,30 @@ describe('a source that lies', () => {
       },
     ],
     [
+      'says twice which code its guest uses',
+      'migration.out-of-turn',
+      /the guest's used code came where none is due/,
+      (source) => {
+        source.sendUsedCode(new Uint8Array(264));
+        source.sendUsedCode(new Uint8Array(264));
+      },
+    ],
+    [
+      'says which code its guest uses when the guest is suspended',
+      'migration.out-of-turn',
+      /the guest's used code came where none is due/,
+      (source) => {
+        source.sendState();
+        source.sendUsedCode(new Uint8Array(264));
+      },
+    ],
+    [
+      'says of more code than there can be that its guest uses it',
+      'link.bad-message',
+      /usedCode/,
+      (source) => source.sendUsedCode(new Uint8Array((64 << 10) + 1)),
+    ],
+    [
       'sends the bitmap of another guest',
       'migration.state-invalid',
       /bitmap of missing pages has 8 bytes/,
@@ -214,6 +239,23 @@ describe('a source that lies', () => {
     });
     expect(source.refusal).toMatchObject({ code: 'migration.out-of-turn' });
     expect(source.refusal?.reason).toMatch(words);
+    await expectGhostRuns(source);
+  });
+
+  it('invents the code that its guest uses, and writes it anew meanwhile: the guest runs on', async () => {
+    const invented = randomBytes(64 << 10);
+    // Half of the pages are the guest's.
+    for (let record = 0; record < 100; record++) invented.writeUInt32LE(record % 10, record * 528);
+    const source = await HostileSource.open(bed, vm.machine.image);
+    for (let page = 0; page < 10; page++) source.sendPage(page, page + 1);
+    source.sendUsedCode(invented);
+    source.sendPage(0, 99);
+    await source.makeReady();
+    await source.passLease('h2');
+    source.grant();
+    await until('the guest runs', () => source.hasHeardResumed);
+    expect(source.refusal).toBeNull();
+    await source.close();
     await expectGhostRuns(source);
   });
 

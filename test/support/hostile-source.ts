@@ -150,6 +150,11 @@ export class HostileSource {
     this.link.sendBulk(writer.finishCompressed(1, this.#batches++, compressed));
   }
 
+  /** Said to be the code that its guest uses. */
+  sendUsedCode(usedCode: Uint8Array): void {
+    this.link.notify('migration.code', { usedCode });
+  }
+
   sendState(state = this.state): void {
     this.link.notify('migration.state', { state });
   }

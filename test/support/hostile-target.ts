@@ -68,6 +68,7 @@ export class HostileTarget {
           'migration.history': () => ({}),
         },
         notices: {
+          'migration.code': () => {},
           'migration.state': () => {},
           'migration.granted': () => {
             if (target !== null) target.hasGrant = true;

@@ -4,7 +4,15 @@
  * Source: design, "Interpreter".
  */
 import { PAGE_END } from './generated/operation-numbers';
-import { CODE_PAGE, CODE_POOL, CODE_SLOT, CODE_SLOTS, CODE_STORES, CODE_STRIDE } from './layout';
+import {
+  CODE_LOOKUPS,
+  CODE_PAGE,
+  CODE_POOL,
+  CODE_SLOT,
+  CODE_SLOTS,
+  CODE_STORES,
+  CODE_STRIDE,
+} from './layout';
 import { dropFastFetches, dropStoreAliases } from './tlb';
 
 /** A page that takes this many slow stores without being entered is data now and gives its slot back. */
@@ -32,6 +40,7 @@ export function codeBase(page: u32): u32 {
   const known = load<u16>(CODE_SLOT + (page << 1)) as u32;
   if (known !== 0) {
     store<u32>(CODE_STORES + ((known - 1) << 2), 0);
+    countLookup(known - 1);
     return slotBase(known - 1);
   }
   const slot = hand;
@@ -41,10 +50,16 @@ export function codeBase(page: u32): u32 {
   const base = slotBase(slot);
   store<u32>(CODE_PAGE + (slot << 2), page + 1);
   store<u32>(CODE_STORES + (slot << 2), 0);
+  store<u8>(CODE_LOOKUPS + slot, 1);
   store<u16>(CODE_SLOT + (page << 1), (slot + 1) as u16);
   store<u64>(base, PAGE_END as u64, 16384);
   dropStoreAliases(page);
   return base;
+}
+
+function countLookup(slot: u32): void {
+  const lookups = load<u8>(CODE_LOOKUPS + slot);
+  if (lookups !== 255) store<u8>(CODE_LOOKUPS + slot, lookups + 1);
 }
 
 function releaseSlot(page: u32, slot: u32): void {

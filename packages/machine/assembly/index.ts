@@ -2,6 +2,7 @@
 
 export { disturb, requestProcessing, setInterruptLine, takeKick } from './bus';
 export { currentSteps, setDeviceAlarm, setTime, timeAt } from './clock';
+export { decodeAhead, dropRewritten, saveUsedCode, watchCode } from './code-ahead';
 export { dmaPrepare, harvest, markFree } from './dirty';
 export {
   dropDecoded,

@@ -129,12 +129,20 @@ export const DIRTY: u32 = 0x148000;
 export const DIRTY_CONSUMERS: u32 = 4;
 /** Pages that the guest said it does not need, and has not written since. They hold zeros. */
 export const FREE: u32 = 0x1a8000;
+/** Pages that others than the machine have written: of those that bring its RAM, before it runs. */
+export const REWRITTEN: u32 = 0x1c0000;
 
 /** Decode pool slot + 1 of each RAM page, u16; 0 for none. */
 export const CODE_SLOT: u32 = 0x200000;
 /** For each slot: RAM page + 1 (0: free), and stores into it since it was last entered. */
 export const CODE_PAGE: u32 = 0x380000;
 export const CODE_STORES: u32 = 0x382000;
+/** For each slot how often it was looked up since watchCode, up to 255 (u8). */
+export const CODE_LOOKUPS: u32 = 0x383000;
+/** Where it is said which entries are in use (code-ahead.ts): of each slot at most one record. */
+export const USED_CODE: u32 = 0x384000;
+/** RAM page (u32), its lookups (u32), and a bit an entry. */
+export const USED_CODE_BYTES: u32 = 264;
 /** Reserved: page hashes, 8 bytes a page. */
 export const PAGE_HASH: u32 = 0x400000;
 export const CODE_POOL: u32 = 0xa00000;

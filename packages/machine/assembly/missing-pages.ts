@@ -17,6 +17,7 @@ export function requirePages(offset: u32, size: u32): void {
   for (let page = offset >> 12; page <= last; page++) if (!isPresent(page)) awaitPage(page);
 }
 
-function isPresent(page: u32): bool {
+/** Only to be asked while pages are missing. */
+export function isPresent(page: u32): bool {
   return ((atomic.load<u32>(PRESENT + ((page >> 5) << 2)) >> (page & 31)) & 1) !== 0;
 }

@@ -157,7 +157,7 @@ export function dropFastFetches(base: u32): void {
 
 /**
  * Drops the store entries that reach a RAM page, because it holds decoded code now. There are none where it was not written in
- * this epoch (access.ts, fillStore; a harvest drops all of them): a guest that has just arrived decodes a hundred pages in its first slice.
+ * this epoch (access.ts, fillStore; a harvest drops all of them): a hundred pages and more are decoded at once for a guest that arrives.
  */
 export function dropStoreAliases(page: u32): void {
   if (((load<u32>(EPOCH + ((page >> 5) << 2)) >> (page & 31)) & 1) === 0) return;

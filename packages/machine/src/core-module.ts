@@ -43,6 +43,11 @@ export interface CoreExports {
   enterSupervisor(entry: bigint, deviceTree: bigint): void;
   refreshDerived(): void;
   dropDecoded(): void;
+  /** Which code a guest uses, and decoding it ahead (assembly/code-ahead.ts): records at USED_CODE. */
+  watchCode(): void;
+  saveUsedCode(): number;
+  decodeAhead(): number;
+  dropRewritten(): void;
   isRunnable(): number;
   nextTimerTime(): bigint;
   setTime(base: bigint, rate: number): void;

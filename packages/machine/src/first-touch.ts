@@ -50,7 +50,7 @@ function touchedRanges(modules: CoreModules): readonly Range[] {
     { from: 0, bytes: at('FAST') + at('FAST_INDICES') * at('FAST_STRIDE') },
     ...bitmaps,
     { from: at('CODE_SLOT'), bytes: commonRamPages * 2 },
-    { from: at('CODE_PAGE'), bytes: 2 * hostPageBytes },
+    { from: at('CODE_PAGE'), bytes: at('USED_CODE') - at('CODE_PAGE') },
     { from: at('CODE_POOL'), bytes: at('CODE_POOL_BYTES') },
   ];
 }

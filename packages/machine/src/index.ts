@@ -60,3 +60,4 @@ export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { savedStateHash } from './state-codec.ts';
 export { addHashes } from './state-hash.ts';
 export { loadTemplate, saveTemplate } from './template-file.ts';
+export { usedCodePageBytes } from './used-code.ts';

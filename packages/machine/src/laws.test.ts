@@ -6,6 +6,7 @@ import { dirtyConsumers, pageBytes, pagesOf } from './machine-memory.ts';
 import { loadSnapshot, saveSnapshot } from './snapshot.ts';
 import { createHoppingGuest, hopSteps } from './test-support/hopping-guest.ts';
 import { createRestlessGuest, seededRandom } from './test-support/restless-guest.ts';
+import { usedCodePageBytes } from './used-code.ts';
 
 const steps = 60_000;
 /** The state is compared at each of these multiples, not only at the end. */
@@ -47,6 +48,27 @@ function hashesOfPlainRun(seed: number): bigint[] {
     if (machine.steps % BigInt(checkpoint) === 0n) hashes.push(machine.cpuAndDevicesHash());
   }
   return [...hashes, machine.stateHash()];
+}
+
+/** Any bits, of pages of code, of data and of none. */
+function inventedCode(random: (below: number) => number): Uint8Array {
+  const code = Uint8Array.from({ length: 20 * usedCodePageBytes }, () => random(256));
+  const view = new DataView(code.buffer);
+  for (let record = 0; record < 20; record++)
+    view.setUint32(record * usedCodePageBytes, random(10) === 0 ? random(2 ** 31) : random(40), true);
+  return code;
+}
+
+/** As a migration does it: past the other machine, which is told what was written. */
+function bringPages(from: Machine, to: Machine): void {
+  const { memory } = to;
+  const rewritten = new Uint32Array(memory.wasm.buffer, memory.rewrittenAddress, memory.pages / 32);
+  for (let page = 0; page < memory.pages; page++) {
+    if (!from.memory.isTouched(page) || from.pageHash(page) === to.pageHash(page)) continue;
+    memory.page(page).set(from.memory.page(page));
+    memory.markTouched(page);
+    Atomics.or(rewritten, page >>> 5, 1 << (page & 31));
+  }
 }
 
 describe('a machine is a function of its steps and inputs', () => {
@@ -99,6 +121,42 @@ describe('a machine is a function of its steps and inputs', () => {
     second.run(steps - Number(second.steps));
     expect(second.stateHash()).toBe(hashesOfPlainRun(seed).at(-1));
   });
+
+  it.each(seeds)('code that is decoded ahead, whichever, changes nothing (seed %i)', (seed) => {
+    const machine = createRestlessGuest(core, seed);
+    const invent = seededRandom(seed + 440);
+    const hashes = runInSlices(machine, seed + 450, (random) => {
+      if (random(10) === 0) machine.watchCode();
+      if (random(5) === 0) machine.decodeAhead(random(2) === 0 ? machine.usedCode() : inventedCode(invent));
+      if (random(10) === 0) machine.dropDerivedCaches();
+    });
+    expect(hashes).toEqual(hashesOfPlainRun(seed));
+  });
+
+  it.each(seeds)(
+    'a machine whose RAM is brought while its code is decoded goes on as the first one does (seed %i)',
+    (seed) => {
+      const random = seededRandom(seed + 460);
+      const first = createRestlessGuest(core, seed);
+      first.watchCode();
+      first.run(1 + random(5000));
+      const second = createRestlessGuest(core, seed + 1);
+      second.clearMemory();
+      second.dropDerivedCaches();
+      for (let round = 0; round < 4; round++) {
+        bringPages(first, second);
+        const { decoded } = second.decodeAhead(first.usedCode());
+        if (round === 0) expect(decoded).toBeGreaterThan(0);
+        first.run(1 + random(300));
+      }
+      bringPages(first, second);
+      second.restoreArrivedState(first.saveState());
+      second.dropRewritten();
+      expect(second.stateHash()).toBe(first.stateHash());
+      second.run(steps - Number(second.steps));
+      expect(second.stateHash()).toBe(hashesOfPlainRun(seed).at(-1));
+    },
+  );
 
   it.each(seeds)('a replay of the recorded inputs reaches the same state (seed %i)', (seed) => {
     const recorded = createRestlessGuest(core, seed);

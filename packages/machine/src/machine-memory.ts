@@ -18,6 +18,8 @@ export class MachineMemory {
   /** Where the bitmaps of pages that were ever written, and of those that are free, begin in `wasm`. */
   readonly touchedAddress: number;
   readonly freeAddress: number;
+  /** Where whoever brings RAM to a machine that does not run yet notes which pages it has written. */
+  readonly rewrittenAddress: number;
   /** All of the guest's RAM; offset 0 is guest physical 0x8000_0000. */
   readonly ram: Uint8Array<SharedArrayBuffer>;
   readonly pages: number;
@@ -37,6 +39,7 @@ export class MachineMemory {
     this.ramAddress = layoutOf(modules, 'RAM');
     this.touchedAddress = layoutOf(modules, 'TOUCHED');
     this.freeAddress = layoutOf(modules, 'FREE');
+    this.rewrittenAddress = layoutOf(modules, 'REWRITTEN');
     const words = (memoryMib * 256) / 32;
     const bitmapBytes = layoutOf(modules, 'BITMAP_BYTES');
     this.pages = memoryMib * 256;

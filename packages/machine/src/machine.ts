@@ -13,10 +13,11 @@ import { MachineError } from './machine-error.ts';
 import { MachineMemory, pageBytes } from './machine-memory.ts';
 import { decodeSections, encodeSections } from './state-codec.ts';
 import { addHashes, hashBytes } from './state-hash.ts';
+import { UsedCode } from './used-code.ts';
 
 export interface MachineOptions {
   readonly core: CoreModules;
-  /** From createMachineMemory; fresh, or filled by someone who then calls restoreState. */
+  /** From createMachineMemory or growMachineMemory; fresh, or filled by someone who then calls restoreState or restoreArrivedState. */
   readonly memory: WebAssembly.Memory;
   readonly memoryMib: number;
   readonly devices: DeviceFactory;
@@ -57,6 +58,7 @@ export type Wake =
   | { readonly kind: 'never' };
 
 const never = 0xffff_ffff_ffff_ffffn;
+
 const runStepsMax = 0x7fff_ffff;
 const machineSectionVersion = 1;
 /** A device that asks to be processed so often without a step in between would never stop. */
@@ -69,6 +71,7 @@ export class Machine {
   readonly #core: CoreExports;
   readonly #bus = new DeviceBus();
   readonly #cpu: CpuState;
+  readonly #usedCode: UsedCode;
   readonly #runSteps: Uint32Array;
   readonly #reasons: ReadonlyMap<number, 'limit' | 'idle' | 'kick' | 'attention'>;
   readonly #ramAddress: number;
@@ -88,6 +91,7 @@ export class Machine {
     });
     this.#core = instance.exports as unknown as CoreExports;
     this.#cpu = new CpuState(modules, memory, this.#core, this.memory.pages);
+    this.#usedCode = new UsedCode(modules, memory, this.#core);
     this.#ramAddress = layoutOf(modules, 'RAM');
     this.#runSteps = new Uint32Array(memory.buffer, layoutOf(modules, 'RUN_STEPS'), 1);
     this.#reasons = new Map([
@@ -244,6 +248,34 @@ export class Machine {
     return this.#core.harvest(consumers);
   }
 
+  /** From now on the machine keeps in mind which code its guest uses: `usedCode`. Between slices. */
+  watchCode(): void {
+    this.#core.watchCode();
+  }
+
+  /** Of the pages of code that were looked up since `watchCode` what is decoded, for `decodeAhead` of the machine that the guest goes on in. */
+  usedCode(): Uint8Array {
+    return this.#usedCode.read();
+  }
+
+  /**
+   * Of a guest that does not run yet, as far as its RAM is here: decodes what `usedCode` of the machine that it ran in named, from the page
+   * `first` on so many. Returns of how many there was something to decode, and where to go on. A hint, of which nothing need be true; the guest does not see it. Who
+   * brings RAM meanwhile notes it (MachineMemory.rewrittenAddress): `dropRewritten` before the first step.
+   */
+  decodeAhead(
+    usedCode: Uint8Array,
+    first = 0,
+    count = Number.POSITIVE_INFINITY,
+  ): { readonly decoded: number; readonly next: number } {
+    return this.#usedCode.decode(usedCode, first, count);
+  }
+
+  /** Forgets code that was decoded from pages that others have written since, or that are missing (MachineMemory.setMissing). */
+  dropRewritten(): void {
+    this.#core.dropRewritten();
+  }
+
   /** CPU, TLB, interrupt controllers and devices; without RAM. */
   saveState(): Uint8Array {
     return this.#save(this.board.devices);
@@ -271,11 +303,21 @@ export class Machine {
    */
   restoreState(bytes: Uint8Array): void {
     this.#restore(bytes, this.board.devices);
+    this.#core.dropDecoded();
+    this.#bus.refreshAlarm();
+  }
+
+  /** The same where RAM is brought by somebody who notes what he writes: code that was decoded ahead stays. Errors as restoreState. */
+  restoreArrivedState(bytes: Uint8Array): void {
+    this.#restore(bytes, this.board.devices);
+    this.#core.refreshDerived();
+    this.#bus.refreshAlarm();
   }
 
   /** Becomes a clone: the state of a template, with devices of its own at power-on. Errors as restoreState. */
   restoreTemplateState(bytes: Uint8Array): void {
     this.#restore(bytes, this.#templateDevices);
+    this.#core.dropDecoded();
     for (const device of this.board.perVm ?? []) device.reset();
     this.#bus.refreshAlarm();
   }
@@ -365,8 +407,6 @@ export class Machine {
     restoreDevices(devices, sections);
     commitCpu();
     this.#isHalted = isHalted;
-    this.#core.dropDecoded();
-    this.#bus.refreshAlarm();
   }
 
   #emit(output: MachineOutput, sink: (output: MachineOutput) => void): void {

@@ -1,7 +1,7 @@
 /** The memory of a guest that runs at the target before all of it is there: what is missing, and how long it waited for it. */
 import type { MachineMemory } from '@skein/machine';
 import type { TargetTimes } from '@skein/shared';
-import type { TransferCall } from '../vm/vm-channel.ts';
+import type { PageCall } from '../vm/vm-channel.ts';
 
 export class MemoryArrival {
   readonly #memory: MachineMemory;
@@ -44,7 +44,7 @@ export class MemoryArrival {
   }
 
   /** What the vCPU says; `ask` is for a page that it waits for. */
-  hear(call: TransferCall, ask: (page: number) => void): void {
+  hear(call: PageCall, ask: (page: number) => void): void {
     if (call.type === 'page-wanted') {
       if (this.#memory.isMissing(call.page)) ask(call.page);
       return;

@@ -11,7 +11,7 @@ interface Count {
 
 /** Addresses are offsets in the kernel's memory. */
 export interface PageKernelExports {
-  setLive(ram: number, touched: number, free: number): void;
+  setLive(ram: number, touched: number, free: number, rewritten: number): void;
   setHashes(at: number): void;
   hashSum(): bigint;
   forgetHashes(bitmap: number, words: number): void;
@@ -77,7 +77,8 @@ export class PageKernel {
       live: { ...access, pageHash: live?.pageHash ?? (() => 0n) },
     });
     this.calls = instance.exports as unknown as PageKernelExports;
-    this.calls.setLive(machine.ramAddress, machine.touchedAddress, machine.freeAddress);
+    const { ramAddress, touchedAddress, freeAddress, rewrittenAddress } = machine;
+    this.calls.setLive(ramAddress, touchedAddress, freeAddress, rewrittenAddress);
     this.bytes = new Uint8Array(memory.buffer);
   }
 

@@ -37,6 +37,7 @@ export class PageReceiver {
   readonly #data: number;
   readonly #credits = new ReceiveCredits(windowBytes);
   #batches = 0;
+  #round = 0;
 
   constructor(modules: CoreModules, memory: MachineMemory) {
     this.#memory = memory;
@@ -53,6 +54,11 @@ export class PageReceiver {
 
   get batches(): number {
     return this.#batches;
+  }
+
+  /** Of the last batch. */
+  get round(): number {
+    return this.#round;
   }
 
   /** For the link on which the pages come: a frame that stands in it is copied once, to where it belongs. */
@@ -79,6 +85,7 @@ export class PageReceiver {
         : this.#applyEntries(frame, batch, place);
     if (refused !== null) return refused;
     this.#batches += 1;
+    this.#round = batch.round;
     return { kind: 'applied', acknowledgeBytes: this.#credits.applied(frame.length) };
   }
 

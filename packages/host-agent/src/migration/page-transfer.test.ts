@@ -70,7 +70,12 @@ beforeEach(async () => {
     bulkBuffer: receiver.socketBuffer,
     handlers: {
       requests: { 'migration.final': never, 'migration.history': never },
-      notices: { 'migration.state': () => {}, 'migration.granted': () => {}, 'migration.aborted': () => {} },
+      notices: {
+        'migration.code': () => {},
+        'migration.state': () => {},
+        'migration.granted': () => {},
+        'migration.aborted': () => {},
+      },
     },
   });
   dialed.onBulk = apply;

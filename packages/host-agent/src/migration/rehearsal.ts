@@ -179,6 +179,8 @@ function answer(request: TransferCommand, machine: Machine): TransferReply {
       return { type: 'prepared', stateHash: savedStateHash(machine.saveState()) };
     case 'activate':
       return { type: 'activated', atNs: process.hrtime.bigint() };
+    case 'decode-ahead':
+      return { type: 'decoded-ahead', pages: 0 };
   }
 }
 

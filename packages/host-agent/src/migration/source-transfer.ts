@@ -23,7 +23,7 @@ import {
   stepSource,
 } from '../core/migration-source.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
-import type { TransferReply } from '../vm/vm-channel.ts';
+import type { TransferCall, TransferReply } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
 import { endMeanwhile } from './end-meanwhile.ts';
@@ -96,6 +96,7 @@ export class SourceTransfer {
     this.#tell = tell;
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
+    this.#vm.onCall((call) => this.#hearCall(call));
     this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
     this.#control = new VmControlBlock(assignment.control);
     this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
@@ -236,6 +237,12 @@ export class SourceTransfer {
     if (this.#sender?.acknowledged(bytes) !== true) return false;
     this.#traffic.add('sentBytes', bytes);
     return true;
+  }
+
+  /** While it would be downtime nothing is sent that the target can do without. */
+  #hearCall(call: TransferCall): void {
+    if (call.type === 'code-used' && this.#state.phase === 'pre-copy')
+      this.#link?.notify('migration.code', { usedCode: call.usedCode });
   }
 
   #want(pages: readonly number[]): boolean {

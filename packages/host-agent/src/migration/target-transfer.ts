@@ -28,6 +28,7 @@ import {
 } from '../core/migration-target.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { ArrivedState } from './arrived-state.ts';
+import { CodeAhead } from './code-ahead.ts';
 import { Deadlines } from './deadlines.ts';
 import { dialSource } from './dial-source.ts';
 import { greetSource } from './greet-source.ts';
@@ -77,6 +78,7 @@ export class TargetTransfer {
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
   readonly #arrived: ArrivedState;
+  readonly #codeAhead: CodeAhead;
   readonly #closed = Promise.withResolvers<void>();
   readonly #breach = new SourceBreach({
     link: () => this.#link,
@@ -100,10 +102,12 @@ export class TargetTransfer {
     this.#memory = new MachineMemory(assignment.core, assignment.memory, assignment.memoryMib);
     this.#vm = new VmLink(assignment.vmPort, this.#memory);
     this.#arrival = new MemoryArrival(this.#memory);
-    this.#vm.onCall((call) =>
-      this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] })),
-    );
+    this.#vm.onCall((call) => {
+      if (call.type !== 'code-used')
+        this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] }));
+    });
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
+    this.#codeAhead = new CodeAhead(this.#vm, this.#receiver);
     this.#arrived = new ArrivedState({
       vm: this.#vm,
       memory: this.#memory,
@@ -187,6 +191,7 @@ export class TargetTransfer {
         'migration.history': (history) => this.#hearHistory(history),
       },
       notices: {
+        'migration.code': ({ usedCode }) => this.#hearUsedCode(usedCode),
         'migration.state': ({ state }) => this.#prepare(state),
         'migration.granted': ({ epoch }) => this.#granted(epoch),
         'migration.aborted': ({ code, reason }) =>
@@ -223,6 +228,8 @@ export class TargetTransfer {
     }
     this.#traffic.add('receivedBytes', frame.length);
     this.#arrival.applied();
+    // Not in the last round, which somebody waits for.
+    if (!this.#arrived.hasCome) this.#codeAhead.pagesCame();
     // Also when nothing more is on its way: the source waits for the end of a round.
     const bytes = applied.acknowledgeBytes;
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
@@ -239,6 +246,14 @@ export class TargetTransfer {
   #acknowledgeRest(): void {
     const bytes = this.#receiver.flush();
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
+  }
+
+  #hearUsedCode(usedCode: Uint8Array): void {
+    const { phase } = this.#state;
+    if (phase === 'aborted') return;
+    if (this.#codeAhead.isKnown || phase !== 'receiving' || this.#arrived.hasCome)
+      this.#breach.byNotice('migration.out-of-turn', "the guest's used code came where none is due");
+    else this.#codeAhead.learn(usedCode);
   }
 
   #prepare(state: Uint8Array): void {
@@ -293,6 +308,8 @@ export class TargetTransfer {
     if (this.#state.phase !== 'receiving') throw this.#over();
     this.#final = final;
     this.#readyAtNs = process.hrtime.bigint();
+    // What came in the meantime; until the lease has passed there is nothing else to do.
+    this.#codeAhead.decode();
     this.#feed({ type: 'final-verified' });
     this.#hold('migration.verify.after');
     return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };

@@ -24,7 +24,8 @@ export class VmLink {
   /** What the VM worker says unasked. */
   onCall(hear: (call: TransferCall) => void): void {
     this.#port.on('message', (message: TransferReply | TransferCall) => {
-      if (message.type === 'page-wanted' || message.type === 'page-awaited') hear(message);
+      if (message.type === 'page-wanted' || message.type === 'page-awaited' || message.type === 'code-used')
+        hear(message);
     });
   }
 

@@ -12,6 +12,7 @@ import {
   dirtyConsumers,
   Machine,
   MachineMemory,
+  usedCodePageBytes,
 } from '@skein/machine';
 import { VmControlBlock } from './control-block.ts';
 import { vmDevices } from './vm-board.ts';
@@ -54,9 +55,14 @@ const program = Uint32Array.of(
   0x0000006f, // j .
 );
 
+/** Of pages that no machine has. */
+const noCode = new Uint8Array(100 * usedCodePageBytes).fill(255);
+
 /** Saves and takes over a state, as the two ends of a migration do. */
 export function rehearseArrival(machine: Machine): void {
-  machine.restoreState(machine.saveState());
+  machine.restoreArrivedState(machine.saveState());
+  machine.dropRewritten();
+  machine.decodeAhead(noCode);
   machine.saveState();
 }
 

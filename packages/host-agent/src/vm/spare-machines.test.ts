@@ -1,48 +1,74 @@
+import type { Worker } from 'node:worker_threads';
 import { type CoreModules, createMachineMemory, loadCore, MachineError } from '@skein/machine';
-import { afterEach, beforeAll, expect, it } from 'vitest';
-import { type SpareMachine, SpareMachines } from './spare-machines.ts';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { SpareMachines } from './spare-machines.ts';
 
 let core: CoreModules;
 let machines: SpareMachines;
-const taken: SpareMachine[] = [];
+const taken: Worker[] = [];
 
 beforeAll(async () => {
   core = await loadCore();
 });
 
-function spare(spareCount: number): void {
-  machines = new SpareMachines({ core, spareCount, onTrouble: (reason) => expect.fail(reason) });
+function spare(spareCount: 0 | 1): void {
+  machines = new SpareMachines({
+    core,
+    spareCount,
+    keptMax: 1,
+    onTrouble: (reason) => expect.fail(reason),
+  });
 }
 
-function take(memoryMib: number): SpareMachine {
-  const machine = machines.take(memoryMib);
-  taken.push(machine);
-  return machine;
+function take(memoryMib: number): WebAssembly.Memory {
+  const memory = machines.takeMemory(memoryMib);
+  taken.push(machines.takeWorker());
+  return memory;
 }
+
+/** Only a spare one was made without knowing how large it will be. */
+function wasSpare(memory: WebAssembly.Memory): boolean {
+  try {
+    memory.grow(1);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const bytesOf = (mib: number): number => createMachineMemory(core, mib).buffer.byteLength;
 
 afterEach(async () => {
   await machines.close();
-  await Promise.all(taken.splice(0).map(({ worker }) => worker.terminate()));
+  await Promise.all(taken.splice(0).map((worker) => worker.terminate()));
 });
 
-it('a machine has the memory that it shall have, whether it was spare or is made for it', () => {
-  spare(1);
-  const sizes = [64, 160, 64].map((mib) => [mib, take(mib).memory.buffer.byteLength]);
-  for (const [mib = 0, bytes] of sizes) expect(bytes).toBe(createMachineMemory(core, mib).buffer.byteLength);
-});
+describe('the memory of a machine', () => {
+  it('was spare where there was one, and has the size that it shall have', () => {
+    spare(1);
+    const [first, second] = [take(160), take(64)];
+    expect([first, second].map(({ buffer }) => buffer.byteLength)).toEqual([bytesOf(160), bytesOf(64)]);
+    expect([first, second].map(wasSpare)).toEqual([true, false]);
+    machines.refill();
+    expect(wasSpare(take(64))).toBe(true);
+  });
 
-it('no two machines share a memory, though one worker serves both', () => {
-  spare(1);
-  const first = take(64);
-  machines.giveBack(first.worker);
-  const second = take(64);
-  expect(second.worker).toBe(first.worker);
-  expect(second.memory).not.toBe(first.memory);
-});
+  it('is its own, though one worker serves several', () => {
+    spare(1);
+    const first = take(64);
+    const [worker] = taken.splice(0);
+    if (worker === undefined) throw new Error('no worker');
+    machines.giveBack(worker);
+    const second = take(64);
+    expect(taken).toEqual([worker]);
+    expect(second).not.toBe(first);
+    expect(wasSpare(second)).toBe(true);
+  });
 
-it('a size that no machine has takes nothing', () => {
-  spare(1);
-  expect(() => machines.take(5000)).toThrow(MachineError);
-  expect(() => machines.take(63)).toThrow(MachineError);
-  expect(take(64).memory.buffer.byteLength).toBe(createMachineMemory(core, 64).buffer.byteLength);
+  it('of a size that no machine has is none, and what was spare is spare still', () => {
+    spare(1);
+    expect(() => machines.takeMemory(5000)).toThrow(MachineError);
+    expect(() => machines.takeMemory(63)).toThrow(MachineError);
+    expect(wasSpare(take(64))).toBe(true);
+  });
 });

@@ -1,6 +1,6 @@
 /**
  * What a VM needs that can be there before it: a thread that has rehearsed, and a machine's memory whose fixed part the host has
- * given already. The spare thread touches the memory, in steps; any thread may have it.
+ * given already. The spare thread touches the memory, in steps, and both go to the next VM together: no other thread holds it then.
  */
 import type { Worker } from 'node:worker_threads';
 import { type CoreModules, createMachineMemory, createSpareMemory, growMachineMemory } from '@skein/machine';
@@ -9,44 +9,45 @@ import { WarmWorkers } from './warm-workers.ts';
 
 export interface SpareMachinesOptions {
   readonly core: CoreModules;
-  readonly spareCount: number;
+  /** None or one. */
+  readonly spareCount: 0 | 1;
   /** Workers whose VM has ended that are kept; default: as many as there are spare ones. */
-  readonly keptMax?: number;
+  readonly keptMax?: 0 | 1;
   readonly onTrouble: (reason: string) => void;
 }
 
-/** Of one machine. The memory is its own for good; the worker is given back. */
-export interface SpareMachine {
-  readonly worker: Worker;
-  readonly memory: WebAssembly.Memory;
-}
-
 export class SpareMachines {
-  readonly #core: CoreModules;
-  readonly #spareCount: number;
+  readonly #options: SpareMachinesOptions;
   readonly #workers: WarmWorkers;
-  /** At most one: a megabyte each ten is little for a guest and much for nobody. */
+  /** The spare worker's, some 9 MiB. */
   #memory: WebAssembly.Memory | null = null;
 
-  constructor({ core, spareCount, onTrouble, ...options }: SpareMachinesOptions) {
-    this.#core = core;
-    this.#spareCount = spareCount;
+  constructor(options: SpareMachinesOptions) {
+    const { core: _, ...rest } = options;
+    this.#options = options;
     this.#workers = new WarmWorkers({
-      ...options,
+      ...rest,
       entry: 'vm.worker',
-      spareCount,
       rehearsal: () => this.#rehearsal(),
-      onTrouble,
     });
   }
 
   /**
-   * `refill` when there is time for its successor.
+   * A machine's memory, which is its own for good; `takeWorker` follows at once.
    * @throws MachineError machine.memory-size, and nothing is taken
    */
-  take(memoryMib: number): SpareMachine {
-    const memory = this.#takeMemory(memoryMib);
-    return { worker: this.#workers.take(), memory };
+  takeMemory(memoryMib: number): WebAssembly.Memory {
+    const { core } = this.#options;
+    const spare = this.#memory;
+    if (spare === null) return createMachineMemory(core, memoryMib);
+    growMachineMemory(core, spare, memoryMib);
+    this.#memory = null;
+    return spare;
+  }
+
+  /** The thread of that machine. `refill` when there is time for its successor. */
+  takeWorker(): Worker {
+    return this.#workers.take();
   }
 
   /** Its VM has ended in good order. */
@@ -63,17 +64,18 @@ export class SpareMachines {
     return this.#workers.close();
   }
 
-  #takeMemory(memoryMib: number): WebAssembly.Memory {
-    const spare = this.#memory;
-    if (spare === null) return createMachineMemory(this.#core, memoryMib);
-    growMachineMemory(this.#core, spare, memoryMib);
-    this.#memory = null;
-    return spare;
+  #rehearsal(): VmRehearsal | null {
+    const { core, spareCount } = this.#options;
+    return spareCount === 0 ? null : { type: 'rehearse', core, memory: this.#spareMemory() };
   }
 
-  #rehearsal(): VmRehearsal | null {
-    if (this.#spareCount === 0) return null;
-    this.#memory ??= createSpareMemory(this.#core);
-    return { type: 'rehearse', core: this.#core, memory: this.#memory };
+  /** Null where there is no more address space: a spare one is worth nobody's end. */
+  #spareMemory(): WebAssembly.Memory | null {
+    try {
+      this.#memory ??= createSpareMemory(this.#options.core);
+    } catch (error) {
+      this.#options.onTrouble(String(error));
+    }
+    return this.#memory;
   }
 }

@@ -12,8 +12,8 @@ import type { TemplatePlace } from '../template/template-store.ts';
 export interface VmRehearsal {
   readonly type: 'rehearse';
   readonly core: CoreModules;
-  /** To be touched, for whichever machine will have it. */
-  readonly memory: WebAssembly.Memory;
+  /** To be touched, for the machine that this worker will run. */
+  readonly memory: WebAssembly.Memory | null;
 }
 
 /** From then on the worker is this VM's, until it has ended. */
@@ -80,6 +80,8 @@ export type TransferCommand =
   | { readonly type: 'resume' }
   /** Target: take over this CPU and device state, say what it hashes to, do not run yet. */
   | { readonly type: 'prepare'; readonly state: Uint8Array }
+  /** Target: what is here of the code that the guest uses is to be decoded, while there is nothing else to do. Null: as told before. */
+  | { readonly type: 'decode-ahead'; readonly usedCode: Uint8Array | null }
   /** Target: the lease is ours, run. */
   | { readonly type: 'activate'; readonly clock: GuestClock };
 
@@ -94,14 +96,25 @@ export type TransferReply =
     }
   | { readonly type: 'resumed' }
   | { readonly type: 'prepared'; readonly stateHash: bigint }
+  /** So many pages, until the vCPU had better things to do. */
+  | { readonly type: 'decoded-ahead'; readonly pages: number }
   | { readonly type: 'activated'; readonly atNs: bigint }
   | { readonly type: 'failed'; readonly message: string };
 
-/** What a VM worker says to the transfer worker unasked. */
-export type TransferCall =
+/** What a VM worker says to the transfer worker unasked: */
+export type TransferCall = PageCall | CodeCall;
+
+/** at the target of what arrives later, */
+export type PageCall =
   /** The guest waits for this page. */
   | { readonly type: 'page-wanted'; readonly page: number }
   | { readonly type: 'page-awaited'; readonly waitMs: number };
+
+/** at the source, once, a while after the first harvest of a migration: the code that the guest has used since. */
+export interface CodeCall {
+  readonly type: 'code-used';
+  readonly usedCode: Uint8Array;
+}
 
 /** What a VM worker tells the main thread. */
 export type VmEvent =

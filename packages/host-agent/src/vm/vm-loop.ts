@@ -10,6 +10,7 @@ import {
   type MachineMemory,
   type RunResult,
   savedStateHash,
+  usedCodePageBytes,
 } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import type { VmControlBlock } from './control-block.ts';
@@ -24,10 +25,14 @@ const sliceNs = 500_000;
 const deviceNsMax = 2_000_000n;
 const sliceStepsMin = 20_000;
 const sliceStepsMax = 1_000_000;
-/** So many are run in the shortest slices once a guest has arrived: its code is decoded anew, and what it says waits for a slice's end. */
+/** So many are run in the shortest slices once a guest has arrived: it is slow at first, and what it says waits for a slice's end. */
 const arrivalSteps = 200_000;
 /** First guess of this host's speed, corrected by the first slices: steps a nanosecond. */
 const firstSpeed = 0.2;
+/** For so long a guest that is about to move is watched for the code that it uses. Where it is suspended before that nobody is told. */
+const codeWatchNs = 30_000_000n;
+/** Of code that is decoded ahead in one go: a tenth of a millisecond, after which commands are looked at. */
+const pagesAheadAtOnce = 16;
 /** While frozen the deadline is looked at this often. */
 const frozenPollMs = 10;
 /** Who waits for anything looks around this often although nothing wakes it. */
@@ -70,6 +75,12 @@ export class VmLoop {
   #hasRun = false;
   /** For the migration at work: its first round begins with it. */
   #hasRehearsedSuspension = false;
+  /** Since when it is watched which code the guest uses; null: it is not, or was told. */
+  #codeWatchedNs: bigint | null = null;
+  /** What the guest used at its source. */
+  #usedCode: Uint8Array | null = null;
+  /** From which page of it on it is to be decoded, and how many were; null: none is. */
+  #ahead: { readonly next: number; readonly pages: number } | null = null;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
   #arrivalStepsLeft = 0;
@@ -96,7 +107,7 @@ export class VmLoop {
       this.#takeCommands();
       if (this.#isEnded) return;
       if (this.#pace === 'suspended' || this.#clock === null) {
-        this.#memory.waitForAttention(idleWaitMsMax);
+        if (!this.#decodeAhead()) this.#memory.waitForAttention(idleWaitMsMax);
         continue;
       }
       // Writing a template takes a while: the deadline is looked at afterwards, right before the slice.
@@ -133,6 +144,7 @@ export class VmLoop {
     const endedNs = process.hrtime.bigint();
     this.#account(result, nowNs, endedNs, cpuBefore);
     this.#outputs.flush();
+    this.#tellUsedCode(endedNs);
     if (this.#outputs.hasEnded) {
       this.#isEnded = true;
     } else if (this.#wasIdle && !this.#isAskedWho()) {
@@ -265,6 +277,7 @@ export class VmLoop {
         this.#transferPort?.close();
         this.#transferPort = command.port;
         this.#hasRehearsedSuspension = false;
+        this.#codeWatchedNs = null;
         break;
       case 'announce':
         this.#outputs.announce(this.#machine);
@@ -279,6 +292,10 @@ export class VmLoop {
   }
 
   #answerSafely(port: MessagePort, command: TransferCommand): void {
+    if (command.type === 'decode-ahead') {
+      this.#beginAhead(command.usedCode);
+      return;
+    }
     try {
       port.postMessage(this.#answer(command));
     } catch (error) {
@@ -290,7 +307,7 @@ export class VmLoop {
     }
   }
 
-  #answer(command: TransferCommand): TransferReply {
+  #answer(command: Exclude<TransferCommand, { type: 'decode-ahead' }>): TransferReply {
     switch (command.type) {
       case 'harvest':
         this.#machine.harvestDirty(this.#migrationConsumers);
@@ -302,9 +319,11 @@ export class VmLoop {
         this.#resume();
         return { type: 'resumed' };
       case 'prepare':
-        this.#machine.restoreState(command.state);
+        this.#machine.restoreArrivedState(command.state);
         return { type: 'prepared', stateHash: savedStateHash(this.#machine.saveState()) };
       case 'activate':
+        this.#endAhead();
+        this.#machine.dropRewritten();
         this.#clock = command.clock;
         this.#arrivalStepsLeft = arrivalSteps;
         this.#pace = 'running';
@@ -321,6 +340,40 @@ export class VmLoop {
   #rehearseSuspension(): void {
     this.#hasRehearsedSuspension = true;
     this.#machine.saveState();
+    this.#machine.watchCode();
+    this.#codeWatchedNs = process.hrtime.bigint();
+  }
+
+  /** Once a migration, for the target, which decodes it before the guest comes to it. */
+  #tellUsedCode(nowNs: bigint): void {
+    if (this.#codeWatchedNs === null || nowNs - this.#codeWatchedNs < codeWatchNs) return;
+    this.#codeWatchedNs = null;
+    this.#call({ type: 'code-used', usedCode: this.#machine.usedCode() });
+  }
+
+  #beginAhead(usedCode: Uint8Array | null): void {
+    this.#usedCode = usedCode ?? this.#usedCode;
+    this.#machine.dropRewritten();
+    this.#ahead = { next: 0, pages: 0 };
+  }
+
+  /** A piece of it; false if there is none. */
+  #decodeAhead(): boolean {
+    const ahead = this.#ahead;
+    if (ahead === null || this.#usedCode === null) return false;
+    const { decoded, next } = this.#machine.decodeAhead(this.#usedCode, ahead.next, pagesAheadAtOnce);
+    this.#ahead = { next, pages: ahead.pages + decoded };
+    if (next * usedCodePageBytes >= this.#usedCode.length) this.#endAhead();
+    return true;
+  }
+
+  #endAhead(): void {
+    if (this.#ahead === null) return;
+    this.#transferPort?.postMessage({
+      type: 'decoded-ahead',
+      pages: this.#ahead.pages,
+    } satisfies TransferReply);
+    this.#ahead = null;
   }
 
   #resume(): void {
@@ -334,6 +387,7 @@ export class VmLoop {
   #suspend(): TransferReply {
     const suspendedAtNs = process.hrtime.bigint();
     this.#pace = 'suspended';
+    this.#codeWatchedNs = null;
     this.#introduction?.now();
     this.#outputs.flush();
     this.#machine.harvestDirty(this.#migrationConsumers);

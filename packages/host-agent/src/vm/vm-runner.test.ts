@@ -54,24 +54,24 @@ const noKernel = {
 
 describe('a VM worker', () => {
   it('serves one VM after another, if they end in good order', async () => {
-    const take = vi.spyOn(machines, 'take');
+    const take = vi.spyOn(machines, 'takeWorker');
     const giveBack = vi.spyOn(machines, 'giveBack');
     for (let count = 1; count <= 3; count++) {
       expect(await ended({ kind: 'incoming' })).toEqual([{ type: 'ended' }]);
       await vi.waitFor(() => expect(giveBack).toHaveBeenCalledTimes(count));
     }
     expect(take).toHaveBeenCalledTimes(3);
-    expect(new Set(take.mock.results.map(({ value }) => value?.worker)).size).toBe(1);
+    expect(new Set(take.mock.results.map(({ value }) => value)).size).toBe(1);
   });
 
   it('ends with a VM that failed: the next one has another', async () => {
-    const take = vi.spyOn(machines, 'take');
+    const take = vi.spyOn(machines, 'takeWorker');
     const giveBack = vi.spyOn(machines, 'giveBack');
     const events = await ended(noKernel);
     expect(events.map(({ type }) => type)).toEqual(['failed', 'ended']);
     expect(await ended({ kind: 'incoming' })).toEqual([{ type: 'ended' }]);
     await vi.waitFor(() => expect(giveBack).toHaveBeenCalledTimes(1));
-    const [first, second] = take.mock.results.map(({ value }) => value?.worker);
+    const [first, second] = take.mock.results.map(({ value }) => value);
     expect(second).not.toBe(first);
     expect(giveBack).toHaveBeenCalledWith(second);
   });

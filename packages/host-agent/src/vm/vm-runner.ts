@@ -35,9 +35,7 @@ export class VmRunner {
 
   constructor(options: VmRunnerOptions) {
     const { memoryMib, core } = options;
-    const { worker, memory } = options.machines.take(memoryMib);
-    this.#worker = worker;
-    this.memory = memory;
+    this.memory = options.machines.takeMemory(memoryMib);
     this.#machineMemory = new MachineMemory(core, this.memory, memoryMib);
     const attention = this.#machineMemory.attention;
     const wakeVm = Doorbell.attach(attention.buffer, attention.byteOffset);
@@ -49,6 +47,7 @@ export class VmRunner {
     }));
     const channel = new MessageChannel();
     this.#port = channel.port1;
+    this.#worker = options.machines.takeWorker();
     this.#listen(options);
     const assignment: VmAssignment = {
       type: 'assign',

@@ -124,7 +124,7 @@ function introductionOf(
   return new Introduction({ machine, identity, template, tell });
 }
 
-/** In steps, between which an assignment is heard. A worker that has served VMs has rehearsed already. */
+/** In steps, between which an assignment is heard. */
 function rehearse({ core, memory }: VmRehearsal): void {
   const steps = rehearsalSteps(core, memory);
   const assignedBefore = assigned;
@@ -134,8 +134,9 @@ function rehearse({ core, memory }: VmRehearsal): void {
   setImmediate(step);
 }
 
-function* rehearsalSteps(core: CoreModules, memory: WebAssembly.Memory): Generator<void, void, void> {
-  yield* firstTouches(core, memory);
+/** What this worker has not done yet. */
+function* rehearsalSteps(core: CoreModules, memory: WebAssembly.Memory | null): Generator<void, void, void> {
+  if (memory !== null) yield* firstTouches(core, memory);
   if (rehearsed < rehearsals) {
     const machine = arrivalMachine(core);
     for (; rehearsed < rehearsals; rehearsed++) {

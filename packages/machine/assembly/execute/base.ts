@@ -69,20 +69,20 @@ export function system(ip: u32, pc: u64): u32 {
 export function decodeEntry(ip: u32, pc: u64): u32 {
   const offset = (ip - runningBase) >> 2;
   const host = RAM + (pageOfBase(runningBase) << 12) + offset;
-  const low = load<u16>(host) as u32;
-  if ((low & 3) !== 3) {
-    decodeCompressed(ip, low, offset);
-    fuseBackwards(ip, offset);
-    return STATUS_RETRY;
-  }
-  if (offset < 4094) {
-    decodeWord(ip, load<u32>(host), offset);
-    fuseBackwards(ip, offset);
-    return STATUS_RETRY;
-  }
+  if (decodeAt(ip, host, offset)) return STATUS_RETRY;
   // The other half depends on the next virtual page: never cached.
   const second = fetchHalf(pc + 2);
   if (second === 0) return trap(faultCause, pc + 2);
-  decodeLoneWord(low | ((load<u16>(second) as u32) << 16));
+  decodeLoneWord((load<u16>(host) as u32) | ((load<u16>(second) as u32) << 16));
   return STATUS_SCRATCH;
+}
+
+/** Decodes the instruction at `offset` in its page; false if it crosses the page's end, and nothing is decoded. */
+export function decodeAt(entry: u32, host: u32, offset: u32): bool {
+  const low = load<u16>(host) as u32;
+  if ((low & 3) !== 3) decodeCompressed(entry, low, offset);
+  else if (offset < 4094) decodeWord(entry, load<u32>(host), offset);
+  else return false;
+  fuseBackwards(entry, offset);
+  return true;
 }

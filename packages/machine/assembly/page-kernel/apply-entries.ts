@@ -4,7 +4,7 @@
  */
 import { DELTA, entryAt, HASH_SUM_BYTES, PAGE_BYTES, ZERO } from './batch-layout';
 import { noteHash } from './hash-table';
-import { clear, isTouched, liveAddress, markTouched, pageHash, toLive, toOwn } from './live';
+import { clear, isTouched, liveAddress, markRewritten, markTouched, pageHash, toLive, toOwn } from './live';
 import { applyDelta } from './page-delta';
 
 /** All were applied, and one of them is another page than what the source hashed. */
@@ -36,7 +36,10 @@ function applyEntry(page: u32, kind: u16, data: usize, bytes: u32): bool {
   const live = liveAddress(page);
   if (kind === ZERO) {
     // A zero page is not written where nothing stands: untouched memory stays unallocated.
-    if (isTouched(page)) clear(live, PAGE_BYTES);
+    if (isTouched(page)) {
+      clear(live, PAGE_BYTES);
+      markRewritten(page);
+    }
     noteHash(page, 0);
     return true;
   }
@@ -48,6 +51,7 @@ function applyEntry(page: u32, kind: u16, data: usize, bytes: u32): bool {
   }
   toLive(live, whole, PAGE_BYTES);
   markTouched(page);
+  markRewritten(page);
   const hash = pageHash(live, page);
   hashSum += hash;
   noteHash(page, hash);

@@ -11,12 +11,14 @@ export declare function pageHash(live: usize, page: u32): u64;
 let ram: usize = 0;
 let touched: usize = 0;
 let free: usize = 0;
+let rewritten: usize = 0;
 
 /** Where the guest's RAM begins, and the bitmaps of pages: all in live memory. */
-export function setLive(ramAt: usize, touchedAt: usize, freeAt: usize): void {
+export function setLive(ramAt: usize, touchedAt: usize, freeAt: usize, rewrittenAt: usize): void {
   ram = ramAt;
   touched = touchedAt;
   free = freeAt;
+  rewritten = rewrittenAt;
 }
 
 export function liveAddress(page: u32): usize {
@@ -31,6 +33,11 @@ export function isTouched(page: u32): bool {
 /** Beside the running vCPU: atomic. */
 export function markTouched(page: u32): void {
   or(wordOf(touched, page), 1 << (page & 31));
+}
+
+/** The page was written just now: whoever decoded its code before did not see all of it. */
+export function markRewritten(page: u32): void {
+  or(wordOf(rewritten, page), 1 << (page & 31));
 }
 
 /** Whether the guest said that it does not need the page, and has not written it since. */

@@ -29,6 +29,8 @@ export const wantedPagesMax = 64;
 
 /** CPU and device state: 64 KiB of TLB and some KiB of devices; more is not a machine of ours. */
 export const machineStateBytesMax = 4 << 20;
+/** Which instructions are in use, of up to 248 pages of code (machine/src/used-code.ts: a source names 160). */
+export const usedCodeBytesMax = 64 << 10;
 export const consoleBacklogBytesMax = 64 << 10;
 
 /** What the hypervisor knows of a guest beside its machine, so that it moves too. */
@@ -124,6 +126,8 @@ export const migrationProtocol = {
     notices: {
       /** CPU and devices of the suspended guest: ahead of its last pages, so that the target takes both at a time. */
       'migration.state': z.strictObject({ state: bytesUpTo(machineStateBytesMax) }),
+      /** Which of its code the guest used since the migration began: a hint for the target, once, while the guest runs. */
+      'migration.code': z.strictObject({ usedCode: bytesUpTo(usedCodeBytesMax) }),
       /** The lease passed; the new epoch is the target's. */
       'migration.granted': z.strictObject({ epoch: Epoch }),
       /** The source goes on and will never pass the lease in this migration. */
