@@ -1,6 +1,6 @@
 /**
  * Decoding ahead: a guest that goes on in another machine has its code decoded there while it waits, instead of one entry after
- * another as it comes by. The machine that it ran in says which entries it had decoded, of the pages that were looked up lately (a page that fast entries lead to is, whenever they were dropped).
+ * another as it comes by. The machine that it ran in says which entries are decoded in the pages that were looked up lately.
  * What is decoded is derived from the bytes of its page alone, so that neither has to trust the other.
  */
 import { codeBase, dropCode, isCodePage, slotBase } from './code-cache';

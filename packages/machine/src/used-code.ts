@@ -7,6 +7,7 @@ import { type CoreExports, type CoreModules, layoutOf } from './core-module.ts';
 /** What a guest at rest goes through between two sleeps is in a hundred pages; a busy one's in a few more. */
 const pagesMax = 160;
 const pageBitsBytes = 256;
+/** Of one record, as the core has it (layout.ts, USED_CODE_BYTES). */
 export const usedCodePageBytes = 2 * 4 + pageBitsBytes;
 
 export class UsedCode {

@@ -10,10 +10,10 @@ import {
   type MachineMemory,
   type RunResult,
   savedStateHash,
-  usedCodePageBytes,
 } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import type { VmControlBlock } from './control-block.ts';
+import { DecodeAhead } from './decode-ahead.ts';
 import type { Introduction } from './introduction.ts';
 import { chargedSteps, StepBudget } from './step-budget.ts';
 import type { TransferCall, TransferCommand, TransferReply, VmCommand, VmEvent } from './vm-channel.ts';
@@ -31,8 +31,6 @@ const arrivalSteps = 200_000;
 const firstSpeed = 0.2;
 /** For so long a guest that is about to move is watched for the code that it uses. Where it is suspended before that nobody is told. */
 const codeWatchNs = 30_000_000n;
-/** Of code that is decoded ahead in one go: a tenth of a millisecond, after which commands are looked at. */
-const pagesAheadAtOnce = 16;
 /** While frozen the deadline is looked at this often. */
 const frozenPollMs = 10;
 /** Who waits for anything looks around this often although nothing wakes it. */
@@ -77,10 +75,7 @@ export class VmLoop {
   #hasRehearsedSuspension = false;
   /** Since when it is watched which code the guest uses; null: it is not, or was told. */
   #codeWatchedNs: bigint | null = null;
-  /** What the guest used at its source. */
-  #usedCode: Uint8Array | null = null;
-  /** From which page of it on it is to be decoded, and how many were; null: none is. */
-  #ahead: { readonly next: number; readonly pages: number } | null = null;
+  readonly #ahead: DecodeAhead;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
   #arrivalStepsLeft = 0;
@@ -98,6 +93,9 @@ export class VmLoop {
     this.#migrationConsumers = options.migrationConsumers;
     this.#introduction = options.introduction;
     this.#pace = options.clock === null ? 'suspended' : 'running';
+    this.#ahead = new DecodeAhead(options.machine, (pages) => {
+      this.#transferPort?.postMessage({ type: 'decoded-ahead', pages } satisfies TransferReply);
+    });
   }
 
   /** Returns when the VM has ended; until then this thread belongs to its vCPU. */
@@ -107,7 +105,7 @@ export class VmLoop {
       this.#takeCommands();
       if (this.#isEnded) return;
       if (this.#pace === 'suspended' || this.#clock === null) {
-        if (!this.#decodeAhead()) this.#memory.waitForAttention(idleWaitMsMax);
+        if (!this.#ahead.goOn()) this.#memory.waitForAttention(idleWaitMsMax);
         continue;
       }
       // Writing a template takes a while: the deadline is looked at afterwards, right before the slice.
@@ -293,7 +291,7 @@ export class VmLoop {
 
   #answerSafely(port: MessagePort, command: TransferCommand): void {
     if (command.type === 'decode-ahead') {
-      this.#beginAhead(command.usedCode);
+      this.#ahead.begin(command.usedCode);
       return;
     }
     try {
@@ -322,8 +320,7 @@ export class VmLoop {
         this.#machine.restoreArrivedState(command.state);
         return { type: 'prepared', stateHash: savedStateHash(this.#machine.saveState()) };
       case 'activate':
-        this.#endAhead();
-        this.#machine.dropRewritten();
+        this.#ahead.finish();
         this.#clock = command.clock;
         this.#arrivalStepsLeft = arrivalSteps;
         this.#pace = 'running';
@@ -349,31 +346,6 @@ export class VmLoop {
     if (this.#codeWatchedNs === null || nowNs - this.#codeWatchedNs < codeWatchNs) return;
     this.#codeWatchedNs = null;
     this.#call({ type: 'code-used', usedCode: this.#machine.usedCode() });
-  }
-
-  #beginAhead(usedCode: Uint8Array | null): void {
-    this.#usedCode = usedCode ?? this.#usedCode;
-    this.#machine.dropRewritten();
-    this.#ahead = { next: 0, pages: 0 };
-  }
-
-  /** A piece of it; false if there is none. */
-  #decodeAhead(): boolean {
-    const ahead = this.#ahead;
-    if (ahead === null || this.#usedCode === null) return false;
-    const { decoded, next } = this.#machine.decodeAhead(this.#usedCode, ahead.next, pagesAheadAtOnce);
-    this.#ahead = { next, pages: ahead.pages + decoded };
-    if (next * usedCodePageBytes >= this.#usedCode.length) this.#endAhead();
-    return true;
-  }
-
-  #endAhead(): void {
-    if (this.#ahead === null) return;
-    this.#transferPort?.postMessage({
-      type: 'decoded-ahead',
-      pages: this.#ahead.pages,
-    } satisfies TransferReply);
-    this.#ahead = null;
   }
 
   #resume(): void {
