@@ -45,7 +45,7 @@ export {
 } from './input-log.ts';
 export { createLiveAccess, type LiveAccess } from './live-access.ts';
 export { LivePages } from './live-pages.ts';
-export { Machine, type MachineOptions, type RunResult, type StopReason, type Wake } from './machine.ts';
+export { Machine, type MachineOptions } from './machine.ts';
 export { MachineError, type MachineErrorCode } from './machine-error.ts';
 export {
   countPages,
@@ -56,8 +56,9 @@ export {
   pagesOf,
 } from './machine-memory.ts';
 export { machineVersion } from './machine-version.ts';
+export type { RunResult, StopReason, Wake } from './run-result.ts';
 export { loadSnapshot, saveSnapshot } from './snapshot.ts';
 export { savedStateHash } from './state-codec.ts';
 export { addHashes } from './state-hash.ts';
 export { loadTemplate, saveTemplate } from './template-file.ts';
-export { usedCodePageBytes } from './used-code.ts';
+export { type UsedCode, usedCodePageBytes } from './used-code.ts';

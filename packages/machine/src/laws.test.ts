@@ -126,8 +126,9 @@ describe('a machine is a function of its steps and inputs', () => {
     const machine = createRestlessGuest(core, seed);
     const invent = seededRandom(seed + 440);
     const hashes = runInSlices(machine, seed + 450, (random) => {
-      if (random(10) === 0) machine.watchCode();
-      if (random(5) === 0) machine.decodeAhead(random(2) === 0 ? machine.usedCode() : inventedCode(invent));
+      if (random(10) === 0) machine.usedCode.watch();
+      if (random(5) === 0)
+        machine.usedCode.decode(random(2) === 0 ? machine.usedCode.read() : inventedCode(invent));
       if (random(10) === 0) machine.dropDerivedCaches();
     });
     expect(hashes).toEqual(hashesOfPlainRun(seed));
@@ -138,20 +139,20 @@ describe('a machine is a function of its steps and inputs', () => {
     (seed) => {
       const random = seededRandom(seed + 460);
       const first = createRestlessGuest(core, seed);
-      first.watchCode();
+      first.usedCode.watch();
       first.run(1 + random(5000));
       const second = createRestlessGuest(core, seed + 1);
       second.clearMemory();
       second.dropDerivedCaches();
       for (let round = 0; round < 4; round++) {
         bringPages(first, second);
-        const { decoded } = second.decodeAhead(first.usedCode());
+        const { decoded } = second.usedCode.decode(first.usedCode.read());
         if (round === 0) expect(decoded).toBeGreaterThan(0);
         first.run(1 + random(300));
       }
       bringPages(first, second);
       second.restoreArrivedState(first.saveState());
-      second.dropRewritten();
+      second.usedCode.dropRewritten();
       expect(second.stateHash()).toBe(first.stateHash());
       second.run(steps - Number(second.steps));
       expect(second.stateHash()).toBe(hashesOfPlainRun(seed).at(-1));

@@ -11,6 +11,7 @@ import { restoreDevices } from './devices/restore-devices.ts';
 import type { MachineInput } from './input.ts';
 import { MachineError } from './machine-error.ts';
 import { MachineMemory, pageBytes } from './machine-memory.ts';
+import type { RunResult, StopReason, Wake } from './run-result.ts';
 import { decodeSections, encodeSections } from './state-codec.ts';
 import { addHashes, hashBytes } from './state-hash.ts';
 import { UsedCode } from './used-code.ts';
@@ -30,19 +31,6 @@ export interface MachineOptions {
   readonly awaitPage?: (page: number) => void;
 }
 
-/**
- * limit: all steps are used. idle: the hart waits. attention: someone poked, or devices have taken the time that there
- * was. halt: the machine is off.
- */
-export type StopReason = 'limit' | 'idle' | 'attention' | 'halt';
-
-export interface RunResult {
-  readonly steps: number;
-  readonly reason: StopReason;
-  /** How often devices worked, which takes time beside that of the steps. */
-  readonly deviceTurns: number;
-}
-
 /** Physical addresses: of the first instruction, and of what a1 and a2 point to. */
 export interface FirmwareStart {
   readonly entry?: bigint;
@@ -51,14 +39,7 @@ export interface FirmwareStart {
   readonly dynamicInformationAddress?: bigint;
 }
 
-/** When an idle machine has something to do again, inputs apart. */
-export type Wake =
-  | { readonly kind: 'now' }
-  | { readonly kind: 'at'; readonly guestTicks: bigint }
-  | { readonly kind: 'never' };
-
 const never = 0xffff_ffff_ffff_ffffn;
-
 const runStepsMax = 0x7fff_ffff;
 const machineSectionVersion = 1;
 /** A device that asks to be processed so often without a step in between would never stop. */
@@ -68,10 +49,11 @@ export class Machine {
   readonly memory: MachineMemory;
   /** RAM for loading images and for looking at it; writes keep the dirty log and the decoded code right. */
   readonly guestMemory: GuestMemory;
+  /** Which code the guest uses, and decoding it ahead where it goes on. */
+  readonly usedCode: UsedCode;
   readonly #core: CoreExports;
   readonly #bus = new DeviceBus();
   readonly #cpu: CpuState;
-  readonly #usedCode: UsedCode;
   readonly #runSteps: Uint32Array;
   readonly #reasons: ReadonlyMap<number, 'limit' | 'idle' | 'kick' | 'attention'>;
   readonly #ramAddress: number;
@@ -91,7 +73,7 @@ export class Machine {
     });
     this.#core = instance.exports as unknown as CoreExports;
     this.#cpu = new CpuState(modules, memory, this.#core, this.memory.pages);
-    this.#usedCode = new UsedCode(modules, memory, this.#core);
+    this.usedCode = new UsedCode(modules, memory, this.#core);
     this.#ramAddress = layoutOf(modules, 'RAM');
     this.#runSteps = new Uint32Array(memory.buffer, layoutOf(modules, 'RUN_STEPS'), 1);
     this.#reasons = new Map([
@@ -246,34 +228,6 @@ export class Machine {
   /** Ends a dirty epoch: its pages go to the consumers in the mask (dirtyConsumers). Returns how many they were. */
   harvestDirty(consumers: number): number {
     return this.#core.harvest(consumers);
-  }
-
-  /** From now on the machine keeps in mind which code its guest uses: `usedCode`. Between slices. */
-  watchCode(): void {
-    this.#core.watchCode();
-  }
-
-  /** Of the pages of code that were looked up since `watchCode` what is decoded, for `decodeAhead` of the machine that the guest goes on in. */
-  usedCode(): Uint8Array {
-    return this.#usedCode.read();
-  }
-
-  /**
-   * Of a guest that does not run yet, as far as its RAM is here: decodes what `usedCode` of the machine that it ran in named, from the page
-   * `first` on so many. Returns of how many there was something to decode, and where to go on. A hint, of which nothing need be true; the guest does not see it. Who
-   * brings RAM meanwhile notes it (MachineMemory.rewrittenAddress): `dropRewritten` before the first step.
-   */
-  decodeAhead(
-    usedCode: Uint8Array,
-    first = 0,
-    count = Number.POSITIVE_INFINITY,
-  ): { readonly decoded: number; readonly next: number } {
-    return this.#usedCode.decode(usedCode, first, count);
-  }
-
-  /** Forgets code that was decoded from pages that others have written since, or that are missing (MachineMemory.setMissing). */
-  dropRewritten(): void {
-    this.#core.dropRewritten();
   }
 
   /** CPU, TLB, interrupt controllers and devices; without RAM. */

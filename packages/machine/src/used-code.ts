@@ -10,22 +10,28 @@ const pageBitsBytes = 256;
 /** Of one record, as the core has it (layout.ts, USED_CODE_BYTES). */
 export const usedCodePageBytes = 2 * 4 + pageBitsBytes;
 
+type UsedCodeExports = Pick<CoreExports, 'watchCode' | 'saveUsedCode' | 'decodeAhead' | 'dropRewritten'>;
+
 export class UsedCode {
-  readonly #core: Pick<CoreExports, 'saveUsedCode' | 'decodeAhead'>;
+  readonly #core: UsedCodeExports;
   /** Where the core reads and writes records. */
   readonly #records: Uint8Array;
 
-  constructor(
-    modules: CoreModules,
-    memory: WebAssembly.Memory,
-    core: Pick<CoreExports, 'saveUsedCode' | 'decodeAhead'>,
-  ) {
+  constructor(modules: CoreModules, memory: WebAssembly.Memory, core: UsedCodeExports) {
     this.#core = core;
     const bytes = layoutOf(modules, 'CODE_SLOTS') * usedCodePageBytes;
     this.#records = new Uint8Array(memory.buffer, layoutOf(modules, 'USED_CODE'), bytes);
   }
 
-  /** Since Machine.watchCode. Pages first that were looked up most often, which leaves out looks by fast entries: the order is a guess. */
+  /** From now on the machine keeps in mind which code its guest uses: `read`. Between slices. */
+  watch(): void {
+    this.#core.watchCode();
+  }
+
+  /**
+   * Of the pages of code that were looked up since `watch` what is decoded, for `decode` of the machine that the guest goes on in. Pages
+   * first that were looked up most often, which leaves out looks by fast entries: the order is a guess.
+   */
   read(): Uint8Array {
     const count = this.#core.saveUsedCode();
     const all = this.#records.slice(0, count * usedCodePageBytes);
@@ -41,11 +47,15 @@ export class UsedCode {
     return told;
   }
 
-  /** See Machine.decodeAhead. */
+  /**
+   * Of a guest that does not run yet, as far as its RAM is here: decodes what `read` of the machine that it ran in named, from the
+   * page `first` on so many. Returns of how many there was something to decode, and where to go on. Who brings RAM meanwhile
+   * notes it (MachineMemory.rewrittenAddress): `dropRewritten` before the first step.
+   */
   decode(
     told: Uint8Array,
-    first: number,
-    count: number,
+    first = 0,
+    count = Number.POSITIVE_INFINITY,
   ): { readonly decoded: number; readonly next: number } {
     const end = Math.min(Math.floor(told.length / usedCodePageBytes), first + count);
     let decoded = 0;
@@ -54,6 +64,14 @@ export class UsedCode {
       decoded += this.#core.decodeAhead();
     }
     return { decoded, next: first + count };
+  }
+
+  /**
+   * Forgets code that was decoded from pages that others have written since, or that are missing (MachineMemory.setMissing). Not of a
+   * guest that runs: of pages that never were decoded ahead it is not known that they stayed as they are.
+   */
+  dropRewritten(): void {
+    this.#core.dropRewritten();
   }
 }
 

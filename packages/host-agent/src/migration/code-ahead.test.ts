@@ -20,6 +20,18 @@ beforeAll(async () => {
   core = await loadCore();
 });
 
+function createMachine(awaitPage: (page: number) => void = () => {}): Machine {
+  const memory = createMachineMemory(core, memoryMib);
+  return new Machine({
+    core,
+    memory,
+    memoryMib,
+    devices: createDevices({ nics: [] }),
+    emit: () => {},
+    awaitPage,
+  });
+}
+
 /** A guest that is on its way: its pages come through a receiver, in the order of the calls. */
 class Arrival {
   readonly machine: Machine;
@@ -27,14 +39,7 @@ class Arrival {
   #batches = 0;
 
   constructor() {
-    this.machine = new Machine({
-      core,
-      memory: createMachineMemory(core, memoryMib),
-      memoryMib,
-      devices: createDevices({ nics: [] }),
-      emit: () => {},
-      awaitPage: () => this.bring(program(77)),
-    });
+    this.machine = createMachine(() => this.bring(program(77)));
     this.receiver = new PageReceiver(core, this.machine.memory);
   }
 
@@ -57,15 +62,15 @@ class Arrival {
 
   /** As a source would say it of the first 16 half words. */
   decodeAhead(): number {
-    this.machine.dropRewritten();
+    this.machine.usedCode.dropRewritten();
     const usedCode = new Uint8Array(usedCodePageBytes);
     usedCode.set([0xff, 0xff], 8);
-    return this.machine.decodeAhead(usedCode).decoded;
+    return this.machine.usedCode.decode(usedCode).decoded;
   }
 
   /** The constant that its program loads. */
   run(): bigint {
-    this.machine.dropRewritten();
+    this.machine.usedCode.dropRewritten();
     this.machine.run(steps);
     return this.machine.register(10);
   }
@@ -83,13 +88,7 @@ function program(constant: number): Uint8Array {
 }
 
 function hashOf(page: Uint8Array): bigint {
-  const machine = new Machine({
-    core,
-    memory: createMachineMemory(core, memoryMib),
-    memoryMib,
-    devices: createDevices({ nics: [] }),
-    emit: () => {},
-  });
+  const machine = createMachine();
   machine.memory.page(codePage).set(page);
   return machine.pageHash(codePage);
 }

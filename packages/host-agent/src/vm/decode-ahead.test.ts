@@ -10,8 +10,8 @@ let ahead: DecodeAhead;
 beforeEach(() => {
   told.length = 0;
   asked.length = 0;
-  const machine = {
-    decodeAhead: (usedCode: Uint8Array, first = 0, count = 0) => {
+  const machineCode = {
+    decode: (usedCode: Uint8Array, first = 0, count = 0) => {
       asked.push(`${usedCode.length / usedCodePageBytes} pages from ${first}`);
       return { decoded: count, next: first + count };
     },
@@ -19,7 +19,7 @@ beforeEach(() => {
       asked.push('drop');
     },
   };
-  ahead = new DecodeAhead(machine, (pages) => told.push(pages));
+  ahead = new DecodeAhead(machineCode, (pages) => told.push(pages));
 });
 
 const usedCode = new Uint8Array(40 * usedCodePageBytes);

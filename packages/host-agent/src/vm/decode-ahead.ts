@@ -2,13 +2,13 @@
  * What a vCPU's thread does for a guest that is on its way: it decodes the code that the guest used at its source, piece by piece,
  * between which commands are heard. Over with the first step: nothing of a guest that runs may be dropped as written by others.
  */
-import { type Machine, usedCodePageBytes } from '@skein/machine';
+import { type UsedCode, usedCodePageBytes } from '@skein/machine';
 
 /** In one go: a tenth of a millisecond. */
 const pagesAtOnce = 16;
 
 export class DecodeAhead {
-  readonly #machine: Pick<Machine, 'decodeAhead' | 'dropRewritten'>;
+  readonly #machineCode: Pick<UsedCode, 'decode' | 'dropRewritten'>;
   readonly #tell: (pages: number) => void;
   #usedCode: Uint8Array | null = null;
   /** From which page on it is to be decoded, and how many were; null: there is nothing to do. */
@@ -16,8 +16,8 @@ export class DecodeAhead {
   #isOver = false;
 
   /** `tell`: once for each `begin`, how many pages were decoded. */
-  constructor(machine: Pick<Machine, 'decodeAhead' | 'dropRewritten'>, tell: (pages: number) => void) {
-    this.#machine = machine;
+  constructor(machineCode: Pick<UsedCode, 'decode' | 'dropRewritten'>, tell: (pages: number) => void) {
+    this.#machineCode = machineCode;
     this.#tell = tell;
   }
 
@@ -29,7 +29,7 @@ export class DecodeAhead {
       return;
     }
     this.#usedCode = usedCode ?? this.#usedCode;
-    this.#machine.dropRewritten();
+    this.#machineCode.dropRewritten();
     this.#work = { next: 0, pages: 0 };
   }
 
@@ -37,7 +37,7 @@ export class DecodeAhead {
   goOn(): boolean {
     if (this.#work === null) return false;
     const usedCode = this.#usedCode ?? new Uint8Array(0);
-    const { decoded, next } = this.#machine.decodeAhead(usedCode, this.#work.next, pagesAtOnce);
+    const { decoded, next } = this.#machineCode.decode(usedCode, this.#work.next, pagesAtOnce);
     this.#work = { next, pages: this.#work.pages + decoded };
     if (next * usedCodePageBytes >= usedCode.length) this.#end();
     return true;
@@ -48,7 +48,7 @@ export class DecodeAhead {
     this.#end();
     this.#usedCode = null;
     this.#isOver = true;
-    this.#machine.dropRewritten();
+    this.#machineCode.dropRewritten();
   }
 
   #end(): void {

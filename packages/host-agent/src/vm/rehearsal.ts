@@ -61,8 +61,8 @@ const noCode = new Uint8Array(100 * usedCodePageBytes).fill(255);
 /** Saves and takes over a state, as the two ends of a migration do. */
 export function rehearseArrival(machine: Machine): void {
   machine.restoreArrivedState(machine.saveState());
-  machine.dropRewritten();
-  machine.decodeAhead(noCode);
+  machine.usedCode.dropRewritten();
+  machine.usedCode.decode(noCode);
   machine.saveState();
 }
 

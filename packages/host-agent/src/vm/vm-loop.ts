@@ -93,7 +93,7 @@ export class VmLoop {
     this.#migrationConsumers = options.migrationConsumers;
     this.#introduction = options.introduction;
     this.#pace = options.clock === null ? 'suspended' : 'running';
-    this.#ahead = new DecodeAhead(options.machine, (pages) => {
+    this.#ahead = new DecodeAhead(options.machine.usedCode, (pages) => {
       this.#transferPort?.postMessage({ type: 'decoded-ahead', pages } satisfies TransferReply);
     });
   }
@@ -337,7 +337,7 @@ export class VmLoop {
   #rehearseSuspension(): void {
     this.#hasRehearsedSuspension = true;
     this.#machine.saveState();
-    this.#machine.watchCode();
+    this.#machine.usedCode.watch();
     this.#codeWatchedNs = process.hrtime.bigint();
   }
 
@@ -345,7 +345,7 @@ export class VmLoop {
   #tellUsedCode(nowNs: bigint): void {
     if (this.#codeWatchedNs === null || nowNs - this.#codeWatchedNs < codeWatchNs) return;
     this.#codeWatchedNs = null;
-    this.#call({ type: 'code-used', usedCode: this.#machine.usedCode() });
+    this.#call({ type: 'code-used', usedCode: this.#machine.usedCode.read() });
   }
 
   #resume(): void {
