@@ -49,3 +49,12 @@ it('changes nothing: what was in the memory is there still', () => {
   touchFirst(core, memory);
   expect(Buffer.from(bytes.slice()).equals(before)).toBe(true);
 });
+
+it('takes one fault of the host a page, not two', () => {
+  const memory = createMachineMemory(core, 64);
+  const before = process.resourceUsage().minorPageFault;
+  touchFirst(core, memory);
+  const faults = process.resourceUsage().minorPageFault - before;
+  expect(faults).toBeGreaterThan(2000);
+  expect(faults).toBeLessThan(2600);
+});

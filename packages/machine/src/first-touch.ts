@@ -25,8 +25,8 @@ export function* firstTouches(modules: CoreModules, memory: WebAssembly.Memory):
   let left = pagesAStep;
   for (const { from, bytes } of touchedRanges(modules)) {
     for (let at = from; at < from + bytes; at += hostPageBytes) {
-      // Not `or`, which reads first and has the host's page of zeros before its own: two faults instead of one.
-      Atomics.add(words, at / 4, 0);
+      // `add` and `or` read first: the host maps its page of zeros, and takes that away again on all of the process's processors.
+      Atomics.compareExchange(words, at / 4, 0, 0);
       if (--left > 0) continue;
       left = pagesAStep;
       yield;
