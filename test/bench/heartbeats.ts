@@ -58,6 +58,7 @@ export class Heartbeats {
           requests: { 'migration.final': notHere, 'migration.history': notHere },
           notices: {
             'migration.code': notHere,
+            'pages.coming': notHere,
             'migration.state': notHere,
             'migration.granted': notHere,
             'migration.aborted': notHere,

@@ -141,6 +141,7 @@ export class PageTarget {
         requests: { 'migration.final': notHere, 'migration.history': notHere },
         notices: {
           'migration.code': notHere,
+          'pages.coming': () => {},
           'migration.state': notHere,
           'migration.granted': notHere,
           'migration.aborted': notHere,

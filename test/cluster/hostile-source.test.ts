@@ -140,6 +140,36 @@ describe('a source that lies', () => {
       (source) => source.sendUsedCode(new Uint8Array((64 << 10) + 1)),
     ],
     [
+      'says that pages come which its guest does not have',
+      'migration.pages-invalid',
+      /said to come that the guest does not have/,
+      (source) => source.sendComing(64 * 256, new Uint8Array(4).fill(255)),
+    ],
+    [
+      'says of more pages in one message than there may be that they come',
+      'link.bad-message',
+      /pages/,
+      (source) => source.sendComing(0, new Uint8Array(260)),
+    ],
+    [
+      'says twice that pages come',
+      'migration.pages-invalid',
+      /pages from 32 on are said to come a second time/,
+      (source) => {
+        source.sendComing(0, new Uint8Array(256).fill(255));
+        source.sendComing(32, new Uint8Array(4).fill(255));
+      },
+    ],
+    [
+      'says that pages come when the guest is suspended',
+      'migration.out-of-turn',
+      /pages are said to come where none are due/,
+      (source) => {
+        source.sendState();
+        source.sendComing(0, new Uint8Array(4).fill(255));
+      },
+    ],
+    [
       'sends the bitmap of another guest',
       'migration.state-invalid',
       /bitmap of missing pages has 8 bytes/,

@@ -155,6 +155,11 @@ export class HostileSource {
     this.link.notify('migration.code', { usedCode });
   }
 
+  /** Pages from this one on are said to come. */
+  sendComing(firstPage: number, pages: Uint8Array): void {
+    this.link.notify('pages.coming', { firstPage, pages });
+  }
+
   sendState(state = this.state): void {
     this.link.notify('migration.state', { state });
   }

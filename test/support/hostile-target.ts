@@ -69,6 +69,7 @@ export class HostileTarget {
         },
         notices: {
           'migration.code': () => {},
+          'pages.coming': () => {},
           'migration.state': () => {},
           'migration.granted': () => {
             if (target !== null) target.hasGrant = true;

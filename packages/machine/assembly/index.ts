@@ -1,5 +1,6 @@
 /** The machine core: what TypeScript may call, and where everything stands in the shared memory. */
 
+export { allocatePages } from './allocation';
 export { disturb, requestProcessing, setInterruptLine, takeKick } from './bus';
 export { currentSteps, setDeviceAlarm, setTime, timeAt } from './clock';
 export { decodeAhead, dropRewritten, saveUsedCode, watchCode } from './code-ahead';

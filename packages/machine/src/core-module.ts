@@ -48,6 +48,8 @@ export interface CoreExports {
   saveUsedCode(): number;
   decodeAhead(): number;
   dropRewritten(): void;
+  /** assembly/allocation.ts */
+  allocatePages(first: number, pages: number): number;
   isRunnable(): number;
   nextTimerTime(): bigint;
   setTime(base: bigint, rate: number): void;

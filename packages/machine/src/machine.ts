@@ -93,6 +93,14 @@ export class Machine {
     });
   }
 
+  /**
+   * Of a machine that does not run yet: of the 32 pages from `first` on, a multiple of 32, those whose bit is set are given their memory by
+   * the host, except those that were brought already. Returns how many those are.
+   */
+  allocatePages(first: number, pages: number): number {
+    return this.#core.allocatePages(first, pages);
+  }
+
   /** Begins in S mode with the built-in SBI, as firmware would hand over to a kernel. */
   startSupervisor(entry: bigint, deviceTreeAddress: bigint): void {
     this.#core.reset();

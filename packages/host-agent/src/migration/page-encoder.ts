@@ -43,17 +43,20 @@ export class PageEncoder {
   readonly #bitmap: number;
   readonly #list: number;
   readonly #rewritten: number;
+  readonly #found: number;
+  readonly #scratch: number;
   readonly #none: Uint32Array;
 
   constructor({ modules, memory, batches, hasDeltas }: PageEncoderOptions) {
     const { pages } = memory;
     const layout = new KernelLayout();
     const places = Array.from({ length: batches }, () => layout.take(batchBytesMax));
-    const scratch = layout.take(pageBytes);
+    this.#scratch = layout.take(pageBytes);
     const hashPlaces = placeHashes(layout, pages);
     this.#bitmap = hashPlaces.bitmap;
     this.#list = layout.take(pages * wordBytes);
     this.#rewritten = layout.take(pages / 8);
+    this.#found = layout.take(pages / 8);
     this.#none = new Uint32Array(pages / 32);
     const copySlots = hasDeltas ? Math.min(copiesMax, pages) : 0;
     const slotOf = layout.take(pages * wordBytes);
@@ -61,7 +64,7 @@ export class PageEncoder {
     const copies = layout.take(copySlots * pageBytes);
     this.#kernel = new PageKernel(modules, memory, layout.end);
     this.hashes = new PageHashes(this.#kernel, hashPlaces);
-    this.#kernel.calls.setScratch(scratch);
+    this.#kernel.calls.setScratch(this.#scratch);
     this.#kernel.calls.setRewritten(this.#rewritten);
     this.#kernel.calls.setCopies(slotOf, pageOf, copies, copySlots);
     const { bytes } = this.#kernel;
@@ -85,6 +88,24 @@ export class PageEncoder {
     this.leaveOut(this.#none);
     this.#kernel.writeWords(this.#list, Uint32Array.from(pages));
     return pages.length;
+  }
+
+  /** The number of a page of the list. */
+  listed(index: number): number {
+    return this.#kernel.readWords(this.#list + index * wordBytes, 1)[0] ?? 0;
+  }
+
+  /** Of the bitmap that was listed last, in a range that begins and ends with a word: the pages that hold something now, a bit each. */
+  written(firstPage: number, pages: number): Uint32Array {
+    const words = pages / 32;
+    this.#kernel.calls.findWritten(
+      this.#bitmap + firstPage / 8,
+      words,
+      firstPage,
+      this.#found,
+      this.#scratch,
+    );
+    return this.#kernel.readWords(this.#found, words);
   }
 
   /** Of the list's pages these have been written again: what is filled from now on is without them, until there is another list. */

@@ -1,6 +1,13 @@
-import { type CoreModules, createMachineMemory, loadCore, MachineMemory, pageBytes } from '@skein/machine';
+import {
+  type CoreModules,
+  createMachineMemory,
+  loadCore,
+  MachineMemory,
+  pageBytes,
+  pagesOf,
+} from '@skein/machine';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KernelLayout, PageKernel } from './page-kernel.ts';
 
 const memoryMib = 64;
@@ -147,5 +154,53 @@ describe('copies of sent pages', () => {
     const made = await make(0);
     keep(made, 1, 1);
     expect(copyOf(made, 1)).toBeNull();
+  });
+});
+
+describe('pages that hold something', () => {
+  const words = 4;
+  const [bitmap, found, scratch] = [words * 4, words * 4, pageBytes].map((bytes) => layout.take(bytes)) as [
+    number,
+    number,
+    number,
+  ];
+  let memory: MachineMemory;
+  let finder: PageKernel;
+
+  beforeEach(() => {
+    memory = new MachineMemory(core, createMachineMemory(core, memoryMib), memoryMib);
+    finder = new PageKernel(core, memory, layout.end);
+  });
+
+  const find = (pages: Uint32Array, first: number): number[] => {
+    finder.writeWords(bitmap, pages);
+    const count = finder.calls.findWritten(bitmap, words, first, found, scratch);
+    const all = [...pagesOf(finder.readWords(found, words))].map((page) => first + page);
+    expect(all).toHaveLength(count);
+    return all;
+  };
+
+  it('are found wherever in them it stands, among those that were asked for', () => {
+    const place = fc.record({
+      page: fc.integer({ min: 32, max: 32 + words * 32 - 1 }),
+      at: fc.integer({ min: 0, max: pageBytes - 1 }),
+    });
+    const masks = fc.array(fc.integer({ min: 0, max: 0xffff_ffff }), { minLength: words, maxLength: words });
+    fc.assert(
+      fc.property(fc.array(place, { maxLength: 40 }), masks, (places, mask) => {
+        memory.ram.fill(0, 0, 256 * pageBytes);
+        for (const { page, at } of places) memory.page(page)[at] = 1;
+        const asked = new Set([...pagesOf(Uint32Array.from(mask))].map((page) => 32 + page));
+        const expected = [...new Set(places.map(({ page }) => page))].filter((page) => asked.has(page));
+        expect(find(Uint32Array.from(mask), 32)).toEqual(expected.sort((a, b) => a - b));
+      }),
+    );
+  });
+
+  it('are none that the guest said it does not need', () => {
+    memory.page(3).fill(1);
+    memory.page(4).fill(1);
+    new Uint32Array(memory.wasm.buffer, memory.freeAddress, 1)[0] = 1 << 3;
+    expect(find(new Uint32Array(words).fill(0xffff_ffff), 0)).toEqual([4]);
   });
 });

@@ -20,6 +20,7 @@ export interface PageKernelExports {
   keepCopy(page: number, pointer: number): void;
   dropCopy(page: number): void;
   listPages(bitmap: number, words: number, list: number): number;
+  findWritten(bitmap: number, words: number, first: number, found: number, scratch: number): number;
   setScratch(at: number): void;
   setRewritten(at: number): void;
   fillBatch(batch: number, list: number, count: number, skipsFree: number, keepsCopies: number): number;
@@ -80,6 +81,11 @@ export class PageKernel {
     const { ramAddress, touchedAddress, freeAddress, rewrittenAddress } = machine;
     this.calls.setLive(ramAddress, touchedAddress, freeAddress, rewrittenAddress);
     this.bytes = new Uint8Array(memory.buffer);
+  }
+
+  /** A copy. */
+  readWords(at: number, count: number): Uint32Array {
+    return Uint32Array.from(new Uint32Array(this.bytes.buffer, at, count));
   }
 
   writeWords(at: number, words: Uint32Array): void {

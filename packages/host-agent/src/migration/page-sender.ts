@@ -18,6 +18,8 @@ import type { CompressionState } from '../core/compression.ts';
 import { roundProgress } from '../core/round-progress.ts';
 import { SendPace } from '../core/send-pace.ts';
 import { BatchCompressor } from './batch-compressor.ts';
+import { ComingPages, type TellComing } from './coming-pages.ts';
+import { bitmapBytes } from './page-bitmap.ts';
 import { PageEncoder } from './page-encoder.ts';
 import type { PageHashes } from './page-hashes.ts';
 
@@ -131,6 +133,7 @@ export class PageSender {
     const way = { skipsFree: round === 1, keepsCopies: round > 1 && !isLast };
     const startedMs = performance.now();
     const pagesTotal = this.#encoder.list(bitmap);
+    const coming = round === 1 ? new ComingPages(this.#encoder, bitmap.length * 32, this.#tellComing) : null;
     this.#progressOf = () =>
       roundProgress({
         round,
@@ -143,6 +146,7 @@ export class PageSender {
     this.#compressor.begin();
     while (taken < pagesTotal) {
       const writer = await this.#nextWriter();
+      coming?.reach(this.#encoder.listed(taken));
       const filled = this.#encoder.fill(writer, { from: taken, end: pagesTotal, ...way });
       taken += filled.taken;
       sent.pages += filled.taken - filled.rewrittenPages;
@@ -198,6 +202,10 @@ export class PageSender {
     if (this.#failure !== null) throw this.#failure;
     this.#progressOf = null;
   }
+
+  readonly #tellComing: TellComing = (firstPage, pages) => {
+    this.#link.notify('pages.coming', { firstPage, pages: bitmapBytes(pages) });
+  };
 
   async #nextWriter(): Promise<PageBatchWriter> {
     while (this.#onTheWay.length >= batchesOnTheWayMax) await this.#acknowledgement();

@@ -8,10 +8,12 @@ import {
   loadCore,
   Machine,
   MachineMemory,
+  pagesOf,
 } from '@skein/machine';
 import { batchBytesMax, migrationProtocol, PageBatchWriter } from '@skein/shared';
 import { type Authentication, dial, type Link, type Listener, listen } from '@skein/transport';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bitmapOf } from './page-bitmap.ts';
 import { PageReceiver } from './page-receiver.ts';
 import { batchesOnTheWayMax, PageSender } from './page-sender.ts';
 
@@ -29,6 +31,9 @@ let accepted: Link<typeof migrationProtocol, 'listener'>;
 let sender: PageSender;
 let receiver: PageReceiver;
 let refused: string | null;
+/** In the order in which the target heard of them, and how many it had heard of when each batch came. */
+let saidToCome: number[];
+let heardOfAtBatch: number[];
 
 beforeAll(async () => {
   core = await loadCore();
@@ -39,6 +44,8 @@ beforeEach(async () => {
   target = new MachineMemory(core, createMachineMemory(core, memoryMib), memoryMib);
   receiver = new PageReceiver(core, target);
   refused = null;
+  saidToCome = [];
+  heardOfAtBatch = [];
   const link = Promise.withResolvers<Link<typeof migrationProtocol, 'listener'>>();
   listener = await listen({
     host: '127.0.0.1',
@@ -72,6 +79,10 @@ beforeEach(async () => {
       requests: { 'migration.final': never, 'migration.history': never },
       notices: {
         'migration.code': () => {},
+        'pages.coming': ({ firstPage, pages }) => {
+          const bitmap = bitmapOf(pages, pages.length * 8) ?? [];
+          for (const page of pagesOf(Uint32Array.from(bitmap))) saidToCome.push(firstPage + page);
+        },
         'migration.state': () => {},
         'migration.granted': () => {},
         'migration.aborted': () => {},
@@ -91,6 +102,7 @@ afterEach(async () => {
 let tamper: ((frame: Uint8Array) => void) | null = null;
 
 function apply(frame: Uint8Array): void {
+  heardOfAtBatch.push(saidToCome.length);
   tamper?.(frame);
   const applied = receiver.apply(frame);
   if (applied.kind === 'refused') {
@@ -130,6 +142,25 @@ describe('pages between two hosts', () => {
     // What was never written stays unallocated at the target.
     expect(target.isTouched(0)).toBe(false);
     expect(target.isTouched(3)).toBe(true);
+  });
+
+  it('are said to come some MiB before they do, in the first round, but for those of zeros', async () => {
+    const written: number[] = [];
+    for (let page = 0; page < 3000; page++) {
+      write(page * 3, (bytes) => {
+        if (page % 4 !== 0) bytes[page] = 1;
+      });
+      if (page % 4 !== 0) written.push(page * 3);
+    }
+    await sender.send(source.touchedBitmap(), 1);
+    await sender.drained();
+    expect(saidToCome).toEqual(written);
+    // Of two times 2,048 pages.
+    expect(heardOfAtBatch[0]).toBe(1024);
+    expect(heardOfAtBatch.at(-1)).toBe(written.length);
+    await sender.send(source.touchedBitmap(), 2);
+    await sender.drained();
+    expect(saidToCome).toHaveLength(written.length);
   });
 
   it('are left out where the guest does not need them, unless the target has something else in their place', async () => {

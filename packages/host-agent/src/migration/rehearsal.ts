@@ -18,7 +18,7 @@ import { type MigrationRecord, MigrationSettings, OperationError } from '@skein/
 import { requireOwnAddress } from '@skein/transport';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { vmDevices } from '../vm/vm-board.ts';
-import type { TransferCommand, TransferReply } from '../vm/vm-channel.ts';
+import type { AnsweredCommand, TransferCommand, TransferReply } from '../vm/vm-channel.ts';
 import { emptyHistory } from './guest-history.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
@@ -156,12 +156,14 @@ function rehearsedVm({ core }: TransferRehearsal): Pick<SourceAssignment, 'memor
   );
   const machine = new Machine({ core, memory: wasm, memoryMib, devices, emit: () => {} });
   const { port1, port2 } = new MessageChannel();
-  port1.on('message', (request: TransferCommand) => port1.postMessage(answer(request, machine)));
+  port1.on('message', (request: TransferCommand) => {
+    if (request.type !== 'allocate-ahead') port1.postMessage(answer(request, machine));
+  });
   port1.unref();
   return { memory: wasm, control: new VmControlBlock().buffer, vmPort: port2 };
 }
 
-function answer(request: TransferCommand, machine: Machine): TransferReply {
+function answer(request: AnsweredCommand, machine: Machine): TransferReply {
   switch (request.type) {
     case 'harvest':
       dirtyPages(machine);

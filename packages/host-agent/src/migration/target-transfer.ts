@@ -34,6 +34,7 @@ import { dialSource } from './dial-source.ts';
 import { greetSource } from './greet-source.ts';
 import { readLease } from './lease-reading.ts';
 import { measureOffset } from './measure-offset.ts';
+import { MemoryAhead } from './memory-ahead.ts';
 import { MemoryArrival } from './memory-arrival.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
@@ -79,6 +80,7 @@ export class TargetTransfer {
   readonly #arrival: MemoryArrival;
   readonly #arrived: ArrivedState;
   readonly #codeAhead: CodeAhead;
+  readonly #memoryAhead: MemoryAhead;
   readonly #closed = Promise.withResolvers<void>();
   readonly #breach = new SourceBreach({
     link: () => this.#link,
@@ -107,6 +109,7 @@ export class TargetTransfer {
         this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] }));
     });
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
+    this.#memoryAhead = new MemoryAhead(this.#vm, this.#memory);
     this.#codeAhead = new CodeAhead(this.#vm, this.#receiver);
     this.#arrived = new ArrivedState({
       vm: this.#vm,
@@ -192,6 +195,7 @@ export class TargetTransfer {
       },
       notices: {
         'migration.code': ({ usedCode }) => this.#hearUsedCode(usedCode),
+        'pages.coming': ({ firstPage, pages }) => this.#hearComing(firstPage, pages),
         'migration.state': ({ state }) => this.#prepare(state),
         'migration.granted': ({ epoch }) => this.#granted(epoch),
         'migration.aborted': ({ code, reason }) =>
@@ -249,11 +253,23 @@ export class TargetTransfer {
   }
 
   #hearUsedCode(usedCode: Uint8Array): void {
+    if (!this.#isHintDue("the guest's used code came where none is due", this.#codeAhead.isKnown)) return;
+    this.#codeAhead.learn(usedCode);
+  }
+
+  #hearComing(firstPage: number, pages: Uint8Array): void {
+    if (!this.#isHintDue('pages are said to come where none are due')) return;
+    const problem = this.#memoryAhead.learn(firstPage, pages);
+    if (problem !== null) this.#breach.byNotice('migration.pages-invalid', problem);
+  }
+
+  /** Hints are for before the guest's state comes. */
+  #isHintDue(otherwise: string, isOneTooMany = false): boolean {
     const { phase } = this.#state;
-    if (phase === 'aborted') return;
-    if (this.#codeAhead.isKnown || phase !== 'receiving' || this.#arrived.hasCome)
-      this.#breach.byNotice('migration.out-of-turn', "the guest's used code came where none is due");
-    else this.#codeAhead.learn(usedCode);
+    if (phase === 'aborted') return false;
+    if (phase === 'receiving' && !this.#arrived.hasCome && !isOneTooMany) return true;
+    this.#breach.byNotice('migration.out-of-turn', otherwise);
+    return false;
   }
 
   #prepare(state: Uint8Array): void {

@@ -54,9 +54,14 @@ export class VmLink {
         else resolve(reply as ReplyTo<T>);
       };
       this.#port.on('message', hear);
-      this.#port.postMessage(command);
-      this.#memory.poke();
+      this.tell(command);
     });
+  }
+
+  /** What has no reply, or one that nobody waits for. */
+  tell(command: TransferCommand): void {
+    this.#port.postMessage(command);
+    this.#memory.poke();
   }
 
   close(): void {

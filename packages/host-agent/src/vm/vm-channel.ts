@@ -80,10 +80,15 @@ export type TransferCommand =
   | { readonly type: 'resume' }
   /** Target: take over this CPU and device state, say what it hashes to, do not run yet. */
   | { readonly type: 'prepare'; readonly state: Uint8Array }
+  /** Target: these pages come next, a bit each, and their memory is to be had from the host meanwhile. No reply. */
+  | { readonly type: 'allocate-ahead'; readonly firstPage: number; readonly pages: Uint32Array }
   /** Target: what is here of the code that the guest uses is to be decoded, while there is nothing else to do. Null: as told before. */
   | { readonly type: 'decode-ahead'; readonly usedCode: Uint8Array | null }
   /** Target: the lease is ours, run. */
   | { readonly type: 'activate'; readonly clock: GuestClock };
+
+/** Every other one. */
+export type AnsweredCommand = Exclude<TransferCommand, { readonly type: 'allocate-ahead' }>;
 
 export type TransferReply =
   | { readonly type: 'harvested' }

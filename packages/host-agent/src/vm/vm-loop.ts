@@ -12,6 +12,7 @@ import {
   savedStateHash,
 } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
+import { AllocateAhead } from './allocate-ahead.ts';
 import type { VmControlBlock } from './control-block.ts';
 import { DecodeAhead } from './decode-ahead.ts';
 import type { Introduction } from './introduction.ts';
@@ -75,7 +76,8 @@ export class VmLoop {
   #hasRehearsedSuspension = false;
   /** Since when it is watched which code the guest uses; null: it is not, or was told. */
   #codeWatchedNs: bigint | null = null;
-  readonly #ahead: DecodeAhead;
+  readonly #decodeAhead: DecodeAhead;
+  readonly #allocateAhead: AllocateAhead;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
   #arrivalStepsLeft = 0;
@@ -93,7 +95,8 @@ export class VmLoop {
     this.#migrationConsumers = options.migrationConsumers;
     this.#introduction = options.introduction;
     this.#pace = options.clock === null ? 'suspended' : 'running';
-    this.#ahead = new DecodeAhead(options.machine.usedCode, (pages) => {
+    this.#allocateAhead = new AllocateAhead(options.machine);
+    this.#decodeAhead = new DecodeAhead(options.machine.usedCode, (pages) => {
       this.#transferPort?.postMessage({ type: 'decoded-ahead', pages } satisfies TransferReply);
     });
   }
@@ -105,7 +108,8 @@ export class VmLoop {
       this.#takeCommands();
       if (this.#isEnded) return;
       if (this.#pace === 'suspended' || this.#clock === null) {
-        if (!this.#ahead.goOn()) this.#memory.waitForAttention(idleWaitMsMax);
+        if (!this.#allocateAhead.goOn() && !this.#decodeAhead.goOn())
+          this.#memory.waitForAttention(idleWaitMsMax);
         continue;
       }
       // Writing a template takes a while: the deadline is looked at afterwards, right before the slice.
@@ -291,7 +295,11 @@ export class VmLoop {
 
   #answerSafely(port: MessagePort, command: TransferCommand): void {
     if (command.type === 'decode-ahead') {
-      this.#ahead.begin(command.usedCode);
+      this.#decodeAhead.begin(command.usedCode);
+      return;
+    }
+    if (command.type === 'allocate-ahead') {
+      this.#allocateAhead.add(command.firstPage, command.pages);
       return;
     }
     try {
@@ -305,7 +313,7 @@ export class VmLoop {
     }
   }
 
-  #answer(command: Exclude<TransferCommand, { type: 'decode-ahead' }>): TransferReply {
+  #answer(command: Exclude<TransferCommand, { type: 'decode-ahead' | 'allocate-ahead' }>): TransferReply {
     switch (command.type) {
       case 'harvest':
         this.#machine.harvestDirty(this.#migrationConsumers);
@@ -320,7 +328,8 @@ export class VmLoop {
         this.#machine.restoreArrivedState(command.state);
         return { type: 'prepared', stateHash: savedStateHash(this.#machine.saveState()) };
       case 'activate':
-        this.#ahead.finish();
+        this.#allocateAhead.finish();
+        this.#decodeAhead.finish();
         this.#clock = command.clock;
         this.#arrivalStepsLeft = arrivalSteps;
         this.#pace = 'running';

@@ -24,6 +24,8 @@ const Refusal = z.strictObject({
 
 /** A bit for each page of the largest guest, 3 GiB. */
 export const pageBitmapBytesMax = 96 << 10;
+/** A bit for each of the pages that are said to come in one message, 8 MiB of them. */
+export const comingPagesBytesMax = 256;
 /** Pages that are asked for in one message. */
 export const wantedPagesMax = 64;
 
@@ -124,6 +126,13 @@ export const migrationProtocol = {
       'migration.history': { request: GuestHistory, reply: Empty },
     },
     notices: {
+      /** Pages of the first round that follow and are not zero, a bit each, from a page on that a word begins with: a hint for the target. */
+      'pages.coming': z.strictObject({
+        firstPage: z.int().min(0).multipleOf(32),
+        pages: bytesUpTo(comingPagesBytesMax).refine(({ length }) => length > 0 && length % 4 === 0, {
+          message: 'words of 32 bits, at least one',
+        }),
+      }),
       /** CPU and devices of the suspended guest: ahead of its last pages, so that the target takes both at a time. */
       'migration.state': z.strictObject({ state: bytesUpTo(machineStateBytesMax) }),
       /** Which of its code the guest used since the migration began: a hint for the target, once, while the guest runs. */

@@ -1,0 +1,64 @@
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
+import { createDevices } from './devices/create-devices.ts';
+import { Machine } from './machine.ts';
+
+const memoryMib = 64;
+const all = 0xffff_ffff;
+/** 16 MiB of them. */
+const words = 128;
+let core: CoreModules;
+let machine: Machine;
+
+beforeAll(async () => {
+  core = await loadCore();
+});
+
+beforeEach(() => {
+  const memory = createMachineMemory(core, memoryMib);
+  machine = new Machine({ core, memory, memoryMib, devices: createDevices({ nics: [] }), emit: () => {} });
+});
+
+function faultsOf(work: () => void): number {
+  const before = process.resourceUsage().minorPageFault;
+  work();
+  return process.resourceUsage().minorPageFault - before;
+}
+
+const allocate = (pages: number): void => {
+  for (let word = 0; word < words; word++) machine.allocatePages(word * 32, pages);
+};
+const write = (isMeant: (page: number) => boolean): void => {
+  for (let page = 0; page < words * 32; page++) if (isMeant(page)) machine.memory.page(page)[0] = 1;
+};
+
+describe('pages that are given their memory ahead', () => {
+  it('cost nothing more when they are written, and one fault when they are given', () => {
+    const ahead = faultsOf(() => allocate(all));
+    expect(ahead).toBeGreaterThan(words * 32 * 0.9);
+    expect(ahead).toBeLessThan(words * 32 * 1.2);
+    expect(faultsOf(() => write(() => true))).toBeLessThan(words * 32 * 0.1);
+  });
+
+  it('are those that are named: the others stay without', () => {
+    allocate(0x5555_5555);
+    expect(faultsOf(() => write((page) => page % 2 === 0))).toBeLessThan(words * 16 * 0.1);
+    expect(faultsOf(() => write((page) => page % 2 === 1))).toBeGreaterThan(words * 16 * 0.9);
+  });
+
+  it('are none that were brought already, which are counted', () => {
+    for (const page of [0, 5, 31, 32]) machine.memory.markTouched(page);
+    expect(machine.allocatePages(0, all)).toBe(3);
+    expect(machine.allocatePages(0, 1 << 5)).toBe(1);
+    expect(machine.allocatePages(0, 1 << 6)).toBe(0);
+    expect(machine.allocatePages(64, all)).toBe(0);
+  });
+
+  it('are what they were', () => {
+    write((page) => page % 3 === 0);
+    const before = Buffer.from(machine.memory.ram.slice(0, words * 32 * 4096));
+    allocate(all);
+    expect(before.equals(machine.memory.ram.slice(0, words * 32 * 4096))).toBe(true);
+    expect(machine.memory.touchedBitmap().every((word) => word === 0)).toBe(true);
+  });
+});
