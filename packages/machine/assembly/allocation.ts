@@ -6,11 +6,11 @@ import { RAM, TOUCHED } from './layout';
 
 /**
  * Of the 32 pages of RAM from `first` on, a multiple of 32: those whose bit is set and that were never written are given their memory.
- * Changes nothing, beside whoever writes them as well. Returns how many of them had been written already.
+ * Changes nothing, beside whoever writes them as well. Returns how many were.
  */
 export function allocatePages(first: u32, pages: u32): u32 {
-  const written = pages & load<u32>(TOUCHED + (first >> 3));
-  let bits = pages & ~written;
+  let bits = pages & ~load<u32>(TOUCHED + (first >> 3));
+  const allocated = popcnt<u32>(bits);
   while (bits !== 0) {
     const page = first + ctz<u32>(bits);
     // Atomic, for somebody may be writing there; and one instruction that writes, for where a page is read first the host maps its
@@ -18,5 +18,5 @@ export function allocatePages(first: u32, pages: u32): u32 {
     atomic.cmpxchg<i32>(RAM + (page << 12), 0, 0);
     bits &= bits - 1;
   }
-  return popcnt<u32>(written);
+  return allocated;
 }

@@ -95,7 +95,7 @@ export class Machine {
 
   /**
    * Of a machine that does not run yet: of the 32 pages from `first` on, a multiple of 32, those whose bit is set are given their memory by
-   * the host, except those that were brought already. Returns how many those are.
+   * the host, except those that were brought already. Returns how many were given it.
    */
   allocatePages(first: number, pages: number): number {
     return this.#core.allocatePages(first, pages);

@@ -1,5 +1,6 @@
 /** The record of a live migration for people: how it was asked for, its figures, its phases, its downtime in parts. */
 import type {
+  DoneAhead,
   MigrationMoments,
   MigrationObservation,
   MigrationRecord,
@@ -52,6 +53,7 @@ function summaryLines(record: MigrationRecord, observation: MigrationObservation
     ...(record.precopyEnd === null ? [] : [field('stopped', whyPrecopyEnded(record.precopyEnd))]),
     field('slowed', slowedOf(record)),
     ...(record.postcopy === null ? [] : [field('followed', followedOf(record.postcopy))]),
+    ...(record.ahead === null ? [] : [field('ahead', aheadOf(record.ahead))]),
     field('downtime', downtimeOf(record)),
     ...observedLines(observation),
     field('hashes', hashesOf(record)),
@@ -60,6 +62,11 @@ function summaryLines(record: MigrationRecord, observation: MigrationObservation
       `target ${formatMs(record.clockOffsetMs)} off the source, known to ${formatMs(record.clockOffsetErrorMs)}; epoch ${record.epochBefore} -> ${record.epochAfter}`,
     ),
   ];
+}
+
+/** What the target did before the guest came. */
+export function aheadOf({ allocatedPages, decodedPages }: DoneAhead): string {
+  return `at the target ${allocatedPages} pages had their memory, and ${decodedPages} pages of code were decoded, before the guest came`;
 }
 
 /** What ended the pre-copy, as a sentence about the guest. */

@@ -4,7 +4,7 @@
  */
 import { type MigrationRecord, ObservedClock, type ObservedGap } from '@skein/shared';
 import { formatMs, formatSize } from '../output/figures.ts';
-import { followedOf, settingsOf, whyPrecopyEnded } from '../output/migration-report.ts';
+import { aheadOf, followedOf, settingsOf, whyPrecopyEnded } from '../output/migration-report.ts';
 import { roundColumns } from '../output/migration-rounds.ts';
 import { gapSentence } from '../output/observed-gap.ts';
 import { cellsOf } from '../output/table.ts';
@@ -159,6 +159,7 @@ function detailSection(record: MigrationRecord): string {
   const rows: readonly (readonly [string, string])[] = [
     ['asked for', record.settings === null ? 'not recorded' : settingsOf(record.settings)],
     ...(record.postcopy === null ? [] : [['followed', followedOf(record.postcopy)] as const]),
+    ...(record.ahead === null ? [] : [['ahead', aheadOf(record.ahead)] as const]),
     [
       'pages',
       `${record.pages}, ${record.freePages} of them free, ${record.zeroPages} zero, ${record.deltaPages} as deltas`,

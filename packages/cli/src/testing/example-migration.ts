@@ -73,6 +73,7 @@ export const exampleMigration: MigrationRecord = {
   settings: migrationSettingsDefaults,
   rounds: [...exampleRounds],
   precopyEnd: 'fits-budget',
+  ahead: { allocatedPages: 11_900, decodedPages: 160 },
   postcopy: null,
   moments: {
     suspendRequestedMs: 408,

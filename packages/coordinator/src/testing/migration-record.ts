@@ -16,6 +16,7 @@ export function migrationRecord(given: Given & Partial<MigrationRecord>): Migrat
     settings: migrationSettingsDefaults,
     rounds: [],
     precopyEnd: 'fits-budget',
+    ahead: null,
     postcopy: null,
     moments: null,
     memoryMib: 128,

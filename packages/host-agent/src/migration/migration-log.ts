@@ -113,6 +113,7 @@ export class MigrationLog {
       rounds,
       precopyEnd: this.precopyEnd,
       postcopy: this.postcopy === null ? null : { ...this.postcopy, ...waitsOf(target) },
+      ahead: target?.ahead ?? null,
       moments: this.#moments(),
       memoryMib: this.#memoryMib,
       pages: sum((round) => round.pages) + (this.postcopy?.pages ?? 0) + (this.postcopy?.freePages ?? 0),

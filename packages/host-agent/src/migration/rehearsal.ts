@@ -180,9 +180,13 @@ function answer(request: AnsweredCommand, machine: Machine): TransferReply {
       machine.restoreState(request.state);
       return { type: 'prepared', stateHash: savedStateHash(machine.saveState()) };
     case 'activate':
-      return { type: 'activated', atNs: process.hrtime.bigint() };
+      return {
+        type: 'activated',
+        atNs: process.hrtime.bigint(),
+        ahead: { allocatedPages: 0, decodedPages: 0 },
+      };
     case 'decode-ahead':
-      return { type: 'decoded-ahead', pages: 0 };
+      return { type: 'decoded-ahead' };
   }
 }
 

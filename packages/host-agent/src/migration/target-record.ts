@@ -30,6 +30,7 @@ export function targetRecord(
     rounds: [],
     precopyEnd: null,
     postcopy: null,
+    ahead: null,
     moments: null,
     memoryMib,
     pages: 0,

@@ -28,18 +28,17 @@ import {
 } from '../core/migration-target.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
 import { ArrivedState } from './arrived-state.ts';
-import { CodeAhead } from './code-ahead.ts';
 import { Deadlines } from './deadlines.ts';
 import { dialSource } from './dial-source.ts';
 import { greetSource } from './greet-source.ts';
 import { readLease } from './lease-reading.ts';
 import { measureOffset } from './measure-offset.ts';
-import { MemoryAhead } from './memory-ahead.ts';
 import { MemoryArrival } from './memory-arrival.ts';
 import { formatStateHash } from './page-hashes.ts';
 import { PageReceiver } from './page-receiver.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
 import { SourceBreach } from './source-breach.ts';
+import { SourceHints } from './source-hints.ts';
 import { askRecord, targetRecord } from './target-record.ts';
 import {
   type TargetAssignment,
@@ -79,8 +78,7 @@ export class TargetTransfer {
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
   readonly #arrived: ArrivedState;
-  readonly #codeAhead: CodeAhead;
-  readonly #memoryAhead: MemoryAhead;
+  readonly #hints: SourceHints;
   readonly #closed = Promise.withResolvers<void>();
   readonly #breach = new SourceBreach({
     link: () => this.#link,
@@ -109,8 +107,13 @@ export class TargetTransfer {
         this.#arrival.hear(call, (page) => this.#link?.notify('pages.wanted', { pages: [page] }));
     });
     this.#receiver = new PageReceiver(assignment.core, this.#memory);
-    this.#memoryAhead = new MemoryAhead(this.#vm, this.#memory);
-    this.#codeAhead = new CodeAhead(this.#vm, this.#receiver);
+    this.#hints = new SourceHints({
+      vm: this.#vm,
+      memory: this.#memory,
+      receiver: this.#receiver,
+      breach: this.#breach,
+      areDue: () => this.#areHintsDue,
+    });
     this.#arrived = new ArrivedState({
       vm: this.#vm,
       memory: this.#memory,
@@ -194,8 +197,8 @@ export class TargetTransfer {
         'migration.history': (history) => this.#hearHistory(history),
       },
       notices: {
-        'migration.code': ({ usedCode }) => this.#hearUsedCode(usedCode),
-        'pages.coming': ({ firstPage, pages }) => this.#hearComing(firstPage, pages),
+        'migration.code': ({ usedCode }) => this.#hints.hearUsedCode(usedCode),
+        'pages.coming': ({ firstPage, pages }) => this.#hints.hearComing(firstPage, pages),
         'migration.state': ({ state }) => this.#prepare(state),
         'migration.granted': ({ epoch }) => this.#granted(epoch),
         'migration.aborted': ({ code, reason }) =>
@@ -232,8 +235,7 @@ export class TargetTransfer {
     }
     this.#traffic.add('receivedBytes', frame.length);
     this.#arrival.applied();
-    // Not in the last round, which somebody waits for.
-    if (!this.#arrived.hasCome) this.#codeAhead.pagesCame();
+    this.#hints.pagesCame();
     // Also when nothing more is on its way: the source waits for the end of a round.
     const bytes = applied.acknowledgeBytes;
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
@@ -252,24 +254,10 @@ export class TargetTransfer {
     if (bytes > 0) this.#link?.notify('pages.applied', { bytes });
   }
 
-  #hearUsedCode(usedCode: Uint8Array): void {
-    if (!this.#isHintDue("the guest's used code came where none is due", this.#codeAhead.isKnown)) return;
-    this.#codeAhead.learn(usedCode);
-  }
-
-  #hearComing(firstPage: number, pages: Uint8Array): void {
-    if (!this.#isHintDue('pages are said to come where none are due')) return;
-    const problem = this.#memoryAhead.learn(firstPage, pages);
-    if (problem !== null) this.#breach.byNotice('migration.pages-invalid', problem);
-  }
-
-  /** Hints are for before the guest's state comes. */
-  #isHintDue(otherwise: string, isOneTooMany = false): boolean {
+  /** Before the guest's state comes. */
+  get #areHintsDue(): boolean | null {
     const { phase } = this.#state;
-    if (phase === 'aborted') return false;
-    if (phase === 'receiving' && !this.#arrived.hasCome && !isOneTooMany) return true;
-    this.#breach.byNotice('migration.out-of-turn', otherwise);
-    return false;
+    return phase === 'aborted' ? null : phase === 'receiving' && !this.#arrived.hasCome;
   }
 
   #prepare(state: Uint8Array): void {
@@ -324,8 +312,7 @@ export class TargetTransfer {
     if (this.#state.phase !== 'receiving') throw this.#over();
     this.#final = final;
     this.#readyAtNs = process.hrtime.bigint();
-    // What came in the meantime; until the lease has passed there is nothing else to do.
-    this.#codeAhead.decode();
+    this.#hints.memoryCame();
     this.#feed({ type: 'final-verified' });
     this.#hold('migration.verify.after');
     return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
@@ -355,7 +342,7 @@ export class TargetTransfer {
     const clock = resumedClock(suspension, process.hrtime.bigint(), this.#offset.offsetNs);
     const activated = this.#vm.ask({ type: 'activate', clock }, 'activated');
     this.#tell({ type: 'committed', epoch, history: this.#history });
-    const { atNs } = await activated;
+    const { atNs, ahead } = await activated;
     this.#hold('migration.resume.after');
     this.#deadlines.clear();
     const lost = await this.#arrival.whole();
@@ -371,6 +358,7 @@ export class TargetTransfer {
       clockOffsetNs: this.#offset.offsetNs,
       clockOffsetErrorNs: this.#offset.errorNs,
       stateHashTarget: formatStateHash(this.#stateHash),
+      ahead,
       waits: this.#arrival.waits,
     };
     const outcome = { outcome: 'committed', reason: null, code: null, epochAfter: epoch } as const;

@@ -1,3 +1,4 @@
+import { countPages } from '@skein/machine';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AllocateAhead } from './allocate-ahead.ts';
 
@@ -11,9 +12,9 @@ beforeEach(() => {
   asked.length = 0;
   there.clear();
   ahead = new AllocateAhead({
-    allocatePages: (first) => {
-      asked.push(first);
-      return there.has(first) ? 1 : 0;
+    allocatePages: (first, pages) => {
+      if (pages !== 0) asked.push(first);
+      return countPages(Uint32Array.of(pages)) - (there.has(first) ? 1 : 0);
     },
   });
 });
@@ -34,6 +35,7 @@ describe('allocating ahead of a guest', () => {
     ahead.add(4096, Uint32Array.of(1));
     toTheEnd();
     expect(asked.at(-1)).toBe(4096);
+    expect(ahead.allocatedPages).toBe(1 + 3 + 32 + 1);
   });
 
   it('leaves some pages to whoever brings them, where he has come as far as it has', () => {

@@ -2,7 +2,7 @@
  * What a vCPU's thread does for a guest that is on its way: it has the host give the pages that come next their memory, which is most
  * of what a page costs at the target, beside the transfer worker's thread that fills them. Over with the first step.
  */
-import type { Machine } from '@skein/machine';
+import { countPages, type Machine } from '@skein/machine';
 
 const wordPages = 32;
 /** Whoever brings the pages has come as far as this thread, which leaves so many words to him and goes on behind them. */
@@ -18,10 +18,15 @@ export class AllocateAhead {
   readonly #coming: Coming[] = [];
   /** Of the first that comes. */
   #word = 0;
+  #allocatedPages = 0;
   #isOver = false;
 
   constructor(machine: Pick<Machine, 'allocatePages'>) {
     this.#machine = machine;
+  }
+
+  get allocatedPages(): number {
+    return this.#allocatedPages;
   }
 
   /** A bit for each page that comes, of which the first is `firstPage`, a multiple of 32. */
@@ -34,9 +39,10 @@ export class AllocateAhead {
     const [coming] = this.#coming;
     if (coming === undefined) return false;
     const { firstPage, pages } = coming;
-    const word = pages[this.#word] ?? 0;
-    const written = word === 0 ? 0 : this.#machine.allocatePages(firstPage + this.#word * wordPages, word);
-    this.#word += written > 0 ? 1 + leapWords : 1;
+    const word = pages.subarray(this.#word, this.#word + 1);
+    const allocated = this.#machine.allocatePages(firstPage + this.#word * wordPages, word[0] ?? 0);
+    this.#allocatedPages += allocated;
+    this.#word += allocated < countPages(word) ? 1 + leapWords : 1;
     if (this.#word >= pages.length) {
       this.#coming.shift();
       this.#word = 0;

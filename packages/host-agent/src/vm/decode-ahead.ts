@@ -9,36 +9,43 @@ const pagesAtOnce = 16;
 
 export class DecodeAhead {
   readonly #machineCode: Pick<UsedCode, 'decode' | 'dropRewritten'>;
-  readonly #tell: (pages: number) => void;
+  readonly #tell: () => void;
   #usedCode: Uint8Array | null = null;
-  /** From which page on it is to be decoded, and how many were; null: there is nothing to do. */
-  #work: { readonly next: number; readonly pages: number } | null = null;
+  /** From which page on it is to be decoded; null: there is nothing to do. */
+  #next: number | null = null;
+  #decodedPages = 0;
   #isOver = false;
 
-  /** `tell`: once for each `begin`, how many pages were decoded. */
-  constructor(machineCode: Pick<UsedCode, 'decode' | 'dropRewritten'>, tell: (pages: number) => void) {
+  /** `tell`: once for each `begin`, when it has ended. */
+  constructor(machineCode: Pick<UsedCode, 'decode' | 'dropRewritten'>, tell: () => void) {
     this.#machineCode = machineCode;
     this.#tell = tell;
+  }
+
+  /** In all; one that was written since counts once more. */
+  get decodedPages(): number {
+    return this.#decodedPages;
   }
 
   /** Null: what was told before, as far as it came or was written since. */
   begin(usedCode: Uint8Array | null): void {
     this.#end();
     if (this.#isOver) {
-      this.#tell(0);
+      this.#tell();
       return;
     }
     this.#usedCode = usedCode ?? this.#usedCode;
     this.#machineCode.dropRewritten();
-    this.#work = { next: 0, pages: 0 };
+    this.#next = 0;
   }
 
   /** A piece of it; false if there is none. */
   goOn(): boolean {
-    if (this.#work === null) return false;
+    if (this.#next === null) return false;
     const usedCode = this.#usedCode ?? new Uint8Array(0);
-    const { decoded, next } = this.#machineCode.decode(usedCode, this.#work.next, pagesAtOnce);
-    this.#work = { next, pages: this.#work.pages + decoded };
+    const { decoded, next } = this.#machineCode.decode(usedCode, this.#next, pagesAtOnce);
+    this.#next = next;
+    this.#decodedPages += decoded;
     if (next * usedCodePageBytes >= usedCode.length) this.#end();
     return true;
   }
@@ -52,9 +59,8 @@ export class DecodeAhead {
   }
 
   #end(): void {
-    if (this.#work === null) return;
-    const { pages } = this.#work;
-    this.#work = null;
-    this.#tell(pages);
+    if (this.#next === null) return;
+    this.#next = null;
+    this.#tell();
   }
 }

@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { CoreModules, MachineInput } from '@skein/machine';
 import type { FrameRingHandle } from '@skein/network';
+import type { DoneAhead } from '@skein/shared';
 import type { GuestClock } from '../core/guest-clock.ts';
 import type { TemplatePlace } from '../template/template-store.ts';
 
@@ -87,7 +88,10 @@ export type TransferCommand =
   /** Target: the lease is ours, run. */
   | { readonly type: 'activate'; readonly clock: GuestClock };
 
-/** Every other one. */
+/** What the target may do before its guest comes. */
+export type HintCommand = Extract<TransferCommand, { readonly type: 'decode-ahead' | 'allocate-ahead' }>;
+
+/** Every one but what has no reply. */
 export type AnsweredCommand = Exclude<TransferCommand, { readonly type: 'allocate-ahead' }>;
 
 export type TransferReply =
@@ -101,9 +105,9 @@ export type TransferReply =
     }
   | { readonly type: 'resumed' }
   | { readonly type: 'prepared'; readonly stateHash: bigint }
-  /** So many pages, until the vCPU had better things to do. */
-  | { readonly type: 'decoded-ahead'; readonly pages: number }
-  | { readonly type: 'activated'; readonly atNs: bigint }
+  /** To the end, or until the vCPU had better things to do. */
+  | { readonly type: 'decoded-ahead' }
+  | { readonly type: 'activated'; readonly atNs: bigint; readonly ahead: DoneAhead }
   | { readonly type: 'failed'; readonly message: string };
 
 /** What a VM worker says to the transfer worker unasked: */

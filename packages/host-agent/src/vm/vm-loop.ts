@@ -12,12 +12,18 @@ import {
   savedStateHash,
 } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
-import { AllocateAhead } from './allocate-ahead.ts';
+import { AheadOfGuest, isHint } from './ahead-of-guest.ts';
 import type { VmControlBlock } from './control-block.ts';
-import { DecodeAhead } from './decode-ahead.ts';
 import type { Introduction } from './introduction.ts';
 import { chargedSteps, StepBudget } from './step-budget.ts';
-import type { TransferCall, TransferCommand, TransferReply, VmCommand, VmEvent } from './vm-channel.ts';
+import type {
+  HintCommand,
+  TransferCall,
+  TransferCommand,
+  TransferReply,
+  VmCommand,
+  VmEvent,
+} from './vm-channel.ts';
 import type { VmOutputs } from './vm-outputs.ts';
 
 /** Slices last at most half a millisecond (architecture: Steps). */
@@ -76,8 +82,7 @@ export class VmLoop {
   #hasRehearsedSuspension = false;
   /** Since when it is watched which code the guest uses; null: it is not, or was told. */
   #codeWatchedNs: bigint | null = null;
-  readonly #decodeAhead: DecodeAhead;
-  readonly #allocateAhead: AllocateAhead;
+  readonly #ahead: AheadOfGuest;
   #isEnded = false;
   #stepsPerNs = firstSpeed;
   #arrivalStepsLeft = 0;
@@ -95,9 +100,8 @@ export class VmLoop {
     this.#migrationConsumers = options.migrationConsumers;
     this.#introduction = options.introduction;
     this.#pace = options.clock === null ? 'suspended' : 'running';
-    this.#allocateAhead = new AllocateAhead(options.machine);
-    this.#decodeAhead = new DecodeAhead(options.machine.usedCode, (pages) => {
-      this.#transferPort?.postMessage({ type: 'decoded-ahead', pages } satisfies TransferReply);
+    this.#ahead = new AheadOfGuest(options.machine, () => {
+      this.#transferPort?.postMessage({ type: 'decoded-ahead' } satisfies TransferReply);
     });
   }
 
@@ -108,8 +112,7 @@ export class VmLoop {
       this.#takeCommands();
       if (this.#isEnded) return;
       if (this.#pace === 'suspended' || this.#clock === null) {
-        if (!this.#allocateAhead.goOn() && !this.#decodeAhead.goOn())
-          this.#memory.waitForAttention(idleWaitMsMax);
+        if (!this.#ahead.goOn()) this.#memory.waitForAttention(idleWaitMsMax);
         continue;
       }
       // Writing a template takes a while: the deadline is looked at afterwards, right before the slice.
@@ -294,12 +297,8 @@ export class VmLoop {
   }
 
   #answerSafely(port: MessagePort, command: TransferCommand): void {
-    if (command.type === 'decode-ahead') {
-      this.#decodeAhead.begin(command.usedCode);
-      return;
-    }
-    if (command.type === 'allocate-ahead') {
-      this.#allocateAhead.add(command.firstPage, command.pages);
+    if (isHint(command)) {
+      this.#ahead.hear(command);
       return;
     }
     try {
@@ -313,7 +312,7 @@ export class VmLoop {
     }
   }
 
-  #answer(command: Exclude<TransferCommand, { type: 'decode-ahead' | 'allocate-ahead' }>): TransferReply {
+  #answer(command: Exclude<TransferCommand, HintCommand>): TransferReply {
     switch (command.type) {
       case 'harvest':
         this.#machine.harvestDirty(this.#migrationConsumers);
@@ -328,14 +327,17 @@ export class VmLoop {
         this.#machine.restoreArrivedState(command.state);
         return { type: 'prepared', stateHash: savedStateHash(this.#machine.saveState()) };
       case 'activate':
-        this.#allocateAhead.finish();
-        this.#decodeAhead.finish();
-        this.#clock = command.clock;
-        this.#arrivalStepsLeft = arrivalSteps;
-        this.#pace = 'running';
-        this.#tell({ type: 'resumed' });
-        return { type: 'activated', atNs: process.hrtime.bigint() };
+        return this.#activate(command.clock);
     }
+  }
+
+  #activate(clock: GuestClock): TransferReply {
+    const ahead = this.#ahead.finish();
+    this.#clock = clock;
+    this.#arrivalStepsLeft = arrivalSteps;
+    this.#pace = 'running';
+    this.#tell({ type: 'resumed' });
+    return { type: 'activated', atNs: process.hrtime.bigint(), ahead };
   }
 
   #holdInput(input: MachineInput): void {

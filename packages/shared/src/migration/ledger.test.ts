@@ -3,12 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { OperationError } from '../errors.ts';
 import type { MigrationRecord } from '../model/migration.ts';
 import { type MigrationObservation, nothingObserved } from '../model/observation.ts';
+import { ledgerVersion } from './ledger.ts';
 import { readLedger } from './read-ledger.ts';
 import { observationOf, recordOf } from './testing/records.ts';
 import { formatLedger, ledgerLines } from './write-ledger.ts';
 
 const textOf = (record: MigrationRecord, observation: MigrationObservation = nothingObserved): string =>
   formatLedger(ledgerLines(record, observation));
+
+const thisVersion = `"ledger":${ledgerVersion}`;
 
 function codeOf(text: string): string {
   try {
@@ -107,18 +110,29 @@ describe('the ledger of a migration', () => {
     expect([downtime, observations.map(({ clock }) => clock)]).toEqual([null, ['network']]);
   });
 
-  it.each([2, 3])('is read as well in its version %d, which had the same lines but these', (version) => {
-    const before = textOf(aRecord()).replace('"ledger":4', `"ledger":${version}`);
+  it.each([2, 3, 4])('is read as well in its version %d, which had the same lines but these', (version) => {
+    const before = textOf({ ...aRecord(), ahead: null }).replace(thisVersion, `"ledger":${version}`);
     expect(readLedger(before)).toMatchObject({ begin: { ledger: version }, observations: [] });
   });
 
   it('is read as well where it was written before free pages were told apart', () => {
     const before = textOf(aRecord())
-      .replace('"ledger":4', '"ledger":1')
+      .replace(thisVersion, '"ledger":1')
       .replaceAll('"free-pages":3,', '')
       .replaceAll('"rewritten-pages":2,', '');
     expect(readLedger(before).rounds.map((round) => round['free-pages'])).toEqual([0, 0, 0]);
     expect(readLedger(before).rounds.map((round) => round['rewritten-pages'])).toEqual([0, 0, 0]);
+  });
+
+  it('tells what the target did ahead of the guest, where the guest came', () => {
+    const ahead = { allocatedPages: 11_000, decodedPages: 160 };
+    const { lines } = readLedger(textOf({ ...aRecord(), ahead }));
+    expect(lines.find(({ event }) => event === 'ahead')).toEqual({
+      event: 'ahead',
+      'allocated-pages': 11_000,
+      'decoded-pages': 160,
+    });
+    expect(textOf({ ...aRecord(), ahead: null })).not.toContain('ahead');
   });
 
   it('tells the bound of the error with what the target measured, and with that alone', () => {
@@ -145,7 +159,7 @@ describe('the ledger of a migration', () => {
       lines.slice(0, -2).join('\n'),
       lines.toSpliced(1, 0, lines[0] ?? '').join('\n'),
       text.replace('"round":2', '"round":7'),
-      text.replace('"ledger":4', '"ledger":5'),
+      text.replace(thisVersion, `"ledger":${ledgerVersion + 1}`),
       text.replace('"transferred":', '"transferred":-'),
       text.replace('"event":"clock"', '"event":"clock","more":1'),
       'x'.repeat(5 << 20),

@@ -16,8 +16,8 @@ import {
 } from '../model/migration.ts';
 import { ObservedClock } from '../model/observation.ts';
 
-/** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. 4: `observation`. */
-export const ledgerVersion = 4;
+/** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. 4: `observation`. 5: `ahead`. */
+export const ledgerVersion = 5;
 
 const count = z.int().min(0);
 const sizeBytes = z.int().min(0);
@@ -32,7 +32,7 @@ const freePages = count.default(0);
 
 export const LedgerBegin = z.strictObject({
   event: z.literal('begin'),
-  ledger: z.literal([1, 2, 3, ledgerVersion]),
+  ledger: z.literal([1, 2, 3, 4, ledgerVersion]),
   operation: OperationId,
   vm: VmId,
   from: HostName,
@@ -151,6 +151,13 @@ export const LedgerPostcopy = z.strictObject({
   'postcopy-blocktime-max': durationMs,
 });
 
+/** What the target did for the guest before it came: there only where the guest did. */
+export const LedgerAhead = z.strictObject({
+  event: z.literal('ahead'),
+  'allocated-pages': count,
+  'decoded-pages': count,
+});
+
 export const LedgerEnd = z.strictObject({
   event: z.literal('end'),
   outcome: MigrationOutcome,
@@ -185,6 +192,7 @@ export const LedgerLine = z.discriminatedUnion('event', [
   LedgerPhase,
   LedgerDowntime,
   LedgerObservation,
+  LedgerAhead,
   LedgerPostcopy,
   LedgerEnd,
 ]);

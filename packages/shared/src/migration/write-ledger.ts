@@ -23,6 +23,7 @@ export function ledgerLines(
     ...phaseLines(record),
     ...downtimeLines(record, observation),
     ...observationLines(observation),
+    ...aheadLines(record),
     ...postcopyLines(record),
     end(record),
   ];
@@ -173,6 +174,11 @@ function observationLines(observation: MigrationObservation): readonly LedgerLin
       },
     ];
   });
+}
+
+function aheadLines({ ahead }: MigrationRecord): readonly LedgerLine[] {
+  if (ahead === null) return [];
+  return [{ event: 'ahead', 'allocated-pages': ahead.allocatedPages, 'decoded-pages': ahead.decodedPages }];
 }
 
 function postcopyLines({ postcopy }: MigrationRecord): readonly LedgerLine[] {

@@ -128,6 +128,15 @@ export const Postcopy = z.strictObject({
 });
 export type Postcopy = z.infer<typeof Postcopy>;
 
+/** What the target's vCPU thread, which had nothing else to do, did for the guest before it came. */
+export const DoneAhead = z.strictObject({
+  /** Pages that the host gave their memory before they came. */
+  allocatedPages: z.int().min(0),
+  /** Pages of code that the guest was using, decoded; those written since once more. */
+  decodedPages: z.int().min(0),
+});
+export type DoneAhead = z.infer<typeof DoneAhead>;
+
 export const MigrationOutcome = z.enum(['committed', 'aborted', 'unknown']);
 
 export const MigrationRecord = z.strictObject({
@@ -154,6 +163,8 @@ export const MigrationRecord = z.strictObject({
   precopyEnd: PrecopyEnd.nullable().default(null),
   /** Null where nothing was left to follow. */
   postcopy: Postcopy.nullable().default(null),
+  /** Null: the target never told it. */
+  ahead: DoneAhead.nullable().default(null),
   moments: MigrationMoments.nullable().default(null),
   /** Of the guest's RAM. */
   memoryMib: z.int().min(0).default(0),

@@ -7,7 +7,7 @@ import { bytesUpTo } from '../bytes.ts';
 import { ErrorCodeSchema } from '../errors.ts';
 import { Epoch, HostName, OperationId, StateHash, VmId } from '../ids.ts';
 import { MachineVersion } from '../model/host.ts';
-import { MigrationRecord } from '../model/migration.ts';
+import { DoneAhead, MigrationRecord } from '../model/migration.ts';
 import { VmStartKind } from '../model/vm.ts';
 import type { ProtocolDefinition } from './definition.ts';
 
@@ -76,6 +76,7 @@ export const TargetTimes = z.strictObject({
   clockOffsetErrorNs: z.bigint(),
   /** Of everything, once all pages are there. */
   stateHashTarget: StateHash,
+  ahead: DoneAhead,
   /** How long the guest waited for pages: how often, in all, and the longest. */
   waits: z.strictObject({ pages: z.int().min(0), waitMs: z.number().min(0), waitMsMax: z.number().min(0) }),
 });

@@ -1,0 +1,39 @@
+/** What a vCPU's thread does at the target before its guest comes, as the source's hints allow; over with the first step. */
+import type { Machine } from '@skein/machine';
+import type { DoneAhead } from '@skein/shared';
+import { AllocateAhead } from './allocate-ahead.ts';
+import { DecodeAhead } from './decode-ahead.ts';
+import type { HintCommand, TransferCommand } from './vm-channel.ts';
+
+export class AheadOfGuest {
+  readonly #allocate: AllocateAhead;
+  readonly #decode: DecodeAhead;
+
+  /** `tellDecoded`: for each `decode-ahead` that was heard, when it has ended. */
+  constructor(machine: Machine, tellDecoded: () => void) {
+    this.#allocate = new AllocateAhead(machine);
+    this.#decode = new DecodeAhead(machine.usedCode, tellDecoded);
+  }
+
+  hear(hint: HintCommand): void {
+    if (hint.type === 'decode-ahead') this.#decode.begin(hint.usedCode);
+    else this.#allocate.add(hint.firstPage, hint.pages);
+  }
+
+  /** A piece of it, a tenth of a millisecond; false if there is none. Memory first: somebody is about to need it. */
+  goOn(): boolean {
+    return this.#allocate.goOn() || this.#decode.goOn();
+  }
+
+  /** The guest takes its first step after this. */
+  finish(): DoneAhead {
+    this.#allocate.finish();
+    this.#decode.finish();
+    return { allocatedPages: this.#allocate.allocatedPages, decodedPages: this.#decode.decodedPages };
+  }
+}
+
+/** Hints are answered otherwise than other commands, or not at all. */
+export function isHint(command: TransferCommand): command is HintCommand {
+  return command.type === 'decode-ahead' || command.type === 'allocate-ahead';
+}
