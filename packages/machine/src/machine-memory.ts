@@ -162,6 +162,11 @@ export class MachineMemory {
     Atomics.notify(this.attention, 0);
   }
 
+  /** True if someone poked since it was taken last. */
+  get isPoked(): boolean {
+    return Atomics.load(this.attention, 0) !== 0;
+  }
+
   /** On the vCPU's thread: true if someone poked; forgets it. */
   takeAttention(): boolean {
     return Atomics.exchange(this.attention, 0, 0) !== 0;

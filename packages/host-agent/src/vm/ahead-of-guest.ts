@@ -20,9 +20,14 @@ export class AheadOfGuest {
     else this.#allocate.add(hint.firstPage, hint.pages);
   }
 
-  /** A piece of it, a tenth of a millisecond; false if there is none. Memory first: somebody is about to need it. */
-  goOn(): boolean {
-    return this.#allocate.goOn() || this.#decode.goOn();
+  /**
+   * Until it is done or `isWanted`, for which is looked each tenth of a millisecond; false if there was nothing to do. In a loop of its
+   * own: the vCPU's would be compiled for a guest that does not run, and be thrown away when it does.
+   */
+  goOn(isWanted: () => boolean): boolean {
+    let hasDone = false;
+    while (!isWanted() && this.#piece()) hasDone = true;
+    return hasDone;
   }
 
   /** The guest takes its first step after this. */
@@ -30,6 +35,11 @@ export class AheadOfGuest {
     this.#allocate.finish();
     this.#decode.finish();
     return { allocatedPages: this.#allocate.allocatedPages, decodedPages: this.#decode.decodedPages };
+  }
+
+  /** Memory first: somebody is about to need it. */
+  #piece(): boolean {
+    return this.#allocate.goOn() || this.#decode.goOn();
   }
 }
 

@@ -112,7 +112,7 @@ export class VmLoop {
       this.#takeCommands();
       if (this.#isEnded) return;
       if (this.#pace === 'suspended' || this.#clock === null) {
-        if (!this.#ahead.goOn()) this.#memory.waitForAttention(idleWaitMsMax);
+        if (!this.#ahead.goOn(() => this.#memory.isPoked)) this.#memory.waitForAttention(idleWaitMsMax);
         continue;
       }
       // Writing a template takes a while: the deadline is looked at afterwards, right before the slice.
