@@ -23,8 +23,6 @@ describe('a live migration', () => {
     expect(record.stateHashTarget).toBe(record.stateHashSource);
     expect(record.stateHashSourceFull).toBe(record.stateHashSource);
     expect(record.rounds.length).toBeGreaterThanOrEqual(2);
-    // How many depends on who is faster.
-    expect(record.ahead?.decodedPages).toBeGreaterThan(0);
     expect(record.ahead?.allocatedPages).toBeGreaterThan(0);
     const wholePages = record.pages - record.freePages - record.zeroPages - record.deltaPages;
     expect(record.uncompressedBytes).toBeGreaterThan(wholePages * 4096);
@@ -33,6 +31,10 @@ describe('a live migration', () => {
     const numbers = ticks();
     const from = numbers[0] ?? 0;
     expect(numbers).toEqual(numbers.map((_, index) => from + index));
+    // Slow enough for the source to tell which code is in use; where pages wait for a link no memory is asked for ahead.
+    const slow = await bed.migrate(vm, guest.otherHost, { bandwidthCapBytesPerS: 200e6 });
+    expect(slow.ahead?.decodedPages).toBeGreaterThan(0);
+    expect(slow.ahead?.allocatedPages).toBe(0);
     // The shell tells of an ended job when it next looks, which may be long after.
     await guest.run('killall ticker; wait $!; echo ended $((40 + 2))', /^ended 42/m);
     await guest.expectAlive();

@@ -13,8 +13,8 @@ export function allocatePages(first: u32, pages: u32): u32 {
   const allocated = popcnt<u32>(bits);
   while (bits !== 0) {
     const page = first + ctz<u32>(bits);
-    // Atomic, for somebody may be writing there; and one instruction that writes, for where a page is read first the host maps its
-    // page of zeros, and then takes that away again on all of the process's processors (atomic.add is a read and such an instruction).
+    // Atomic, for somebody may be writing there. Where a page is read first its host maps the page of zeros, and then takes that away
+    // again on all of the process's processors: on x64 this is one instruction that writes; V8 makes a read and such an instruction of atomic.add.
     atomic.cmpxchg<i32>(RAM + (page << 12), 0, 0);
     bits &= bits - 1;
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CoreModules, createMachineMemory, loadCore } from './core-module.ts';
 import { createDevices } from './devices/create-devices.ts';
@@ -29,15 +31,20 @@ const allocate = (pages: number): void => {
   for (let word = 0; word < words; word++) machine.allocatePages(word * 32, pages);
 };
 const write = (isMeant: (page: number) => boolean): void => {
-  for (let page = 0; page < words * 32; page++) if (isMeant(page)) machine.memory.page(page)[0] = 1;
+  const { ram } = machine.memory;
+  for (let page = 0; page < words * 32; page++) if (isMeant(page)) ram[page * 4096] = 1;
 };
 
 describe('pages that are given their memory ahead', () => {
-  it('cost nothing more when they are written, and one fault when they are given', () => {
-    const ahead = faultsOf(() => allocate(all));
-    expect(ahead).toBeGreaterThan(words * 32 * 0.9);
-    expect(ahead).toBeLessThan(words * 32 * 1.2);
+  it('cost nothing more when they are written', () => {
+    allocate(all);
     expect(faultsOf(() => write(() => true))).toBeLessThan(words * 32 * 0.1);
+  });
+
+  it.runIf(process.arch === 'x64')('cost one fault when they are given, not two', () => {
+    const faults = faultsOf(() => allocate(all));
+    expect(faults).toBeGreaterThan(words * 32 * 0.9);
+    expect(faults).toBeLessThan(words * 32 * 1.2);
   });
 
   it('are those that are named: the others stay without', () => {
@@ -60,5 +67,23 @@ describe('pages that are given their memory ahead', () => {
     allocate(all);
     expect(before.equals(machine.memory.ram.slice(0, words * 32 * 4096))).toBe(true);
     expect(machine.memory.touchedBitmap().every((word) => word === 0)).toBe(true);
+  });
+
+  it('lose nothing that another thread writes to them meanwhile', async () => {
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const entry = new URL('./test-support/allocating-thread.ts', import.meta.url);
+    const worker = new Worker(entry, { workerData: { core, memory: machine.memory.wasm, memoryMib, stop } });
+    await once(worker, 'message');
+    const view = new Uint32Array(machine.memory.wasm.buffer, machine.memory.ramAddress, 1024);
+    let lost = 0;
+    for (let value = 1; value <= 2_000_000; value++) {
+      view[0] = 0;
+      view[0] = value;
+      if (view[0] !== value) lost += 1;
+    }
+    Atomics.store(stop, 0, 1);
+    const [turns] = (await once(worker, 'message')) as [number];
+    expect(turns).toBeGreaterThan(1000);
+    expect(lost).toBe(0);
   });
 });

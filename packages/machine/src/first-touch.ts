@@ -25,7 +25,7 @@ export function* firstTouches(modules: CoreModules, memory: WebAssembly.Memory):
   let left = pagesAStep;
   for (const { from, bytes } of touchedRanges(modules)) {
     for (let at = from; at < from + bytes; at += hostPageBytes) {
-      // `add` and `or` read first: the host maps its page of zeros, and takes that away again on all of the process's processors.
+      // On x64 V8 has `add` and `or` read first: the host maps its page of zeros, and takes that away again on all of the process's processors.
       Atomics.compareExchange(words, at / 4, 0, 0);
       if (--left > 0) continue;
       left = pagesAStep;

@@ -6,7 +6,7 @@ import type { PageReceiver } from './page-receiver.ts';
 import type { VmLink } from './vm-link.ts';
 
 export class CodeAhead {
-  readonly #vm: VmLink;
+  readonly #vm: Pick<VmLink, 'ask'>;
   readonly #receiver: PageReceiver;
   /** Told by the source, and not passed on yet. */
   #usedCode: Uint8Array | null = null;
@@ -17,7 +17,7 @@ export class CodeAhead {
   /** In which it was last decoded. */
   #round = 0;
 
-  constructor(vm: VmLink, receiver: PageReceiver) {
+  constructor(vm: Pick<VmLink, 'ask'>, receiver: PageReceiver) {
     this.#vm = vm;
     this.#receiver = receiver;
   }

@@ -95,10 +95,10 @@ export class PageEncoder {
     return this.#kernel.readWords(this.#list + index * wordBytes, 1)[0] ?? 0;
   }
 
-  /** Of the bitmap that was listed last, in a range that begins and ends with a word: the pages that hold something now, a bit each. */
-  written(firstPage: number, pages: number): Uint32Array {
+  /** Of the pages that were listed last, in a range that begins and ends with a word of their bitmap: those that are not zero now, a bit each. */
+  nonzero(firstPage: number, pages: number): Uint32Array {
     const words = pages / 32;
-    this.#kernel.calls.findWritten(
+    this.#kernel.calls.findNonzero(
       this.#bitmap + firstPage / 8,
       words,
       firstPage,

@@ -157,7 +157,7 @@ describe('copies of sent pages', () => {
   });
 });
 
-describe('pages that hold something', () => {
+describe('pages that are not zero', () => {
   const words = 4;
   const [bitmap, found, scratch] = [words * 4, words * 4, pageBytes].map((bytes) => layout.take(bytes)) as [
     number,
@@ -174,7 +174,7 @@ describe('pages that hold something', () => {
 
   const find = (pages: Uint32Array, first: number): number[] => {
     finder.writeWords(bitmap, pages);
-    const count = finder.calls.findWritten(bitmap, words, first, found, scratch);
+    const count = finder.calls.findNonzero(bitmap, words, first, found, scratch);
     const all = [...pagesOf(finder.readWords(found, words))].map((page) => first + page);
     expect(all).toHaveLength(count);
     return all;

@@ -20,7 +20,7 @@ export interface PageKernelExports {
   keepCopy(page: number, pointer: number): void;
   dropCopy(page: number): void;
   listPages(bitmap: number, words: number, list: number): number;
-  findWritten(bitmap: number, words: number, first: number, found: number, scratch: number): number;
+  findNonzero(bitmap: number, words: number, first: number, found: number, scratch: number): number;
   setScratch(at: number): void;
   setRewritten(at: number): void;
   fillBatch(batch: number, list: number, count: number, skipsFree: number, keepsCopies: number): number;

@@ -133,7 +133,8 @@ export class PageSender {
     const way = { skipsFree: round === 1, keepsCopies: round > 1 && !isLast };
     const startedMs = performance.now();
     const pagesTotal = this.#encoder.list(bitmap);
-    const coming = round === 1 ? new ComingPages(this.#encoder, bitmap.length * 32, this.#tellComing) : null;
+    const coming =
+      round === 1 && !isLast ? new ComingPages(this.#encoder, bitmap.length * 32, this.#tellComing) : null;
     this.#progressOf = () =>
       roundProgress({
         round,
@@ -146,7 +147,7 @@ export class PageSender {
     this.#compressor.begin();
     while (taken < pagesTotal) {
       const writer = await this.#nextWriter();
-      coming?.reach(this.#encoder.listed(taken));
+      if (!this.#isLinkSlow) coming?.reach(this.#encoder.listed(taken));
       const filled = this.#encoder.fill(writer, { from: taken, end: pagesTotal, ...way });
       taken += filled.taken;
       sent.pages += filled.taken - filled.rewrittenPages;
@@ -201,6 +202,11 @@ export class PageSender {
     while (this.#credits.onTheWayBytes > 0) await this.#acknowledgement();
     if (this.#failure !== null) throw this.#failure;
     this.#progressOf = null;
+  }
+
+  /** Then pages wait for it and not for their memory, and what is said to come may be zero, or free, when its turn comes. */
+  get #isLinkSlow(): boolean {
+    return this.#pace !== null || this.#compressor.state.isOn;
   }
 
   readonly #tellComing: TellComing = (firstPage, pages) => {

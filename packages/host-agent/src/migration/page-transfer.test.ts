@@ -13,6 +13,7 @@ import {
 import { batchBytesMax, migrationProtocol, PageBatchWriter } from '@skein/shared';
 import { type Authentication, dial, type Link, type Listener, listen } from '@skein/transport';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AllocateAhead } from '../vm/allocate-ahead.ts';
 import { bitmapOf } from './page-bitmap.ts';
 import { PageReceiver } from './page-receiver.ts';
 import { batchesOnTheWayMax, PageSender } from './page-sender.ts';
@@ -34,6 +35,8 @@ let refused: string | null;
 /** In the order in which the target heard of them, and how many it had heard of when each batch came. */
 let saidToCome: number[];
 let heardOfAtBatch: number[];
+/** Of a target that acts on it. */
+let allocateAhead: AllocateAhead | null;
 
 beforeAll(async () => {
   core = await loadCore();
@@ -46,6 +49,7 @@ beforeEach(async () => {
   refused = null;
   saidToCome = [];
   heardOfAtBatch = [];
+  allocateAhead = null;
   const link = Promise.withResolvers<Link<typeof migrationProtocol, 'listener'>>();
   listener = await listen({
     host: '127.0.0.1',
@@ -80,8 +84,10 @@ beforeEach(async () => {
       notices: {
         'migration.code': () => {},
         'pages.coming': ({ firstPage, pages }) => {
-          const bitmap = bitmapOf(pages, pages.length * 8) ?? [];
-          for (const page of pagesOf(Uint32Array.from(bitmap))) saidToCome.push(firstPage + page);
+          const bitmap = bitmapOf(pages, pages.length * 8) ?? new Uint32Array(0);
+          for (const page of pagesOf(bitmap)) saidToCome.push(firstPage + page);
+          allocateAhead?.add(firstPage, bitmap);
+          while (allocateAhead?.goOn() === true);
         },
         'migration.state': () => {},
         'migration.granted': () => {},
@@ -124,6 +130,19 @@ function write(page: number, fill: (bytes: Uint8Array) => void): void {
   source.markTouched(page);
 }
 
+function machineOf(memory: MachineMemory): Machine {
+  const devices = createDevices({ nics: [] });
+  return new Machine({ core, memory: memory.wasm, memoryMib, devices, emit: () => {} });
+}
+
+/** Of this process while it writes to the target's first 6,000 pages. */
+function faultsOfWriting(isMeant: (page: number) => boolean): number {
+  const { ram } = target;
+  const before = process.resourceUsage().minorPageFault;
+  for (let page = 0; page < 6000; page++) if (isMeant(page)) ram[page * 4096 + 8] = 1;
+  return process.resourceUsage().minorPageFault - before;
+}
+
 describe('pages between two hosts', () => {
   it('arrive as they are, with equal sums of hashes; zero pages travel as numbers', async () => {
     for (let page = 0; page < 3000; page++) {
@@ -163,14 +182,37 @@ describe('pages between two hosts', () => {
     expect(saidToCome).toHaveLength(written.length);
   });
 
+  it('have their memory when they come, and those of zeros, or that the guest does not need, have none', async () => {
+    const [sending, receiving] = [machineOf(source), machineOf(target)];
+    for (let page = 0; page < 6000; page++)
+      write(page, (bytes) => {
+        if (page % 3 === 0) bytes[4095] = 1;
+      });
+    const { base } = sending.guestMemory;
+    // Of the pages that are not zero half are not needed.
+    for (let page = 0; page < 6000; page += 6)
+      sending.guestMemory.release([{ address: base + page * 4096, lengthBytes: 4096 }]);
+    allocateAhead = new AllocateAhead(receiving);
+    await sender.send(source.touchedBitmap(), 1);
+    await sender.drained();
+    expect(allocateAhead.allocatedPages).toBe(1000);
+    const isSent = (page: number): boolean => page % 6 === 3;
+    expect(faultsOfWriting(isSent)).toBeLessThan(100);
+    expect(faultsOfWriting((page) => !isSent(page))).toBeGreaterThan(4500);
+  });
+
+  it('are said to come on no slow link, where they would wait for it and not for their memory', async () => {
+    const settings = { bandwidthCapBytesPerS: 50e6, compression: 'never', deltas: true } as const;
+    sender = new PageSender(core, source, accepted, settings);
+    for (let page = 0; page < 500; page++) write(page, (bytes) => bytes.fill(1));
+    await sender.send(source.touchedBitmap(), 1);
+    await sender.drained();
+    expect(saidToCome).toEqual([]);
+    expect(target.isTouched(499)).toBe(true);
+  });
+
   it('are left out where the guest does not need them, unless the target has something else in their place', async () => {
-    const machine = new Machine({
-      core,
-      memory: source.wasm,
-      memoryMib,
-      devices: createDevices({ nics: [] }),
-      emit: () => {},
-    });
+    const machine = machineOf(source);
     const release = (first: number, count: number): void => {
       const { base } = machine.guestMemory;
       machine.guestMemory.release([{ address: base + first * 4096, lengthBytes: count * 4096 }]);

@@ -7,10 +7,10 @@ import type { SourceBreach } from './source-breach.ts';
 import type { VmLink } from './vm-link.ts';
 
 export interface SourceHintsOptions {
-  readonly vm: VmLink;
+  readonly vm: Pick<VmLink, 'ask' | 'tell'>;
   readonly memory: MachineMemory;
   readonly receiver: PageReceiver;
-  readonly breach: SourceBreach;
+  readonly breach: Pick<SourceBreach, 'byNotice'>;
   /** Null: the migration is over, and whatever comes is an echo. */
   readonly areDue: () => boolean | null;
 }

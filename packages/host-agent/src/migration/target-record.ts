@@ -5,7 +5,10 @@ import type { ClockOffset } from '../core/clock-offset.ts';
 import { formatStateHash } from './page-hashes.ts';
 import type { TargetAssignment } from './transfer-channel.ts';
 
-type Told = Pick<MigrationRecord, 'mode' | 'outcome' | 'reason' | 'code' | 'epochAfter' | 'totalMs'>;
+type Told = Pick<
+  MigrationRecord,
+  'mode' | 'outcome' | 'reason' | 'code' | 'epochAfter' | 'totalMs' | 'ahead'
+>;
 
 export interface TargetStory extends Told {
   readonly offset: ClockOffset;
@@ -30,7 +33,6 @@ export function targetRecord(
     rounds: [],
     precopyEnd: null,
     postcopy: null,
-    ahead: null,
     moments: null,
     memoryMib,
     pages: 0,

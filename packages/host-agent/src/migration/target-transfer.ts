@@ -4,6 +4,7 @@
  */
 import { MachineMemory } from '@skein/machine';
 import {
+  type DoneAhead,
   type Epoch,
   type ErrorCode,
   type GuestHistory,
@@ -86,6 +87,8 @@ export class TargetTransfer {
   });
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
+  /** Null until the guest runs here. */
+  #ahead: DoneAhead | null = null;
   /** The source said what completes the state: no page is due any more before the commit. */
   #hasFinal = false;
 
@@ -343,6 +346,7 @@ export class TargetTransfer {
     const activated = this.#vm.ask({ type: 'activate', clock }, 'activated');
     this.#tell({ type: 'committed', epoch, history: this.#history });
     const { atNs, ahead } = await activated;
+    this.#ahead = ahead;
     this.#hold('migration.resume.after');
     this.#deadlines.clear();
     const lost = await this.#arrival.whole();
@@ -412,6 +416,7 @@ export class TargetTransfer {
       offset: this.#offset,
       stateHashSource: this.#final?.stateHash ?? null,
       stateHash: this.#stateHash,
+      ahead: this.#ahead,
     });
     return { ...record, ...told };
   }

@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { MachineMemory } from '@skein/machine';
 import { OperationError } from '@skein/shared';
-import type { TransferCall, TransferCommand, TransferReply } from '../vm/vm-channel.ts';
+import type { AnsweredCommand, TransferCall, TransferCommand, TransferReply } from '../vm/vm-channel.ts';
 
 type ReplyTo<T extends TransferReply['type']> = Extract<TransferReply, { type: T }>;
 
@@ -30,7 +30,7 @@ export class VmLink {
   }
 
   /** @throws OperationError process.died, machine.failed */
-  ask<T extends TransferReply['type']>(command: TransferCommand, expected: T): Promise<ReplyTo<T>> {
+  ask<T extends TransferReply['type']>(command: AnsweredCommand, expected: T): Promise<ReplyTo<T>> {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         clearTimeout(timer);
@@ -58,7 +58,7 @@ export class VmLink {
     });
   }
 
-  /** What has no reply, or one that nobody waits for. */
+  /** Without waiting for a reply. */
   tell(command: TransferCommand): void {
     this.#port.postMessage(command);
     this.#memory.poke();

@@ -5,12 +5,16 @@ import { AllocateAhead } from './allocate-ahead.ts';
 import { DecodeAhead } from './decode-ahead.ts';
 import type { HintCommand, TransferCommand } from './vm-channel.ts';
 
+export type AheadMachine = Pick<Machine, 'allocatePages'> & {
+  readonly usedCode: Pick<Machine['usedCode'], 'decode' | 'dropRewritten'>;
+};
+
 export class AheadOfGuest {
   readonly #allocate: AllocateAhead;
   readonly #decode: DecodeAhead;
 
   /** `tellDecoded`: for each `decode-ahead` that was heard, when it has ended. */
-  constructor(machine: Machine, tellDecoded: () => void) {
+  constructor(machine: AheadMachine, tellDecoded: () => void) {
     this.#allocate = new AllocateAhead(machine);
     this.#decode = new DecodeAhead(machine.usedCode, tellDecoded);
   }
@@ -21,7 +25,7 @@ export class AheadOfGuest {
   }
 
   /**
-   * Until it is done or `isWanted`, for which is looked each tenth of a millisecond; false if there was nothing to do. In a loop of its
+   * Until it is done or `isWanted`, for which is looked each tenth of a millisecond or so; false if nothing was done. In a loop of its
    * own: the vCPU's would be compiled for a guest that does not run, and be thrown away when it does.
    */
   goOn(isWanted: () => boolean): boolean {

@@ -45,7 +45,7 @@ describe('allocating ahead of a guest', () => {
     expect(asked).toEqual([0, 32, 128, 160]);
   });
 
-  it('leaves them also where the message ends there', () => {
+  it('leaves none of the next message: that is ahead enough', () => {
     ahead.add(0, new Uint32Array(2).fill(1));
     ahead.add(64, new Uint32Array(2).fill(1));
     there.add(32);

@@ -34,7 +34,7 @@ export class AllocateAhead {
     if (!this.#isOver) this.#coming.push({ firstPage, pages });
   }
 
-  /** A piece of it, a tenth of a millisecond at the most; false if there is none. */
+  /** A piece of it, 32 pages at the most; false if there is none. */
   goOn(): boolean {
     const [coming] = this.#coming;
     if (coming === undefined) return false;

@@ -12,7 +12,7 @@ export {
   setScratch,
   zeroPages,
 } from './fill-batch';
-export { findWritten } from './find-written';
+export { findNonzero } from './find-nonzero';
 export { forgetHashes, hashSum, setHashes } from './hash-table';
 export { setLive } from './live';
 export { applyDelta, encodeDelta } from './page-delta';

@@ -163,7 +163,7 @@ export const MigrationRecord = z.strictObject({
   precopyEnd: PrecopyEnd.nullable().default(null),
   /** Null where nothing was left to follow. */
   postcopy: Postcopy.nullable().default(null),
-  /** Null: the target never told it. */
+  /** Null: the guest did not come to run there, or the record is of before it was told. */
   ahead: DoneAhead.nullable().default(null),
   moments: MigrationMoments.nullable().default(null),
   /** Of the guest's RAM. */

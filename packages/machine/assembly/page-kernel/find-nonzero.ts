@@ -1,23 +1,23 @@
-/** Which pages of live RAM hold something, ahead of their being sent. The vCPU may run meanwhile: a guess, and soon an old one. */
+/** Which pages of live RAM are not zero, ahead of their being sent. The vCPU may run meanwhile: a guess, and soon an old one. */
 import { PAGE_BYTES } from './batch-layout';
 import { isFree, liveAddress, load as loadLive, toOwn } from './live';
 import { pageIsZero } from './page-hash';
 
-/** Most pages that hold anything have something in one of these places. */
+/** Most pages that are not zero are not in one of these places. */
 const LOOKS: u32 = 4;
 
 /**
  * Of the pages in `words` words of a bitmap, of which the first bit is page `first`: those that the guest needs and that are not zero.
  * `found` gets a bit for each; `scratch` is a page's room. Returns how many they are.
  */
-export function findWritten(bitmap: usize, words: u32, first: u32, found: usize, scratch: usize): u32 {
+export function findNonzero(bitmap: usize, words: u32, first: u32, found: usize, scratch: usize): u32 {
   let count: u32 = 0;
   for (let word: u32 = 0; word < words; word++) {
     let bits = load<u32>(bitmap + (word << 2));
     let kept: u32 = 0;
     while (bits !== 0) {
       const page = first + (word << 5) + ctz<u32>(bits);
-      if (!isFree(page) && isWritten(page, scratch)) {
+      if (!isFree(page) && isNonzero(page, scratch)) {
         kept |= bits & -bits;
         count++;
       }
@@ -28,7 +28,7 @@ export function findWritten(bitmap: usize, words: u32, first: u32, found: usize,
   return count;
 }
 
-function isWritten(page: u32, scratch: usize): bool {
+function isNonzero(page: u32, scratch: usize): bool {
   const live = liveAddress(page);
   for (let look: u32 = 0; look < LOOKS; look++) {
     if (loadLive(live + look * ((PAGE_BYTES as u32) / LOOKS)) !== 0) return true;
