@@ -76,10 +76,11 @@ describe('pages that are given their memory ahead', () => {
     await once(worker, 'message');
     const view = new Uint32Array(machine.memory.wasm.buffer, machine.memory.ramAddress, 1024);
     let lost = 0;
-    for (let value = 1; value <= 2_000_000; value++) {
-      view[0] = 0;
+    for (let value = 1; value <= 1_000_000; value++) {
       view[0] = value;
-      if (view[0] !== value) lost += 1;
+      // Long enough for the other thread to come by, which would put back what it had read before.
+      for (let look = 0; look < 8; look++) if (Atomics.load(view, 0) !== value) lost += 1;
+      Atomics.store(view, 0, 0);
     }
     Atomics.store(stop, 0, 1);
     const [turns] = (await once(worker, 'message')) as [number];

@@ -80,7 +80,9 @@ describe('the report of a migration', () => {
   it('tells what the target did before the guest came', () => {
     const page = migrationPage(exampleMigration, nobody, 'web1');
     expect(page).toMatch(/11900 pages had their memory, and 160 pages of code were decoded/);
-    expect(migrationPage({ ...exampleMigration, ahead: null }, nobody, 'web1')).not.toContain('had their memory');
+    expect(migrationPage({ ...exampleMigration, ahead: null }, nobody, 'web1')).not.toContain(
+      'had their memory',
+    );
   });
 
   it('is a page as well of one that was given up before anything was sent', () => {

@@ -10,7 +10,13 @@ const { core, memory, memoryMib, stop } = workerData as {
   readonly memoryMib: number;
   readonly stop: Int32Array;
 };
-const machine = new Machine({ core, memory, memoryMib, devices: createDevices({ nics: [] }), emit: () => {} });
+const machine = new Machine({
+  core,
+  memory,
+  memoryMib,
+  devices: createDevices({ nics: [] }),
+  emit: () => {},
+});
 parentPort?.postMessage('ready');
 let turns = 0;
 for (; Atomics.load(stop, 0) === 0; turns++) machine.allocatePages(0, 1);
