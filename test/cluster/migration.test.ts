@@ -52,6 +52,17 @@ describe('a live migration', () => {
     await until('the guest wakes', () => /^woke 42/m.test(bed.console(vm)), 15_000);
   });
 
+  it('has code decoded also for a guest that slept when it began', async () => {
+    bed.type(vm, 'for i in 1 2 3 4 5 6; do sleep 0.5; done; echo slept $((20 + 22))\n');
+    await until('the shell has read the command', () => bed.console(vm).trimEnd().endsWith('22))'));
+    const record = await bed.migrate(vm, guest.otherHost, {
+      bandwidthCapBytesPerS: 25e6,
+      compression: 'never',
+    });
+    expect(record.ahead?.decodedPages).toBeGreaterThan(0);
+    await until('the guest has slept', () => /^slept 42/m.test(bed.console(vm)), 15_000);
+  });
+
   it('is refused when one byte of a page is flipped on the wire, and the source runs on', async () => {
     const from = vm.host;
     let hasFlipped = false;

@@ -355,8 +355,10 @@ export class VmLoop {
   /** Once a migration, for the target, which decodes it before the guest comes to it. */
   #tellUsedCode(nowNs: bigint): void {
     if (this.#codeWatchedNs === null || nowNs - this.#codeWatchedNs < codeWatchNs) return;
-    this.#codeWatchedNs = null;
-    this.#call({ type: 'code-used', usedCode: this.#machine.usedCode.read() });
+    const usedCode = this.#machine.usedCode.read();
+    // Of a guest that slept all the while it is not known yet.
+    this.#codeWatchedNs = usedCode.length > 0 ? null : nowNs;
+    if (usedCode.length > 0) this.#call({ type: 'code-used', usedCode });
   }
 
   #resume(): void {
