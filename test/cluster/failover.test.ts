@@ -25,8 +25,9 @@ async function ping(count: number): Promise<number> {
 async function pingsTakenIn(): Promise<number> {
   const from = web2.text.length;
   web2.type('echo "tail $(grep ^Icmp: /proc/net/snmp | tail -n 1)"\n');
+  // Of a whole line: a part of it has other values, or too few.
   // The values of Icmp stand in the order of the kernel's table: InMsgs, InErrors, InCsumErrors, ... InEchos is the 9th.
-  const [, values = ''] = await web2.until(/^tail Icmp: ([\d ]+)/m, 10_000, from);
+  const [, values = ''] = await web2.until(/^tail Icmp: ([\d ]+)\r?\n/m, 10_000, from);
   return Number(values.split(' ')[8]);
 }
 
