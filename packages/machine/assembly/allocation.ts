@@ -6,7 +6,7 @@ import { RAM, TOUCHED } from './layout';
 
 /**
  * Of the 32 pages of RAM from `first` on, a multiple of 32: those whose bit is set and that were never written are given their memory.
- * Changes nothing, beside whoever writes them as well. Returns how many were.
+ * Changes nothing, beside whoever writes them as well. Returns how many were given it.
  */
 export function allocatePages(first: u32, pages: u32): u32 {
   let bits = pages & ~load<u32>(TOUCHED + (first >> 3));

@@ -94,8 +94,7 @@ export class Machine {
   }
 
   /**
-   * Of a machine that does not run yet: of the 32 pages from `first` on, a multiple of 32, those whose bit is set are given their memory by
-   * the host, except those that were brought already. Returns how many were given it.
+   * Before it runs: of the 32 pages from `first` on, a multiple of 32, the host gives those whose bit is set, and that were not brought yet, their memory; returns how many.
    */
   allocatePages(first: number, pages: number): number {
     return this.#core.allocatePages(first, pages);

@@ -3,7 +3,7 @@ import { PAGE_BYTES } from './batch-layout';
 import { isFree, liveAddress, load as loadLive, toOwn } from './live';
 import { pageIsZero } from './page-hash';
 
-/** Most pages that are not zero are not in one of these places. */
+/** In so many places of a page it is looked first: most pages that are not zero have something in one of them. */
 const LOOKS: u32 = 4;
 
 /**
