@@ -7,7 +7,6 @@ import { addHashes, MachineMemory } from '@skein/machine';
 import {
   type Epoch,
   type ErrorCode,
-  type GuestHistory,
   type MigrationRecord,
   OperationError,
   type TargetTimes,
@@ -23,21 +22,17 @@ import {
   stepSource,
 } from '../core/migration-source.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
-import type { TransferCall, TransferReply } from '../vm/vm-channel.ts';
+import type { TransferCall } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
-import { endMeanwhile } from './end-meanwhile.ts';
 import { FrozenMemory } from './frozen-memory.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
-import { bitmapBytes } from './page-bitmap.ts';
-import { formatStateHash } from './page-hashes.ts';
 import { PageSender } from './page-sender.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
 import { RoundTeller } from './round-teller.ts';
 import { SourcePort, type TransferLink } from './source-port.ts';
-import { otherHash } from './state-mismatch.ts';
-import { tellHistory } from './tell-history.ts';
+import { type ConnectedTarget, StopAndCopy } from './stop-and-copy.ts';
 import {
   type SourceAssignment,
   type TransferEvent,
@@ -48,10 +43,7 @@ import {
 import type { TransferLeases } from './transfer-leases.ts';
 import { VmLink } from './vm-link.ts';
 
-type Suspended = Extract<TransferReply, { type: 'suspended' }>;
-
 const connectDeadlineMs = 10_000;
-const finalDeadlineMs = 5_000;
 const resumedDeadlineMs = 5_000;
 
 export class SourceTransfer {
@@ -65,21 +57,18 @@ export class SourceTransfer {
   readonly #leases: TransferLeases;
   readonly #pass: LeasePass;
   readonly #deadlines = new Deadlines();
-  readonly #history = Promise.withResolvers<GuestHistory>();
   readonly #resumed = Promise.withResolvers<TargetTimes | null>();
   readonly #closedRecord = Promise.withResolvers<MigrationRecord>();
   readonly #port: SourcePort;
   #link: TransferLink | null = null;
   #sender: PageSender | null = null;
   #rounds: CopyRounds | null = null;
-  /** Pages that follow after the commit. */
-  #missing: Uint32Array | null = null;
+  readonly #standing: StopAndCopy;
   readonly #frozen: FrozenMemory;
   readonly #teller: RoundTeller;
   readonly #closed = Promise.withResolvers<void>();
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
-  #suspended: Suspended | null = null;
   #mustStop = false;
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
@@ -99,6 +88,12 @@ export class SourceTransfer {
     this.#vm.onCall((call) => this.#hearCall(call));
     this.#log = new MigrationLog(assignment.command, assignment.host, assignment.memoryMib);
     this.#control = new VmControlBlock(assignment.control);
+    this.#standing = new StopAndCopy({
+      vm: this.#vm,
+      log: this.#log,
+      hold,
+      onStanding: () => tell({ type: 'history-wanted' }),
+    });
     this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
     this.#teller = new RoundTeller({
       log: this.#log,
@@ -156,7 +151,7 @@ export class SourceTransfer {
         this.#feed({ type: 'lease-lost', reason: instruction.reason });
         break;
       case 'history':
-        this.#history.resolve(instruction.history);
+        this.#standing.hearHistory(instruction.history);
         break;
     }
   }
@@ -246,7 +241,7 @@ export class SourceTransfer {
   }
 
   #want(pages: readonly number[]): boolean {
-    if (this.#missing === null) return false;
+    if (this.#standing.missing === null) return false;
     this.#frozen.want(pages);
     return true;
   }
@@ -264,58 +259,12 @@ export class SourceTransfer {
   }
 
   async #suspend(): Promise<void> {
-    this.#hold('migration.pre-copy.after');
-    this.#hold('migration.suspend.before');
-    this.#log.mark('suspendRequestedNs');
-    this.#suspended = await this.#vm.ask({ type: 'suspend' }, 'suspended');
-    this.#log.moments.suspendedNs = this.#suspended.suspendedAtNs;
-    this.#tell({ type: 'history-wanted' });
-    this.#hold('migration.suspend.after');
-    this.#drain();
+    await this.#standing.suspend();
     this.#feed({ type: 'suspended' });
   }
 
-  /**
-   * What the guest wrote must be on its disk before its lease passes.
-   * Omitted: disks, which VMs of a cluster do not have; nothing is in flight here when the vCPU stands.
-   */
-  #drain(): void {
-    this.#hold('migration.drain.before');
-    this.#hold('migration.drain.after');
-  }
-
   async #sendFinal(): Promise<void> {
-    const suspended = this.#suspended;
-    const link = this.#link;
-    const { rounds, sender } = this.#requireTarget();
-    if (suspended === null || link === null)
-      throw new OperationError({ code: 'internal', message: 'not suspended' });
-    this.#hold('migration.final-state.before');
-    link.notify('migration.state', { state: suspended.state });
-    this.#missing = await rounds.last();
-    this.#log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
-    const answer = link.request(
-      'migration.final',
-      {
-        stateHash: formatStateHash(this.#log.stateHashSource),
-        guestTicks: suspended.guestTicks,
-        suspendedAtNs: suspended.suspendedAtNs,
-        batches: sender.batches,
-        missing: this.#missing === null ? null : bitmapBytes(this.#missing),
-      },
-      { deadlineMs: finalDeadlineMs },
-    );
-    this.#log.mark('finalSentNs');
-    this.#hold('migration.final-state.after');
-    const historyTold = tellHistory(link, this.#history.promise, finalDeadlineMs);
-    const refusal = await answer.then(
-      ({ stateHashTarget }) => otherHash(stateHashTarget, formatStateHash(this.#log.stateHashSource)),
-      (error: unknown) => toProblem(error),
-    );
-    this.#log.mark('readyHeardNs');
-    await historyTold;
-    this.#hold('migration.lease-pass.before');
-    const problem = refusal ?? (await endMeanwhile(link));
+    const problem = await this.#standing.send(this.#requireTarget());
     if (problem === null) this.#feed({ type: 'target-ready' });
     else this.#feed({ type: 'target-refused', reason: problem.message }, refusalCode(problem.code));
   }
@@ -352,10 +301,10 @@ export class SourceTransfer {
 
   /** Off the downtime path: the target gets what it misses, then the frozen RAM is hashed in full and compared. */
   async #rehash(): Promise<void> {
-    const stateHash = this.#suspended?.stateHash ?? 0n;
-    if (this.#missing !== null) {
+    const { missing, stateHash } = this.#standing;
+    if (missing !== null) {
       const { sender, rounds } = this.#requireTarget();
-      await this.#frozen.send(sender, this.#missing, rounds.round);
+      await this.#frozen.send(sender, missing, rounds.round);
       this.#log.stateHashSource = addHashes(sender.hashes.sum, stateHash);
     }
     this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
@@ -397,10 +346,9 @@ export class SourceTransfer {
     this.#tell({ type: 'failed', message: toProblem(error).message });
   }
 
-  /** What there is once a target has connected. */
-  #requireTarget(): { readonly rounds: CopyRounds; readonly sender: PageSender } {
-    if (this.#rounds === null || this.#sender === null)
+  #requireTarget(): ConnectedTarget {
+    if (this.#link === null || this.#rounds === null || this.#sender === null)
       throw new OperationError({ code: 'link.closed', message: 'no target is connected' });
-    return { rounds: this.#rounds, sender: this.#sender };
+    return { link: this.#link, rounds: this.#rounds, sender: this.#sender };
   }
 }

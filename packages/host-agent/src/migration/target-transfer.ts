@@ -4,22 +4,16 @@
  */
 import { MachineMemory } from '@skein/machine';
 import {
-  type DoneAhead,
   type Epoch,
   type ErrorCode,
   type GuestHistory,
-  grantDeadlineNs,
   type MigrationFinal,
   type MigrationRecord,
   type migrationProtocol,
   OperationError,
-  type TargetTimes,
-  timingDefaults,
   toProblem,
 } from '@skein/shared';
 import { type Failpoint, failpoint, type Link } from '@skein/transport';
-import type { ClockOffset } from '../core/clock-offset.ts';
-import { resumedClock } from '../core/guest-clock.ts';
 import {
   stepTarget,
   type TargetEffect,
@@ -27,12 +21,12 @@ import {
   type TargetState,
   targetStart,
 } from '../core/migration-target.ts';
-import { VmControlBlock } from '../vm/control-block.ts';
+import { activateGuest } from './activate-guest.ts';
 import { ArrivedState } from './arrived-state.ts';
 import { Deadlines } from './deadlines.ts';
 import { dialSource } from './dial-source.ts';
 import { greetSource } from './greet-source.ts';
-import { readLease } from './lease-reading.ts';
+import { LeaseReader } from './lease-reading.ts';
 import { measureOffset } from './measure-offset.ts';
 import { MemoryArrival } from './memory-arrival.ts';
 import { formatStateHash } from './page-hashes.ts';
@@ -40,7 +34,7 @@ import { PageReceiver } from './page-receiver.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
 import { SourceBreach } from './source-breach.ts';
 import { SourceHints } from './source-hints.ts';
-import { askRecord, targetRecord } from './target-record.ts';
+import { askRecord, TargetLog } from './target-log.ts';
 import {
   type TargetAssignment,
   type TransferEvent,
@@ -53,9 +47,6 @@ import { VmLink } from './vm-link.ts';
 import { WhenQuiet } from './when-quiet.ts';
 
 const requestDeadlineMs = 3000;
-const leaseReadPeriodMs = 100;
-/** Ten times as long as a pass may take: by then the source has gone on. */
-const undecidedMsMax = 10_000;
 
 export class TargetTransfer {
   readonly #assignment: TargetAssignment;
@@ -63,18 +54,14 @@ export class TargetTransfer {
   readonly #hold: (place: Failpoint) => void;
   readonly #vm: VmLink;
   readonly #receiver: PageReceiver;
+  readonly #log: TargetLog;
   readonly #leases: TransferLeases;
+  readonly #reader: LeaseReader;
   readonly #deadlines = new Deadlines();
   readonly #quiet = new WhenQuiet(() => this.#acknowledgeRest());
-  readonly #startedNs = process.hrtime.bigint();
   #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
   #state: TargetState = targetStart;
-  #offset: ClockOffset = { offsetNs: 0n, errorNs: 0n };
-  #final: MigrationFinal | null = null;
   #history: GuestHistory | null = null;
-  #stateHash = 0n;
-  #readyAtNs = 0n;
-  #grantedAtNs = 0n;
   readonly #traffic: TransferTraffic;
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
@@ -87,8 +74,6 @@ export class TargetTransfer {
   });
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
-  /** Null until the guest runs here. */
-  #ahead: DoneAhead | null = null;
   /** The source said what completes the state: no page is due any more before the commit. */
   #hasFinal = false;
 
@@ -124,7 +109,15 @@ export class TargetTransfer {
       arrival: this.#arrival,
     });
     this.#traffic = transferTraffic(assignment.traffic);
+    this.#log = new TargetLog(assignment);
     this.#leases = leases;
+    this.#reader = new LeaseReader({
+      assignment,
+      leases,
+      deadlines: this.#deadlines,
+      feed: (event) => this.#feed(event),
+      isDue: () => this.#state.phase === 'resolving',
+    });
   }
 
   async start(): Promise<void> {
@@ -172,11 +165,10 @@ export class TargetTransfer {
       case 'say-refused':
         break; // The answer to the source's request says it.
       case 'read-lease':
-        this.#deadlines.set('undecided', undecidedMsMax, () => this.#feed({ type: 'undecided-too-long' }));
-        void this.#readLease();
+        this.#reader.begin();
         break;
       case 'read-lease-later':
-        this.#deadlines.set('read', leaseReadPeriodMs, () => void this.#readLease());
+        this.#reader.again();
         break;
       case 'resume-vm':
         void this.#resume().catch((error: unknown) =>
@@ -221,7 +213,7 @@ export class TargetTransfer {
     });
     link.onBulk = (frame) => this.#apply(frame);
     await greetSource(link, this.#assignment, requestDeadlineMs);
-    this.#offset = await measureOffset(link);
+    this.#log.offset = await measureOffset(link);
     return link;
   }
 
@@ -295,7 +287,7 @@ export class TargetTransfer {
       this.#breach.byNotice('epoch.stale', `the source grants epoch ${epoch}, where ${due} is next`);
       return;
     }
-    this.#grantedAtNs = process.hrtime.bigint();
+    this.#log.grantedAtNs = process.hrtime.bigint();
     this.#feed({ type: 'granted' });
   }
 
@@ -307,18 +299,18 @@ export class TargetTransfer {
     this.#hasFinal = true;
     this.#hold('migration.verify.before');
     const problem = await this.#arrived.compare(final);
-    this.#stateHash = this.#arrived.hash;
+    this.#log.stateHash = this.#arrived.hash;
     if (problem !== null) {
       this.#feed({ type: 'final-mismatched', reason: problem.message }, problem.code);
       throw new OperationError(problem);
     }
     if (this.#state.phase !== 'receiving') throw this.#over();
-    this.#final = final;
-    this.#readyAtNs = process.hrtime.bigint();
+    this.#log.final = final;
+    this.#log.readyAtNs = process.hrtime.bigint();
     this.#hints.memoryCame();
     this.#feed({ type: 'final-verified' });
     this.#hold('migration.verify.after');
-    return { stateHashTarget: formatStateHash(this.#stateHash), readyAtNs: this.#readyAtNs };
+    return { stateHashTarget: formatStateHash(this.#log.stateHash), readyAtNs: this.#log.readyAtNs };
   }
 
   #over(): OperationError {
@@ -329,24 +321,21 @@ export class TargetTransfer {
   }
 
   async #resume(): Promise<void> {
-    const { command, control } = this.#assignment;
-    const final = this.#final;
+    const final = this.#log.final;
     if (final === null)
       throw new OperationError({ code: 'internal', message: 'committed without a verified state' });
     this.#hold('migration.resume.before');
-    // The lease counts from when `ready` was said: the pass came after it (safety: Commit point).
-    new VmControlBlock(control).deadlineNs = grantDeadlineNs(
-      this.#readyAtNs,
-      timingDefaults.vmLeaseTtlMs,
-      timingDefaults,
-    );
-    const epoch = command.epoch + 1;
-    const suspension = { guestTicks: final.guestTicks, sourceNs: final.suspendedAtNs };
-    const clock = resumedClock(suspension, process.hrtime.bigint(), this.#offset.offsetNs);
-    const activated = this.#vm.ask({ type: 'activate', clock }, 'activated');
+    const { offsetNs } = this.#log.offset;
+    const activated = activateGuest(this.#assignment, {
+      vm: this.#vm,
+      final,
+      readyAtNs: this.#log.readyAtNs,
+      offsetNs,
+    });
+    const epoch = this.#assignment.command.epoch + 1;
     this.#tell({ type: 'committed', epoch, history: this.#history });
     const { atNs, ahead } = await activated;
-    this.#ahead = ahead;
+    this.#log.ahead = ahead;
     this.#hold('migration.resume.after');
     this.#deadlines.clear();
     const lost = await this.#arrival.whole();
@@ -354,17 +343,8 @@ export class TargetTransfer {
       this.#lostMemory(lost);
       return;
     }
-    this.#stateHash = this.#arrived.hash;
-    const times: TargetTimes = {
-      readyAtNs: this.#readyAtNs,
-      grantedAtNs: this.#grantedAtNs === 0n ? atNs : this.#grantedAtNs,
-      resumedAtNs: atNs,
-      clockOffsetNs: this.#offset.offsetNs,
-      clockOffsetErrorNs: this.#offset.errorNs,
-      stateHashTarget: formatStateHash(this.#stateHash),
-      ahead,
-      waits: this.#arrival.waits,
-    };
+    this.#log.stateHash = this.#arrived.hash;
+    const times = this.#log.times(atNs, ahead, this.#arrival.waits);
     const outcome = { outcome: 'committed', reason: null, code: null, epochAfter: epoch } as const;
     const record = (await askRecord(this.#link, times, this.#assignment)) ?? this.#ownRecord(outcome);
     this.#feed({ type: 'vm-resumed' });
@@ -378,15 +358,6 @@ export class TargetTransfer {
     this.#feed({ type: 'vm-resumed' });
     const code = 'migration.memory-lost';
     this.#end(true, this.#ownRecord({ outcome: 'committed', reason: message, code, epochAfter }), true);
-  }
-
-  async #readLease(): Promise<void> {
-    if (this.#state.phase !== 'resolving') return;
-    const { isKnown, reading } = await readLease(this.#leases, this.#assignment);
-    // While the lease cannot be read nothing may be concluded from the time that passes.
-    if (!isKnown)
-      this.#deadlines.set('undecided', undecidedMsMax, () => this.#feed({ type: 'undecided-too-long' }));
-    this.#feed({ type: 'lease-read', reading });
   }
 
   #end(isCommitted: boolean, record: MigrationRecord, isMemoryLost = false): void {
@@ -405,19 +376,13 @@ export class TargetTransfer {
   }
 
   #ownRecord(told: Partial<MigrationRecord> = {}): MigrationRecord {
-    const { command } = this.#assignment;
-    const record = targetRecord(this.#assignment, {
+    return this.#log.record({
       mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
       outcome: 'aborted',
       reason: this.#state.reason,
       code: this.#code,
-      epochAfter: command.epoch,
-      totalMs: Number(process.hrtime.bigint() - this.#startedNs) / 1e6,
-      offset: this.#offset,
-      stateHashSource: this.#final?.stateHash ?? null,
-      stateHash: this.#stateHash,
-      ahead: this.#ahead,
+      epochAfter: this.#assignment.command.epoch,
+      ...told,
     });
-    return { ...record, ...told };
   }
 }
