@@ -18,7 +18,7 @@ import { KernelLayout, PageKernel } from './page-kernel.ts';
 import { windowBytes } from './page-sender.ts';
 
 /** Pages go from the socket's buffer straight to RAM, while a core's cache still has them. */
-const socketBufferBytes = 512 << 10;
+const socketBufferBytes = 1 << 20;
 
 export type Applied =
   | { readonly kind: 'applied'; readonly acknowledgeBytes: number }

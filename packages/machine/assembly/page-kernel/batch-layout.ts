@@ -6,7 +6,7 @@ export const HASH_SUM_BYTES: u32 = 8;
 export const ENTRIES_MAX: u32 = 254;
 /** Where page data stand in a batch's memory. */
 export const DATA_OFFSET: u32 = 4096;
-export const DATA_BYTES_MAX: u32 = 131072;
+export const DATA_BYTES_MAX: u32 = 262144;
 /** A change that is not much shorter than its page is no use. */
 export const DELTA_BYTES_MAX: u32 = 2048;
 

@@ -21,8 +21,8 @@ import { invariant } from '../invariant.ts';
 
 export const pageBytes = 4096;
 export const batchEntriesMax = 254;
-/** Page data in one batch: 128 KiB share what a frame costs beside its pages (docs/decisions/0014-bulk-is-sent-in-place.md). */
-export const batchDataBytesMax = 32 * pageBytes;
+/** Page data in one batch: 256 KiB share what a frame costs beside its pages (docs/decisions/0014-bulk-is-sent-in-place.md). */
+export const batchDataBytesMax = 64 * pageBytes;
 /** In front of each composed frame so much memory is free: a WebSocket header without a mask (RFC 6455, 5.2) has room there. */
 export const frameHeadroomBytes = 10;
 /** A delta that is not much shorter than its page is no use. */
