@@ -192,7 +192,9 @@ describe('page batches', () => {
     expect(changed(raw, kindAt, 2)).toBe(`a delta page of ${pageBytes} bytes`);
     expect(changed(delta, kindAt + 2, 8)).toBe('more or less page data than the entries say');
     expect(changed(delta, kindAt + 3, (deltaBytesMax >> 8) + 1)).toMatch(/^a delta page of \d+ bytes/);
-    expect(changed(raw, 12, 1, 0, 2, 0)).toBe('a page batch of 131073 bytes of data');
+    const tooMuch = batchDataBytesMax + 1;
+    const inBytes = new Uint8Array(Uint32Array.of(tooMuch).buffer);
+    expect(changed(raw, 12, ...inBytes)).toBe(`a page batch of ${tooMuch} bytes of data`);
     expect(changed(zero, 16, 1)).toBe('compressed data that are longer than what they stand for');
     expect(changed(raw, 16, 1)).toMatch(/^a page batch of \d+ bytes instead of/);
     expect(changed(raw, 2, 0)).toBe('a page batch of 0 entries');
