@@ -20,7 +20,6 @@ export interface CompressionState {
   readonly compressedBytesPerS: readonly number[];
   /** How much shorter pages got when it was tried last. */
   readonly ratio: number | null;
-  readonly samples: number;
   readonly samplesSinceTrial: number;
 }
 
@@ -39,24 +38,21 @@ export function startCompression(choice: CompressionChoice): CompressionState {
     plainBytesPerS: [],
     compressedBytesPerS: [],
     ratio: null,
-    samples: 0,
     samplesSinceTrial: 0,
   };
 }
 
-/** The first sample only fills the link's buffers and says nothing. */
+/** `sample`: of a link whose window was full. */
 export function noteSample(
   state: CompressionState,
   sample: CompressionSample,
   choice: CompressionChoice,
 ): CompressionState {
   const { isCompressed, rawBytes, wireBytes, elapsedMs } = sample;
-  const samples = state.samples + 1;
-  if (state.samples === 0 || elapsedMs <= 0) return { ...state, samples };
+  if (elapsedMs <= 0) return state;
   const bytesPerS = (rawBytes / elapsedMs) * 1000;
   const noted: CompressionState = {
     ...state,
-    samples,
     samplesSinceTrial: state.samplesSinceTrial + 1,
     ...(isCompressed
       ? {

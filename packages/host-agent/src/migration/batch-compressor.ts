@@ -14,10 +14,16 @@ const dataBytesMin = 1024;
 export class BatchCompressor {
   readonly #choice: CompressionChoice;
   #state: CompressionState;
+  readonly #windowBytes: number;
+  /** Of the window: what goes into it says nothing about the link. */
+  #unfilledBytes: number;
   #sample = emptySample();
 
-  constructor(choice: CompressionChoice) {
+  /** `windowBytes`: so much is taken before anything of it was applied. */
+  constructor(choice: CompressionChoice, windowBytes: number) {
     this.#choice = choice;
+    this.#windowBytes = windowBytes;
+    this.#unfilledBytes = windowBytes;
     this.#state = startCompression(choice);
   }
 
@@ -38,6 +44,11 @@ export class BatchCompressor {
 
   /** A frame has been given to the link, after whatever wait. */
   sent(rawBytes: number, wireBytes: number): void {
+    if (this.#unfilledBytes > 0) {
+      this.#unfilledBytes -= wireBytes;
+      this.#sample = emptySample();
+      return;
+    }
     this.#sample.rawBytes += rawBytes;
     this.#sample.wireBytes += wireBytes;
     const elapsedMs = performance.now() - this.#sample.startedMs;
@@ -52,8 +63,9 @@ export class BatchCompressor {
     this.#sample = emptySample();
   }
 
-  /** A round begins: what lies between is no time of the link's. */
+  /** A round begins: what lies between is no time of the link's, and its window is empty. */
   begin(): void {
+    this.#unfilledBytes = this.#windowBytes;
     this.#sample = emptySample();
   }
 }

@@ -42,6 +42,7 @@ export class LeaseReader {
       (lease) => readingOf(lease, assignment),
       () => null,
     );
+    if (!isDue()) return;
     // While the lease cannot be read nothing may be concluded from the time that passes.
     if (reading === null) this.#decideInTime();
     feed({ type: 'lease-read', reading: reading ?? 'undecided' });

@@ -72,7 +72,7 @@ export class PageSender {
     const { bandwidthCapBytesPerS: cap, compression, deltas } = settings;
     this.#link = link;
     this.#encoder = new PageEncoder({ modules, memory, batches: batchesOnTheWayMax, hasDeltas: deltas });
-    this.#compressor = new BatchCompressor(compression);
+    this.#compressor = new BatchCompressor(compression, windowBytes);
     this.#pace = cap === null ? null : new SendPace(cap, performance.now());
     void link.closed.then((reason) =>
       this.fail(new OperationError({ code: 'link.closed', message: reason.message })),
@@ -86,6 +86,11 @@ export class PageSender {
 
   get compression(): CompressionState {
     return this.#compressor.state;
+  }
+
+  /** Bytes that were sent and not applied yet. */
+  get onTheWayBytes(): number {
+    return this.#credits.onTheWayBytes;
   }
 
   /** Batches sent so far. */

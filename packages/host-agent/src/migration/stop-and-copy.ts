@@ -5,6 +5,7 @@
 import { addHashes } from '@skein/machine';
 import { type GuestHistory, OperationError, type Problem, toProblem } from '@skein/shared';
 import type { Failpoint } from '@skein/transport';
+import { finalDeadlineMs } from '../core/final-deadline.ts';
 import type { TransferReply } from '../vm/vm-channel.ts';
 import type { CopyRounds } from './copy-rounds.ts';
 import { endMeanwhile } from './end-meanwhile.ts';
@@ -18,8 +19,6 @@ import { tellHistory } from './tell-history.ts';
 import type { VmLink } from './vm-link.ts';
 
 type Suspended = Extract<TransferReply, { type: 'suspended' }>;
-
-const finalDeadlineMs = 5_000;
 
 export interface StopAndCopyOptions {
   readonly vm: VmLink;
@@ -92,10 +91,12 @@ export class StopAndCopy {
     link.notify('migration.state', { state: suspended.state });
     this.#missing = await rounds.last();
     log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
-    const answer = this.#ask(target, suspended);
+    // The last round has been sent alone; all others were applied.
+    const deadlineMs = finalDeadlineMs(sender.onTheWayBytes, log.rounds.slice(0, -1));
+    const answer = this.#ask(target, suspended, deadlineMs);
     log.mark('finalSentNs');
     hold('migration.final-state.after');
-    const historyTold = tellHistory(link, this.#history.promise, finalDeadlineMs);
+    const historyTold = tellHistory(link, this.#history.promise, deadlineMs);
     const refusal = await answer;
     log.mark('readyHeardNs');
     await historyTold;
@@ -104,16 +105,16 @@ export class StopAndCopy {
   }
 
   /** What the target says to the whole; null: it has the same. */
-  #ask({ link, sender }: ConnectedTarget, { guestTicks, suspendedAtNs }: Suspended): Promise<Problem | null> {
+  #ask(
+    { link, sender }: ConnectedTarget,
+    { guestTicks, suspendedAtNs }: Suspended,
+    deadlineMs: number,
+  ): Promise<Problem | null> {
     const stateHash = formatStateHash(this.#options.log.stateHashSource);
     const missing = this.#missing === null ? null : bitmapBytes(this.#missing);
     const { batches } = sender;
     return link
-      .request(
-        'migration.final',
-        { stateHash, guestTicks, suspendedAtNs, batches, missing },
-        { deadlineMs: finalDeadlineMs },
-      )
+      .request('migration.final', { stateHash, guestTicks, suspendedAtNs, batches, missing }, { deadlineMs })
       .then(
         ({ stateHashTarget }) => otherHash(stateHashTarget, stateHash),
         (error: unknown) => toProblem(error),

@@ -81,7 +81,8 @@ export class TargetLog {
   }
 }
 
-type Told = Pick<MigrationRecord, 'mode' | 'outcome' | 'reason' | 'code' | 'epochAfter'>;
+/** What the log does not know. */
+export type Told = Pick<MigrationRecord, 'mode' | 'outcome' | 'reason' | 'code' | 'epochAfter'>;
 
 const recordDeadlineMs = 10_000;
 

@@ -34,7 +34,7 @@ import { PageReceiver } from './page-receiver.ts';
 import { cutReason, refusalCode } from './refusal-code.ts';
 import { SourceBreach } from './source-breach.ts';
 import { SourceHints } from './source-hints.ts';
-import { askRecord, TargetLog } from './target-log.ts';
+import { askRecord, TargetLog, type Told } from './target-log.ts';
 import {
   type TargetAssignment,
   type TransferEvent,
@@ -375,7 +375,7 @@ export class TargetTransfer {
     this.#closed.resolve();
   }
 
-  #ownRecord(told: Partial<MigrationRecord> = {}): MigrationRecord {
+  #ownRecord(told: Partial<Told> = {}): MigrationRecord {
     return this.#log.record({
       mode: this.#arrival.isFollowing ? 'post-copy' : 'pre-copy',
       outcome: 'aborted',

@@ -1,7 +1,8 @@
 /**
- * A host that has no address space left for a spare machine: says as JSON what becomes of the spare thread, and of a VM that comes when
- * there is room again. To be run under a limit of it (setrlimit(2), RLIMIT_AS).
+ * A host that has no address space left for a spare machine: its thread is there all the same, and a VM that comes when there is room again
+ * gets a memory; says as JSON what was heard and taken. To be run under a limit of it (setrlimit(2), RLIMIT_AS).
  */
+import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { loadCore } from '@skein/machine';
@@ -10,14 +11,22 @@ import { SpareMachines } from './spare-machines.ts';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Each takes as much address space as any memory that is shared, and nothing else. */
+/** Many more than fit the limit, if each takes what a shared memory takes where V8 guards it by address space (8 GiB and more). */
+const hogsMax = 64;
+
+/** Nothing but address space; throws where there is no end of it. */
 function takeAddressSpace(): WebAssembly.Memory[] {
   const taken: WebAssembly.Memory[] = [];
-  try {
-    for (;;) taken.push(new WebAssembly.Memory({ initial: 0, maximum: 65_536, shared: true }));
-  } catch {
-    return taken;
+  for (let index = 0; index < hogsMax; index++) {
+    try {
+      taken.push(new WebAssembly.Memory({ initial: 0, maximum: 65_536, shared: true }));
+    } catch {
+      return taken;
+    }
   }
+  throw new Error(
+    `${hogsMax} shared memories fit: the limit does not hold, or they take less than is said here`,
+  );
 }
 
 const core = await loadCore();
@@ -29,11 +38,11 @@ const machines = new SpareMachines({
   spareCount: 1,
   onTrouble: (reason) => troubles.push(reason),
 });
-machines.refill();
+const worker = machines.takeWorker();
+await once(worker, 'online');
 hogs.length = 0;
 collect();
 const memory = machines.takeMemory(64);
-const worker = machines.takeWorker();
 await worker.terminate();
 await machines.close();
 console.log(JSON.stringify({ hogCount, troubles, memoryBytes: memory.buffer.byteLength }));
