@@ -91,7 +91,7 @@ export class StopAndCopy {
     link.notify('migration.state', { state: suspended.state });
     this.#missing = await rounds.last();
     log.stateHashSource = addHashes(sender.hashes.sum, suspended.stateHash);
-    // The last round has been sent alone; all others were applied.
+    // The last round has only been sent, all others were applied; where the rest follows later nothing is on its way.
     const deadlineMs = finalDeadlineMs(sender.onTheWayBytes, log.rounds.slice(0, -1));
     const answer = this.#ask(target, suspended, deadlineMs);
     log.mark('finalSentNs');
