@@ -3,21 +3,14 @@
  * machine that does not run: what was applied is what is hashed. An instance of the core that executes nothing.
  */
 import { type CoreExports, type CoreModules, instantiateCore, noImports } from './core-module.ts';
-import { type MachineMemory, pageBytes } from './machine-memory.ts';
+import type { MachineMemory } from './machine-memory.ts';
 
 export class LivePages {
-  /** Of the page at an address in live memory: for other modules to call without a way through JavaScript. */
+  /** Of the page at an address in live memory, 64 bits keyed by the page's number; 0 for a page of zeros. For other modules to call without a way through JavaScript. */
   readonly pageHash: CoreExports['pageHash'];
-  readonly #ramAddress: number;
 
   constructor(modules: CoreModules, memory: MachineMemory) {
     const instance = instantiateCore(modules.core, memory.wasm, noImports);
     this.pageHash = (instance.exports as unknown as CoreExports).pageHash;
-    this.#ramAddress = memory.ramAddress;
-  }
-
-  /** 64-bit hash keyed by the page's number; 0 for a page of zeros. */
-  hash(page: number): bigint {
-    return BigInt.asUintN(64, this.pageHash(this.#ramAddress + page * pageBytes, page));
   }
 }

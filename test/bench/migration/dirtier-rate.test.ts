@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rateShortfall, reportedRates } from './dirtier-rate.ts';
+import { isSteady, rateShortfall, reportedRates } from './dirtier-rate.ts';
 
 const dirtier = { mib: 64, pagesPerS: 50_000, mode: 'counter' } as const;
 
@@ -14,5 +14,14 @@ describe('the dirtier’s rate', () => {
     expect(rateShortfall('dirtier: 1000 1000\r\ndirtier: 46000 45000\r\n', dirtier)).toBeNull();
     expect(rateShortfall('dirtier: 50000 50000\r\ndirtier: 94999 44999\r\n', dirtier)).toMatch(/44999 pages/);
     expect(rateShortfall('', dirtier)).toMatch(/no rate/);
+  });
+
+  it('is steady neither while memory is touched for the first time nor while that is made up for', () => {
+    const warmsUp = 'dirtier: 7013 6775\r\ndirtier: 14027 6663\r\n';
+    const catchesUp = `${warmsUp}dirtier: 154400 140306\r\n`;
+    expect(isSteady('', dirtier)).toBe(false);
+    expect(isSteady(warmsUp, dirtier)).toBe(false);
+    expect(isSteady(catchesUp, dirtier)).toBe(false);
+    expect(isSteady(`${catchesUp}dirtier: 204450 50000\r\n`, dirtier)).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 /** One run of a cell on one side: start the work, watch it without a migration, migrate, watch on, end the work. */
 import type { Cell } from './cells.ts';
-import { rateShortfall, reportedRates } from './dirtier-rate.ts';
+import { isSteady, rateShortfall, reportedRates } from './dirtier-rate.ts';
 import type { Moved, MovingGuest, Side } from './moving-guest.ts';
 import type { ConsoleObserver } from './observer.ts';
 import { controlWindow, longestGapMs } from './tick-gaps.ts';
@@ -40,6 +40,8 @@ export type Run =
 const watchedMs = 2000;
 /** The first two are of a guest that warms up and makes up for it. */
 const rateReportsMin = 3;
+/** The first touch of 64 MiB takes a guest of QEMU's seven seconds on a slow processor. */
+const warmUpDeadlineMs = 30_000;
 const ticksAfterwards = 100;
 const workDeadlineMs = 60_000;
 /** Longer than any gap that was seen. */
@@ -83,6 +85,7 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
   guest.type('ticker </dev/null &\n');
   await guest.prepare();
   await observer.until('the guest works', workDeadlineMs, () => hasWorked(observer, cell));
+  if (dirtier !== null) await observer.within(warmUpDeadlineMs, () => isSteady(observer.text, dirtier));
   const shortfall = dirtier === null ? null : rateShortfall(observer.text, dirtier);
   if (shortfall !== null) {
     await stopWork(guest, cell);

@@ -57,6 +57,8 @@ const passBy = (): void => {};
 export interface Rehearsed {
   readonly source: MigrationRecord;
   readonly target: MigrationRecord;
+  /** What carried it out, with all that it consists of. */
+  readonly ends: readonly (SourceTransfer | TargetTransfer)[];
 }
 
 /**
@@ -73,6 +75,7 @@ export async function rehearseTransfer(
     target: Promise.withResolvers<MigrationRecord>(),
   };
   const common = commonAssignment(rehearsal, migrationAddress);
+  const transfers: (SourceTransfer | TargetTransfer)[] = [];
   const source = new SourceTransfer(
     {
       ...common,
@@ -88,6 +91,7 @@ export async function rehearseTransfer(
     noLeases,
     passBy,
   );
+  transfers.push(source);
   const beginTarget = ({ address, port }: { readonly address: string; readonly port: number }): void => {
     const assignment: TargetAssignment = {
       ...common,
@@ -111,6 +115,7 @@ export async function rehearseTransfer(
       noLeases,
       passBy,
     );
+    transfers.push(target);
     void target.start();
   };
   const giveUp = (): void => source.instruct({ type: 'cancel', reason: 'it gets serious' });
@@ -118,7 +123,7 @@ export async function rehearseTransfer(
   try {
     await source.start();
     const [sourceRecord, targetRecord] = await Promise.all([ends.source.promise, ends.target.promise]);
-    return { source: sourceRecord, target: targetRecord };
+    return { source: sourceRecord, target: targetRecord, ends: transfers };
   } finally {
     // The signal outlives the rehearsal by far, and would keep its memory.
     signal.removeEventListener('abort', giveUp);

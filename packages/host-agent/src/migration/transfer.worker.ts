@@ -1,11 +1,12 @@
 /**
  * Entry of a transfer worker: rehearses while it is new, then serves one migration at a time on a thread of its own. Between
- * two of them it keeps nothing but its warm code.
+ * two of them it keeps nothing but its warm code, and what the last rehearsal was made of, without which the code would not stay warm.
  */
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { invariant, toProblem } from '@skein/shared';
 import { collectGarbage } from '../collect-garbage.ts';
+import { keepSpecimens } from '../specimens.ts';
 import { rehearseTransfer } from './rehearsal.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
@@ -55,7 +56,8 @@ async function rehearse(rehearsal: TransferRehearsal): Promise<void> {
   const { signal } = isAssigned;
   try {
     for (let times = 0; times < rehearsals; times++) {
-      await rehearseTransfer(rehearsal, signal);
+      const { ends } = await rehearseTransfer(rehearsal, signal);
+      keepSpecimens('transfers', ends);
       await delay(pauseMs, undefined, { signal });
       // By now its last connection is closed as well.
       collectGarbage();

@@ -73,8 +73,8 @@ export function arrivalMachine(core: CoreModules): Machine {
   return machine;
 }
 
-/** Runs the program to its end, some 25 ms. */
-export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = () => {}): void {
+/** Runs the program to its end, some 25 ms; returns what ran it. */
+export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = () => {}): readonly object[] {
   const { port1, port2 } = new MessageChannel();
   const memory = createMachineMemory(core, memoryMib);
   const outputs = new VmOutputs({ port: { postMessage: tell }, nics: [] });
@@ -84,7 +84,7 @@ export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = 
   const control = new VmControlBlock();
   control.deadlineNs = withoutDeadline;
   control.budgetStepsPerMs = stepsPerMs;
-  new VmLoop({
+  const loop = new VmLoop({
     machine,
     memory: new MachineMemory(core, memory, memoryMib),
     control,
@@ -93,8 +93,10 @@ export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = 
     clock: { guestTicks: machine.guestTimeTicks(), hostNs: process.hrtime.bigint() },
     migrationConsumers: dirtyConsumers.migration,
     introduction: null,
-  }).run();
+  });
+  loop.run();
   port1.close();
+  return [loop, machine, outputs, control];
 }
 
 /** A machine as VMs have them, with nothing in it. */

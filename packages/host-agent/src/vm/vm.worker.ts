@@ -18,6 +18,7 @@ import {
 import { invariant } from '@skein/shared';
 import { collectGarbage } from '../collect-garbage.ts';
 import type { GuestClock } from '../core/guest-clock.ts';
+import { keepSpecimens } from '../specimens.ts';
 import { VmControlBlock } from './control-block.ts';
 import { Introduction } from './introduction.ts';
 import { arrivalMachine, rehearseArrival, rehearseRun } from './rehearsal.ts';
@@ -139,13 +140,14 @@ function* rehearsalSteps(core: CoreModules, memory: WebAssembly.Memory | null): 
   if (memory !== null) yield* firstTouches(core, memory);
   if (rehearsed < rehearsals) {
     const machine = arrivalMachine(core);
+    keepSpecimens('arrival', [machine]);
     for (; rehearsed < rehearsals; rehearsed++) {
       yield;
       rehearseArrival(machine);
     }
     yield;
   }
-  if (!hasRehearsedRun) rehearseRun(core);
+  if (!hasRehearsedRun) keepSpecimens('run', rehearseRun(core));
   hasRehearsedRun = true;
 }
 
