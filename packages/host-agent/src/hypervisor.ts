@@ -48,8 +48,6 @@ export interface HypervisorOptions {
 /** How long a VM that ended stays in the reports, so that its end and the reason are seen. */
 const endedReportMs = 10_000;
 const closeDeadlineMs = 1500;
-/** By then the end of its migration is over as well: the hash of the frozen memory, the collections. */
-const arrivalCalmMs = 500;
 const reclaimRetryMs = 100;
 const reclaimRefusals: ReadonlySet<string> = new Set(['lease.held', 'lease.stale-epoch', 'lease.not-owner']);
 const hostLeaseWaitMs = 1000;
@@ -65,7 +63,6 @@ export class Hypervisor {
   readonly #releases = new Set<Promise<void>>();
   /** Since the start of this process. */
   readonly #tally = { freezes: 0, fences: 0 };
-  #isMakingReady = false;
   #isClosed = false;
 
   constructor(options: HypervisorOptions) {
@@ -98,17 +95,9 @@ export class Hypervisor {
     return this.#options.capacity;
   }
 
-  /**
-   * A guest has arrived, or will not: a thread is made ready for the next VM, when the first moments of this one are over. A thread that starts
-   * and rehearses beside the end of a migration had its guest stand for 12 to 20 ms (docs/decisions/0015-specimens.md).
-   */
+  /** A guest has arrived, or will not: a thread is made ready for the next VM, when the first moments of this one are over. */
   makeReady(): void {
-    if (this.#isMakingReady) return;
-    this.#isMakingReady = true;
-    setTimeout(() => {
-      this.#isMakingReady = false;
-      if (!this.#isClosed) this.#machines.refill();
-    }, arrivalCalmMs).unref();
+    if (!this.#isClosed) this.#machines.refillWhenCalm();
   }
 
   /** How often a VM froze here, and how many copies were discarded. */

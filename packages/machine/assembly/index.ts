@@ -20,6 +20,7 @@ export {
   run,
 } from './hart';
 export * from './layout';
+export { sumPageHashes } from './memory-hash';
 export { requirePages } from './missing-pages';
 export { pageHash, pageIsZero } from './page-kernel/page-hash';
 export { canRestoreTlb, dropFastStores, restoreTlb, saveTlb } from './tlb';

@@ -72,6 +72,8 @@ export interface CoreExports {
   canRestoreTlb(count: number): number;
   restoreTlb(count: number): void;
   pageHash(pointer: number, page: number): bigint;
+  /** Of RAM and of its bitmap of pages ever written: addresses in memory. */
+  sumPageHashes(ram: number, touched: number, first: number, count: number): bigint;
   pageIsZero(pointer: number): number;
 }
 

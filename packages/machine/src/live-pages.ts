@@ -6,11 +6,22 @@ import { type CoreExports, type CoreModules, instantiateCore, noImports } from '
 import type { MachineMemory } from './machine-memory.ts';
 
 export class LivePages {
-  /** Of the page at an address in live memory, 64 bits keyed by the page's number; 0 for a page of zeros. For other modules to call without a way through JavaScript. */
+  /** 64 bits, keyed by the page's number, of the page at an address in live memory; 0 for a page of zeros. For other modules to call without a way through JavaScript. */
   readonly pageHash: CoreExports['pageHash'];
+  readonly #sumPageHashes: CoreExports['sumPageHashes'];
+  readonly #memory: MachineMemory;
 
   constructor(modules: CoreModules, memory: MachineMemory) {
     const instance = instantiateCore(modules.core, memory.wasm, noImports);
-    this.pageHash = (instance.exports as unknown as CoreExports).pageHash;
+    const core = instance.exports as unknown as CoreExports;
+    this.pageHash = core.pageHash;
+    this.#sumPageHashes = core.sumPageHashes;
+    this.#memory = memory;
+  }
+
+  /** Sum of the hashes of the pages of a range that were ever written, modulo 2^64. */
+  sumHashes(first: number, count: number): bigint {
+    const { ramAddress, touchedAddress } = this.#memory;
+    return BigInt.asUintN(64, this.#sumPageHashes(ramAddress, touchedAddress, first, count));
   }
 }

@@ -307,11 +307,8 @@ export class Machine {
 
   /** Sum of the hashes of all pages ever written. */
   memoryHash(): bigint {
-    let sum = 0n;
-    for (let page = 0; page < this.memory.pages; page++) {
-      if (this.memory.isTouched(page)) sum += this.pageHash(page);
-    }
-    return BigInt.asUintN(64, sum);
+    const { ramAddress, touchedAddress, pages } = this.memory;
+    return BigInt.asUintN(64, this.#core.sumPageHashes(ramAddress, touchedAddress, 0, pages));
   }
 
   /** All of RAM becomes zero: before it is filled anew. */

@@ -1,6 +1,6 @@
 /** One run of a cell on one side: start the work, watch it without a migration, migrate, watch on, end the work. */
 import type { Cell } from './cells.ts';
-import { isSteady, rateShortfall, reportedRates } from './dirtier-rate.ts';
+import { rateFlaw, reportedRates } from './dirtier-rate.ts';
 import type { Moved, MovingGuest, Side } from './moving-guest.ts';
 import type { ConsoleObserver } from './observer.ts';
 import { controlWindow, longestGapMs } from './tick-gaps.ts';
@@ -85,11 +85,12 @@ async function measure(guest: MovingGuest, cell: Cell): Promise<Run> {
   guest.type('ticker </dev/null &\n');
   await guest.prepare();
   await observer.until('the guest works', workDeadlineMs, () => hasWorked(observer, cell));
-  if (dirtier !== null) await observer.within(warmUpDeadlineMs, () => isSteady(observer.text, dirtier));
-  const shortfall = dirtier === null ? null : rateShortfall(observer.text, dirtier);
-  if (shortfall !== null) {
+  if (dirtier !== null)
+    await observer.within(warmUpDeadlineMs, () => rateFlaw(observer.text, dirtier) === null);
+  const flaw = dirtier === null ? null : rateFlaw(observer.text, dirtier);
+  if (flaw !== null) {
     await stopWork(guest, cell);
-    return { kind: 'void', remark: shortfall };
+    return { kind: 'void', remark: flaw };
   }
   const moved = await guest.migrate();
   const isAlive = await observer.within(aliveDeadlineMs, () => ticksSince(observer, moved) > ticksAfterwards);

@@ -92,7 +92,7 @@ export class MigrationService {
       spareCount: 1,
       keptMax: workersKeptMax,
       limits: transferWorkerLimits,
-      rehearsal: (isNew) => (isNew ? this.#rehearsal() : null),
+      rehearsal: () => this.#rehearsal(),
       onTrouble: (reason) => options.log.warn({ reason }, 'a spare transfer worker could not rehearse'),
     });
   }

@@ -1,7 +1,6 @@
 import {
   type CoreModules,
   createMachineMemory,
-  LivePages,
   loadCore,
   MachineMemory,
   pageBytes,
@@ -203,36 +202,5 @@ describe('pages that are not zero', () => {
     memory.page(4).fill(1);
     new Uint32Array(memory.wasm.buffer, memory.freeAddress, 1)[0] = 1 << 3;
     expect(find(new Uint32Array(words).fill(0xffff_ffff), 0)).toEqual([4]);
-  });
-});
-
-describe('the hashes of pages where they stand', () => {
-  it('are summed over the pages of a range, each keyed by its number, and none that was never written', () => {
-    const memory = new MachineMemory(core, createMachineMemory(core, memoryMib), memoryMib);
-    const live = new LivePages(core, memory);
-    const summing = new PageKernel(core, memory, new KernelLayout().end, live);
-    const written = fc.record({
-      page: fc.integer({ min: 0, max: 63 }),
-      value: fc.integer({ min: 0, max: 255 }),
-    });
-    const range = { first: fc.integer({ min: 0, max: 63 }), count: fc.integer({ min: 0, max: 64 }) };
-    const touched = new Uint32Array(memory.wasm.buffer, memory.touchedAddress, 4);
-    fc.assert(
-      fc.property(fc.array(written, { maxLength: 20 }), fc.record(range), (pages, { first, count }) => {
-        memory.ram.fill(0, 0, 128 * pageBytes);
-        touched.fill(0);
-        for (const { page, value } of pages) {
-          memory.page(page).fill(value);
-          touched[page >> 5] = (touched[page >> 5] ?? 0) | (1 << (page & 31));
-        }
-        // In memory, but nobody wrote it.
-        memory.page(64).fill(1);
-        const sum = [...new Set(pages.map(({ page }) => page))]
-          .filter((page) => page >= first && page < first + count)
-          .reduce((total, page) => total + live.pageHash(memory.ramAddress + page * pageBytes, page), 0n);
-        const summed = summing.calls.sumLiveHashes(first, count);
-        expect(BigInt.asUintN(64, summed)).toBe(BigInt.asUintN(64, sum));
-      }),
-    );
   });
 });

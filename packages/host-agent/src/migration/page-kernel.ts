@@ -14,7 +14,6 @@ export interface PageKernelExports {
   setLive(ram: number, touched: number, free: number, rewritten: number): void;
   setHashes(at: number): void;
   hashSum(): bigint;
-  sumLiveHashes(first: number, count: number): bigint;
   forgetHashes(bitmap: number, words: number): void;
   setCopies(slotOf: number, pageOf: number, copies: number, slots: number): void;
   copyOf(page: number): number;

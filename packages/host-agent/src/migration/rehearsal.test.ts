@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { loadCore } from '@skein/machine';
 import { describe, expect, it } from 'vitest';
 import { rehearseTransfer } from './rehearsal.ts';
+import { SourceTransfer } from './source-transfer.ts';
+import { TargetTransfer } from './target-transfer.ts';
 
 const rehearsalOn = async (migrationAddress: string) => ({
   role: 'rehearsal' as const,
@@ -14,7 +16,7 @@ const rehearsalOn = async (migrationAddress: string) => ({
 
 describe('the rehearsal of a transfer', () => {
   it('goes the whole way: rounds, suspension, a lease of nobody that passes, and the hash of what was left', async () => {
-    const { source, target } = await rehearseTransfer(
+    const { source, target, transfers } = await rehearseTransfer(
       await rehearsalOn('127.0.0.1'),
       new AbortController().signal,
     );
@@ -23,15 +25,18 @@ describe('the rehearsal of a transfer', () => {
     expect(source.rounds.length).toBeGreaterThan(4);
     expect(source.zeroPages).toBeGreaterThan(0);
     expect(source.deltaPages).toBeGreaterThan(0);
+    expect(target.outcome).toBe('committed');
     expect(target.stateHashTarget).toBe(source.stateHashSource);
+    expect(transfers).toEqual([expect.any(SourceTransfer), expect.any(TargetTransfer)]);
   });
 
   it('ends early when there is something real to do', async () => {
     const serious = new AbortController();
     const rehearsed = rehearseTransfer(await rehearsalOn('127.0.0.1'), serious.signal);
     serious.abort();
-    const { source } = await rehearsed;
+    const { source, target } = await rehearsed;
     expect(source.reason).toMatch(/it gets serious/);
+    expect(target.outcome).not.toBe('committed');
   });
 
   it('says why it cannot, where the migration network is away', async () => {

@@ -57,8 +57,8 @@ const passBy = (): void => {};
 export interface Rehearsed {
   readonly source: MigrationRecord;
   readonly target: MigrationRecord;
-  /** What carried it out, with all that it consists of. */
-  readonly ends: readonly (SourceTransfer | TargetTransfer)[];
+  /** What carried it out, with all that it still refers to: the source's side, and the target's if it came so far. */
+  readonly transfers: readonly (SourceTransfer | TargetTransfer)[];
 }
 
 /**
@@ -123,7 +123,7 @@ export async function rehearseTransfer(
   try {
     await source.start();
     const [sourceRecord, targetRecord] = await Promise.all([ends.source.promise, ends.target.promise]);
-    return { source: sourceRecord, target: targetRecord, ends: transfers };
+    return { source: sourceRecord, target: targetRecord, transfers };
   } finally {
     // The signal outlives the rehearsal by far, and would keep its memory.
     signal.removeEventListener('abort', giveUp);

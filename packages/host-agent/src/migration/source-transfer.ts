@@ -25,6 +25,7 @@ import { VmControlBlock } from '../vm/control-block.ts';
 import type { TransferCall } from '../vm/vm-channel.ts';
 import { CopyRounds } from './copy-rounds.ts';
 import { Deadlines } from './deadlines.ts';
+import { frozenHash } from './frozen-hash.ts';
 import { FrozenMemory } from './frozen-memory.ts';
 import { LeasePass } from './lease-pass.ts';
 import { MigrationLog } from './migration-log.ts';
@@ -94,7 +95,7 @@ export class SourceTransfer {
       hold,
       onStanding: () => tell({ type: 'history-wanted' }),
     });
-    this.#frozen = new FrozenMemory({ core: assignment.core, memory: this.#memory, log: this.#log });
+    this.#frozen = new FrozenMemory(this.#log);
     this.#teller = new RoundTeller({
       log: this.#log,
       control: this.#control,
@@ -310,7 +311,10 @@ export class SourceTransfer {
     this.#deadlines.set('resumed', resumedDeadlineMs, () => this.#resumed.resolve(null));
     this.#log.target = await this.#resumed.promise;
     this.#log.mark('endedNs');
-    this.#log.stateHashSourceFull = addHashes(await this.#frozen.hash(), stateHash);
+    this.#log.stateHashSourceFull = addHashes(
+      await frozenHash(this.#assignment.core, this.#memory),
+      stateHash,
+    );
     this.#closedRecord.resolve(this.#log.record());
     this.#feed({ type: 'memory-rehashed' });
   }

@@ -25,12 +25,16 @@ const pauseMs = 500;
 
 invariant(parentPort !== null, 'transfer.worker runs as a worker thread');
 const port = parentPort;
-const isAssigned = new AbortController();
+let isAssigned = new AbortController();
+let hasServed = false;
+/** Rehearsals that came to their end. */
+let rehearsed = 0;
 let serving: SourceTransfer | TargetTransfer | null = null;
 
 /** Resolves when nothing of the migration is left. */
 async function serve(assignment: SourceAssignment | TargetAssignment): Promise<void> {
   isAssigned.abort();
+  hasServed = true;
   let isClosed = false;
   // What one migration says late must not be taken for the next one's.
   const tell = (event: TransferEvent): void => {
@@ -50,14 +54,18 @@ async function serve(assignment: SourceAssignment | TargetAssignment): Promise<v
 
 /**
  * Once at once, and again with pauses until all of it is compiled: at once as a whole it would take the cores from an agent
- * that has just been started, and whose guests and heartbeats have a right to them.
+ * that has just been started, and whose guests and heartbeats have a right to them. One that has served is warm: it needs the specimens alone.
  */
 async function rehearse(rehearsal: TransferRehearsal): Promise<void> {
+  isAssigned = new AbortController();
   const { signal } = isAssigned;
   try {
-    for (let times = 0; times < rehearsals; times++) {
-      const { ends } = await rehearseTransfer(rehearsal, signal);
-      keepSpecimens('transfers', ends);
+    while (rehearsed < (hasServed ? 1 : rehearsals)) {
+      const { target, transfers } = await rehearseTransfer(rehearsal, signal);
+      // One that was called off has not made all that there is to keep.
+      if (target.outcome !== 'committed') return;
+      rehearsed += 1;
+      keepSpecimens(transfers);
       await delay(pauseMs, undefined, { signal });
       // By now its last connection is closed as well.
       collectGarbage();

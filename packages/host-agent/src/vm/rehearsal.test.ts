@@ -1,11 +1,11 @@
 import { loadCore } from '@skein/machine';
 import { expect, it } from 'vitest';
-import { arrivalMachine, rehearseArrival, rehearseRun } from './rehearsal.ts';
+import { arrivalMachine, rehearseArrival, rehearsedVm, rehearseRun } from './rehearsal.ts';
 import type { VmEvent } from './vm-channel.ts';
 
 it('a rehearsed run prints, sleeps and powers itself off, as guests do', async () => {
   const events: VmEvent[] = [];
-  rehearseRun(await loadCore(), (event) => events.push(event));
+  rehearseRun(rehearsedVm(await loadCore(), (event) => events.push(event)));
   const printed = events.flatMap((event) => (event.type === 'console' ? [...event.bytes] : []));
   expect(Buffer.from(printed).toString()).toBe(`${'t'.repeat(11)}\n`.repeat(200));
   expect(events.filter(({ type }) => type === 'console').length).toBeGreaterThan(50);

@@ -73,17 +73,20 @@ export function arrivalMachine(core: CoreModules): Machine {
   return machine;
 }
 
-/** Runs the program to its end, some 25 ms; returns what ran it. */
-export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = () => {}): readonly object[] {
+/** What a VM's worker works on, of a VM that does nothing: to be kept as specimens. */
+export interface RehearsedVm {
+  readonly loop: VmLoop;
+  readonly machine: Machine;
+  readonly outputs: VmOutputs;
+  readonly control: VmControlBlock;
+}
+
+export function rehearsedVm(core: CoreModules, tell: (event: VmEvent) => void = () => {}): RehearsedVm {
   const { port1, port2 } = new MessageChannel();
   const memory = createMachineMemory(core, memoryMib);
   const outputs = new VmOutputs({ port: { postMessage: tell }, nics: [] });
   const machine = rehearsalMachine(core, memory, outputs.emit);
-  machine.guestMemory.write(ramBase, new Uint8Array(program.buffer));
-  machine.startFirmware();
   const control = new VmControlBlock();
-  control.deadlineNs = withoutDeadline;
-  control.budgetStepsPerMs = stepsPerMs;
   const loop = new VmLoop({
     machine,
     memory: new MachineMemory(core, memory, memoryMib),
@@ -94,9 +97,17 @@ export function rehearseRun(core: CoreModules, tell: (event: VmEvent) => void = 
     migrationConsumers: dirtyConsumers.migration,
     introduction: null,
   });
-  loop.run();
   port1.close();
-  return [loop, machine, outputs, control];
+  return { loop, machine, outputs, control };
+}
+
+/** Runs the program to its end, some 25 ms. */
+export function rehearseRun({ loop, machine, control }: RehearsedVm): void {
+  machine.guestMemory.write(ramBase, new Uint8Array(program.buffer));
+  machine.startFirmware();
+  control.deadlineNs = withoutDeadline;
+  control.budgetStepsPerMs = stepsPerMs;
+  loop.run();
 }
 
 /** A machine as VMs have them, with nothing in it. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { type CoreModules, createMachineMemory, loadCore, MachineError } from '@skein/machine';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -5,6 +6,7 @@ import { SpareMachines } from './spare-machines.ts';
 
 let core: CoreModules;
 let machines: SpareMachines;
+const calmMs = 100;
 const taken: Worker[] = [];
 
 beforeAll(async () => {
@@ -17,6 +19,7 @@ function spare(spareCount: 0 | 1): void {
     spareCount,
     keptMax: 1,
     onTrouble: (reason) => expect.fail(reason),
+    calmMs,
   });
 }
 
@@ -41,6 +44,27 @@ const bytesOf = (mib: number): number => createMachineMemory(core, mib).buffer.b
 afterEach(async () => {
   await machines.close();
   await Promise.all(taken.splice(0).map((worker) => worker.terminate()));
+});
+
+describe('what is made when it is calm', () => {
+  it('is there a while after it was asked for last', async () => {
+    spare(1);
+    take(64);
+    machines.refillWhenCalm();
+    expect(wasSpare(take(64))).toBe(false);
+    machines.refillWhenCalm();
+    await delay(3 * calmMs);
+    expect(wasSpare(take(64))).toBe(true);
+  });
+
+  it('is not made while somebody who took one has not asked for it himself', async () => {
+    spare(1);
+    take(64);
+    machines.refillWhenCalm();
+    take(64);
+    await delay(3 * calmMs);
+    expect(wasSpare(take(64))).toBe(false);
+  });
 });
 
 describe('the memory of a machine', () => {

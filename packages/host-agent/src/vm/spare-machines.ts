@@ -14,16 +14,22 @@ export interface SpareMachinesOptions {
   /** Workers whose VM has ended that are kept; default: as many as there are spare ones. */
   readonly keptMax?: 0 | 1;
   readonly onTrouble: (reason: string) => void;
+  /** Of `refillWhenCalm`. */
+  readonly calmMs?: number;
 }
+
+/** By then the end of a guest's migration is over as well: the hash of the frozen memory, the collections. */
+const calmMsDefault = 500;
 
 export class SpareMachines {
   readonly #options: SpareMachinesOptions;
   readonly #workers: WarmWorkers;
   /** The spare worker's, some 9 MiB. */
   #memory: WebAssembly.Memory | null = null;
+  #calm: NodeJS.Timeout | undefined;
 
   constructor(options: SpareMachinesOptions) {
-    const { core: _, ...rest } = options;
+    const { core: _, calmMs: __, ...rest } = options;
     this.#options = options;
     this.#workers = new WarmWorkers({
       ...rest,
@@ -47,6 +53,7 @@ export class SpareMachines {
 
   /** The thread of that machine. `refill` when there is time for its successor. */
   takeWorker(): Worker {
+    clearTimeout(this.#calm);
     return this.#workers.take();
   }
 
@@ -60,7 +67,17 @@ export class SpareMachines {
     this.#workers.refill();
   }
 
+  /**
+   * The same a while later, if nobody takes a worker meanwhile, who asks again when there is time: a thread that starts and rehearses beside
+   * a guest that has just arrived, or is about to, takes a processor from it.
+   */
+  refillWhenCalm(): void {
+    clearTimeout(this.#calm);
+    this.#calm = setTimeout(() => this.refill(), this.#options.calmMs ?? calmMsDefault).unref();
+  }
+
   close(): Promise<void> {
+    clearTimeout(this.#calm);
     return this.#workers.close();
   }
 

@@ -47,7 +47,7 @@ export class VmLaunch {
       },
     });
     vm.runner = runner;
-    // While a guest arrives nothing else shall take its time: its successor is made ready when it is here.
+    // While a guest arrives nothing else shall take its time: its successor is made ready some time after.
     if (origin.kind !== 'incoming') setImmediate(() => machines.refill());
   }
 

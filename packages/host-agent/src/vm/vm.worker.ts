@@ -18,10 +18,10 @@ import {
 import { invariant } from '@skein/shared';
 import { collectGarbage } from '../collect-garbage.ts';
 import type { GuestClock } from '../core/guest-clock.ts';
-import { keepSpecimens } from '../specimens.ts';
+import { dropSpecimens, keepSpecimens } from '../specimens.ts';
 import { VmControlBlock } from './control-block.ts';
 import { Introduction } from './introduction.ts';
-import { arrivalMachine, rehearseArrival, rehearseRun } from './rehearsal.ts';
+import { arrivalMachine, rehearseArrival, rehearsedVm, rehearseRun } from './rehearsal.ts';
 import { vmDevices } from './vm-board.ts';
 import type { VmAssignment, VmEvent, VmOrigin, VmRehearsal, VmWorkerMessage } from './vm-channel.ts';
 import { VmLoop } from './vm-loop.ts';
@@ -63,6 +63,8 @@ function serve(assignment: VmAssignment): boolean {
         migrationConsumers: dirtyConsumers.migration,
         introduction: introductionOf(machine, origin, tell),
       });
+      // It is made of the same itself; another machine beside each VM would be as much address space again.
+      dropSpecimens();
       loop.run();
       outputs.flush();
     }
@@ -140,19 +142,27 @@ function* rehearsalSteps(core: CoreModules, memory: WebAssembly.Memory | null): 
   if (memory !== null) yield* firstTouches(core, memory);
   if (rehearsed < rehearsals) {
     const machine = arrivalMachine(core);
-    keepSpecimens('arrival', [machine]);
     for (; rehearsed < rehearsals; rehearsed++) {
       yield;
       rehearseArrival(machine);
     }
     yield;
   }
-  if (!hasRehearsedRun) keepSpecimens('run', rehearseRun(core));
+  if (!hasRehearsedRun) {
+    const vm = rehearsedVm(core);
+    rehearseRun(vm);
+    keepSpecimens(vm);
+  }
   hasRehearsedRun = true;
 }
 
-/** The machine's memory goes with what referred to it. */
-function becomeSpare(): void {
+/** The VM's memory goes with what referred to it. */
+function becomeSpare(core: CoreModules): void {
+  try {
+    keepSpecimens(rehearsedVm(core));
+  } catch {
+    // No address space for a machine that nobody needs: the next VM begins with colder code.
+  }
   collectGarbage();
   const spare: VmWorkerMessage = { type: 'spare' };
   parentPort?.postMessage(spare);
@@ -166,5 +176,5 @@ parentPort.on('message', (message: VmRehearsal | VmAssignment) => {
   }
   // With what failed its thread goes as well: nobody knows what state it is in.
   if (!serve(message)) process.exit(0);
-  setImmediate(becomeSpare);
+  setImmediate(becomeSpare, message.core);
 });

@@ -12,8 +12,8 @@ export interface WarmWorkersOptions {
   /** So many that were given back are kept, which are warmer than any new one; default: as many as there are spare ones. */
   readonly keptMax?: number;
   readonly limits?: ResourceLimits;
-  /** What a worker is told that is spare from now on, a new one or one that was given back; null: nothing. */
-  readonly rehearsal: (isNew: boolean) => unknown;
+  /** What a worker is told that is spare from now on, a new one or one that was given back, which knows what it has done of it; null: nothing. */
+  readonly rehearsal: () => unknown;
   /** What a spare worker says, or dies of: it could not rehearse. Whoever takes one gets a slower one, or a new one. */
   readonly onTrouble: (reason: string) => void;
 }
@@ -56,7 +56,7 @@ export class WarmWorkers {
     else {
       this.#spare.unshift(worker);
       this.#watch(worker);
-      this.#rehearse(worker, false);
+      this.#rehearse(worker);
     }
   }
 
@@ -71,12 +71,12 @@ export class WarmWorkers {
       const worker = this.#start();
       this.#spare.push(worker);
       this.#watch(worker);
-      this.#rehearse(worker, true);
+      this.#rehearse(worker);
     }
   }
 
-  #rehearse(worker: Worker, isNew: boolean): void {
-    const rehearsal = this.#rehearsal(isNew);
+  #rehearse(worker: Worker): void {
+    const rehearsal = this.#rehearsal();
     if (rehearsal !== null) worker.postMessage(rehearsal);
   }
 

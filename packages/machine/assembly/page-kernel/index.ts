@@ -15,6 +15,5 @@ export {
 export { findNonzero } from './find-nonzero';
 export { forgetHashes, hashSum, setHashes } from './hash-table';
 export { setLive } from './live';
-export { sumLiveHashes } from './live-hashes';
 export { applyDelta, encodeDelta } from './page-delta';
 export { copyOf, dropCopy, keepCopy, setCopies } from './sent-copies';
