@@ -1,12 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { type CoreModules, createMachineMemory, loadCore, MachineError } from '@skein/machine';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SpareMachines } from './spare-machines.ts';
 
 let core: CoreModules;
 let machines: SpareMachines;
-const calmMs = 100;
 const taken: Worker[] = [];
 
 beforeAll(async () => {
@@ -19,7 +17,6 @@ function spare(spareCount: 0 | 1): void {
     spareCount,
     keptMax: 1,
     onTrouble: (reason) => expect.fail(reason),
-    calmMs,
   });
 }
 
@@ -47,22 +44,32 @@ afterEach(async () => {
 });
 
 describe('what is made when it is calm', () => {
-  it('is there a while after it was asked for last', async () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('is there half a second after it was asked for last', () => {
     spare(1);
     take(64);
     machines.refillWhenCalm();
+    vi.advanceTimersByTime(400);
+    machines.refillWhenCalm();
+    vi.advanceTimersByTime(499);
     expect(wasSpare(take(64))).toBe(false);
     machines.refillWhenCalm();
-    await delay(3 * calmMs);
+    vi.advanceTimersByTime(500);
     expect(wasSpare(take(64))).toBe(true);
   });
 
-  it('is not made while somebody who took one has not asked for it himself', async () => {
+  it('is not made while somebody who took one has not asked for it himself', () => {
     spare(1);
     take(64);
     machines.refillWhenCalm();
     take(64);
-    await delay(3 * calmMs);
+    vi.advanceTimersByTime(10_000);
     expect(wasSpare(take(64))).toBe(false);
   });
 });

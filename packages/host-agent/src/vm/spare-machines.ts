@@ -14,12 +14,10 @@ export interface SpareMachinesOptions {
   /** Workers whose VM has ended that are kept; default: as many as there are spare ones. */
   readonly keptMax?: 0 | 1;
   readonly onTrouble: (reason: string) => void;
-  /** Of `refillWhenCalm`. */
-  readonly calmMs?: number;
 }
 
 /** By then the end of a guest's migration is over as well: the hash of the frozen memory, the collections. */
-const calmMsDefault = 500;
+const calmMs = 500;
 
 export class SpareMachines {
   readonly #options: SpareMachinesOptions;
@@ -29,7 +27,7 @@ export class SpareMachines {
   #calm: NodeJS.Timeout | undefined;
 
   constructor(options: SpareMachinesOptions) {
-    const { core: _, calmMs: __, ...rest } = options;
+    const { core: _, ...rest } = options;
     this.#options = options;
     this.#workers = new WarmWorkers({
       ...rest,
@@ -73,7 +71,7 @@ export class SpareMachines {
    */
   refillWhenCalm(): void {
     clearTimeout(this.#calm);
-    this.#calm = setTimeout(() => this.refill(), this.#options.calmMs ?? calmMsDefault).unref();
+    this.#calm = setTimeout(() => this.refill(), calmMs).unref();
   }
 
   close(): Promise<void> {
