@@ -13,7 +13,6 @@ import { failpointsInOrder, type Place, places, postcopyPlaces } from '../suppor
 vi.setConfig({ maxConcurrency: 4 });
 
 const whole: FailpointCluster[] = [];
-const broken: FailpointCluster[] = [];
 let starting: Promise<unknown> = Promise.resolve();
 
 /** One after the other: a machine that starts twenty processes at once starves their leases. */
@@ -30,15 +29,15 @@ async function withCluster(use: (bench: FailpointCluster) => Promise<void>): Pro
     await use(bench);
     whole.push(bench);
   } catch (error) {
-    broken.push(bench);
-    console.error(`logs of the cluster that failed are left in ${bench.cluster.folder}`);
+    console.error(`${String(error)}\nlogs of the cluster that failed are left in ${bench.cluster.folder}`);
+    // At once: what it left running would starve the others, and fail them as well.
+    await bench.close({ keepsLogs: true }).catch((reason: unknown) => console.error(reason));
     throw error;
   }
 }
 
 afterAll(async () => {
   for (const bench of whole) await bench.close({ keepsLogs: false });
-  for (const bench of broken) await bench.close({ keepsLogs: true });
 });
 
 /** Those of post-copy too. */

@@ -6,6 +6,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 import { type Authentication, requireProofBeyondLoopback } from './authentication.ts';
 import { BulkSplitter } from './bulk-splitter.ts';
 import { certifiedPeer, isTlsError, tlsOf, whyTlsFailed } from './certificates/tls.ts';
+import { compileSchemas } from './compile-schemas.ts';
 import { greetAsDialer, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type Handlers, Link, type LinkOptions } from './link.ts';
 import { maxPayloadBytesDefault, refusalMs } from './listener.ts';
@@ -42,6 +43,7 @@ export async function dial<P extends ProtocolDefinition>(
   options: DialOptions<P>,
 ): Promise<Link<P, 'dialer'>> {
   const { host, port, deadlineMs = handshakeDeadlineMs } = options;
+  compileSchemas(options.protocol);
   const localAddress =
     options.localAddress === undefined ? undefined : requireOwnAddress(options.localAddress);
   requireProofBeyondLoopback(options.authentication, host);

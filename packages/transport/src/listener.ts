@@ -7,6 +7,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { type Authentication, requireProofBeyondLoopback } from './authentication.ts';
 import { changeOf } from './certificates/credentials.ts';
 import { certifiedPeer, tlsOf, whyTlsFailed } from './certificates/tls.ts';
+import { compileSchemas } from './compile-schemas.ts';
 import { greetAsListener, handshakeBytesMax, handshakeDeadlineMs, type Identity } from './handshake.ts';
 import { type CloseReason, type Handlers, Link, type LinkOptions } from './link.ts';
 import { requireOwnAddress } from './own-address.ts';
@@ -45,6 +46,7 @@ export const refusalMs = 200;
 /** @throws OperationError address.in-use, address.unavailable, config.invalid */
 export async function listen<P extends ProtocolDefinition>(options: ListenOptions<P>): Promise<Listener<P>> {
   const host = requireOwnAddress(options.host);
+  compileSchemas(options.protocol);
   requireProofBeyondLoopback(options.authentication, host);
   const { http, stopRenewing } = createHttp(options);
   http.headersTimeout = handshakeDeadlineMs;

@@ -353,7 +353,7 @@ export class MigrationService {
 
   /** Null where nothing can be migrated. */
   #rehearsal(): TransferRehearsal | null {
-    const { host, bootId, authentication, core, migrationAddress } = this.#options;
+    const { host, bootId, authentication, core, migrationAddress, storageAddress, storage } = this.#options;
     if (migrationAddress === null) return null;
     return {
       role: 'rehearsal',
@@ -362,6 +362,8 @@ export class MigrationService {
       authentication,
       core,
       migrationAddress,
+      storageAddress,
+      storage,
     };
   }
 

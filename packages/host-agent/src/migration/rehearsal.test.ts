@@ -1,18 +1,54 @@
 import { randomBytes } from 'node:crypto';
 import { loadCore } from '@skein/machine';
-import { describe, expect, it } from 'vitest';
+import { storageProtocol } from '@skein/shared';
+import { type Listener, listen } from '@skein/transport';
+import { describe, expect, it, vi } from 'vitest';
 import { rehearseTransfer } from './rehearsal.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
 
-const rehearsalOn = async (migrationAddress: string) => ({
+const rehearsalOn = async (migrationAddress: string, storagePort = 1) => ({
   role: 'rehearsal' as const,
   host: 'h1',
   bootId: randomBytes(16).toString('hex'),
   authentication: { kind: 'none' as const },
   core: await loadCore(),
   migrationAddress,
+  storageAddress: '127.0.0.1',
+  // Where nobody listens, unless it is said.
+  storage: { address: '127.0.0.1', port: storagePort },
 });
+
+const neverAsked = (): never => {
+  throw new Error('a rehearsal changes no lease');
+};
+
+/** A storage service that answers what a rehearsal may ask, and notes of which VM. */
+async function storageService(asked: string[]): Promise<Listener<typeof storageProtocol>> {
+  return await listen({
+    host: '127.0.0.1',
+    port: 0,
+    protocol: storageProtocol,
+    own: { role: 'storage', name: 'storage', bootId: randomBytes(16).toString('hex') },
+    authentication: { kind: 'none' },
+    handlers: {
+      requests: {
+        'lease.read': ({ vm }) => {
+          asked.push(vm);
+          return { lease: null };
+        },
+        'lease.acquire': neverAsked,
+        'lease.renew': neverAsked,
+        'lease.pass': neverAsked,
+        'lease.release': neverAsked,
+        'lease.fence': neverAsked,
+        'lease.list': neverAsked,
+        'coordinator.claim': neverAsked,
+      },
+      notices: {},
+    },
+  });
+}
 
 describe('the rehearsal of a transfer', () => {
   it('goes the whole way: rounds, suspension, a lease of nobody that passes, and the hash of what was left', async () => {
@@ -28,6 +64,20 @@ describe('the rehearsal of a transfer', () => {
     expect(target.outcome).toBe('committed');
     expect(target.stateHashTarget).toBe(source.stateHashSource);
     expect(transfers).toEqual([expect.any(SourceTransfer), expect.any(TargetTransfer)]);
+  });
+
+  it('asks the storage service once, over the connection on which a lease would pass, and hangs up', async () => {
+    const asked: string[] = [];
+    const storage = await storageService(asked);
+    try {
+      const rehearsal = await rehearsalOn('127.0.0.1', storage.port);
+      const { source } = await rehearseTransfer(rehearsal, new AbortController().signal);
+      expect(source.outcome).toBe('committed');
+      expect(asked).toEqual([source.vm]);
+      await vi.waitFor(() => expect(storage.links.size).toBe(0), 5000);
+    } finally {
+      await storage.close();
+    }
   });
 
   it('ends early when there is something real to do', async () => {

@@ -1,7 +1,7 @@
 /**
  * A migration of a small machine from this worker to itself, over a real connection, before there is one to do: what runs
  * for the first time runs slowly, and a guest that waits for its last pages feels it. Nothing comes of it: its lease is
- * nobody's, and no storage service hears of it.
+ * nobody's, and the storage service is only asked about it.
  */
 import { randomBytes } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
@@ -29,7 +29,7 @@ import {
   type TransferRehearsal,
   transferTraffic,
 } from './transfer-channel.ts';
-import type { TransferLeases } from './transfer-leases.ts';
+import { openTransferLeases, type TransferLeases } from './transfer-leases.ts';
 
 /** The least that a machine has. */
 const memoryMib = 64;
@@ -50,6 +50,19 @@ const noLeases: TransferLeases = {
   read: async () => null,
   close: () => {},
 };
+
+/** The same, but that the storage service is asked what it knows of it first, there and back as when a lease passes. A service that is away does not matter. */
+function askedLeases(common: Parameters<typeof openTransferLeases>[0]): TransferLeases {
+  const asked = openTransferLeases(common);
+  return {
+    ...noLeases,
+    pass: async (vm, epoch, target) => {
+      await asked.read(vm).catch(() => null);
+      return await noLeases.pass(vm, epoch, target);
+    },
+    close: () => asked.close(),
+  };
+}
 
 /** At failpoints: whoever holds a migration means a real one. */
 const passBy = (): void => {};
@@ -88,7 +101,7 @@ export async function rehearseTransfer(
       if (event.type === 'history-wanted') source.instruct({ type: 'history', history: emptyHistory });
       settle(ends.source, event);
     },
-    noLeases,
+    askedLeases(common),
     passBy,
   );
   transfers.push(source);
@@ -136,7 +149,7 @@ function settle({ resolve, reject }: PromiseWithResolvers<MigrationRecord>, even
 }
 
 function commonAssignment(
-  { host, bootId, authentication, core }: TransferRehearsal,
+  { host, bootId, authentication, core, storageAddress, storage }: TransferRehearsal,
   migrationAddress: string,
 ): Omit<SourceAssignment, 'role' | 'command' | 'memory' | 'control' | 'vmPort'> {
   return {
@@ -147,8 +160,8 @@ function commonAssignment(
     memoryMib,
     machineVersion,
     migrationAddress,
-    storageAddress: migrationAddress,
-    storage: { address: migrationAddress, port: 0 },
+    storageAddress,
+    storage,
     traffic: transferTraffic().buffer,
   };
 }

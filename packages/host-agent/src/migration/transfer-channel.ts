@@ -63,7 +63,10 @@ export interface TargetAssignment extends TransferAssignment {
 
 /** To a spare worker: practise with yourself until there is an assignment. */
 export interface TransferRehearsal
-  extends Pick<TransferAssignment, 'host' | 'bootId' | 'authentication' | 'core'> {
+  extends Pick<
+    TransferAssignment,
+    'host' | 'bootId' | 'authentication' | 'core' | 'storageAddress' | 'storage'
+  > {
   readonly role: 'rehearsal';
   readonly migrationAddress: OwnAddress;
 }

@@ -6,7 +6,12 @@ import type { SourceAssignment, TargetAssignment } from './transfer-channel.ts';
 /** What a migration asks of the storage service. */
 export type TransferLeases = Pick<LeaseClient, 'pass' | 'acquire' | 'read' | 'close'>;
 
-export function openTransferLeases(assignment: SourceAssignment | TargetAssignment): TransferLeases {
+export function openTransferLeases(
+  assignment: Pick<
+    SourceAssignment | TargetAssignment,
+    'storage' | 'storageAddress' | 'host' | 'bootId' | 'authentication'
+  >,
+): TransferLeases {
   return new LeaseClient({
     host: assignment.storage.address,
     port: assignment.storage.port,

@@ -55,6 +55,33 @@ describe('a guest’s console', () => {
     expect(target.panic).toBe(console.panic);
   });
 
+  it('finds at the target of a migration what it would have found without one, wherever the migration cuts the text', () => {
+    const text =
+      'before\r\n[    0.000000] Linux version 7.2.12 (debian)\r\nskein-guest: ready web1\r\n$ \r\n[    1.234567] Kernel panic - not syncing: no init\r\n';
+    for (let cut = 0; cut <= text.length; cut++) {
+      const source = new GuestConsole();
+      let timesReady = 0;
+      const countReady = (): void => {
+        timesReady += 1;
+      };
+      source.onReady = countReady;
+      source.append(bytes(text.slice(0, cut)));
+      const target = new GuestConsole();
+      target.onReady = countReady;
+      target.adopt({
+        consoleBacklog: source.backlog,
+        consolePosition: source.position,
+        kernel: source.kernel,
+        firstStepMs: 1,
+        readyMs: timesReady === 0 ? null : 2,
+        startedFrom: 'kernel',
+        isConsoleRead: false,
+      });
+      target.append(bytes(text.slice(cut)));
+      expect([target.kernel, target.panic, timesReady]).toEqual(['7.2.12', 'no init', 1]);
+    }
+  });
+
   it('does not take a line for the ready line that only contains it', () => {
     const console = new GuestConsole();
     let isReady = false;
