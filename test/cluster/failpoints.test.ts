@@ -29,7 +29,7 @@ async function withCluster(use: (bench: FailpointCluster) => Promise<void>): Pro
     await use(bench);
     whole.push(bench);
   } catch (error) {
-    console.error(`${String(error)}\nlogs of the cluster that failed are left in ${bench.cluster.folder}`);
+    console.error(`logs of the cluster that failed are left in ${bench.cluster.folder}:`, error);
     // At once: what it left running would starve the others, and fail them as well.
     await bench.close({ keepsLogs: true }).catch((reason: unknown) => console.error(reason));
     throw error;

@@ -219,9 +219,9 @@ export class FailpointCluster {
   /** `keepsLogs`: of its processes, in the folder of its cluster. */
   async close({ keepsLogs }: { readonly keepsLogs: boolean }): Promise<void> {
     rmSync(this.#folder, { recursive: true, force: true });
+    await this.cluster.close({ keepsFolder: keepsLogs });
     await this.#observer.close();
     this.#leases.close();
-    await this.cluster.close({ keepsFolder: keepsLogs });
     await this.relay.close();
   }
 

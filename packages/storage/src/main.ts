@@ -29,8 +29,7 @@ await runProgram(StorageConfig, async (config) => {
       if (code !== 'closed') log.info({ code, message, role, name }, 'link ended');
     },
     onRejected: (reason, address) => log.warn({ ...reason, address }, 'peer rejected'),
-    // Behind the answer, for which a guest may be waiting.
-    onDecision: (request, outcome) => setImmediate(() => log.info({ ...request, outcome }, 'lease')),
+    onDecision: (request, outcome) => log.info({ ...request, outcome }, 'lease'),
     ...metrics.hooks,
   });
   metrics.read(service);

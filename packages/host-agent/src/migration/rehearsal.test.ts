@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { loadCore } from '@skein/machine';
 import { storageProtocol } from '@skein/shared';
 import { type Listener, listen } from '@skein/transport';
@@ -23,8 +24,10 @@ const neverAsked = (): never => {
   throw new Error('a rehearsal changes no lease');
 };
 
-/** A storage service that answers what a rehearsal may ask, and notes of which VM. */
-async function storageService(asked: string[]): Promise<Listener<typeof storageProtocol>> {
+/** A storage service of which a rehearsal may ask one thing alone. */
+async function storageService(
+  read: (vm: string) => { lease: null } | Promise<never>,
+): Promise<Listener<typeof storageProtocol>> {
   return await listen({
     host: '127.0.0.1',
     port: 0,
@@ -33,10 +36,7 @@ async function storageService(asked: string[]): Promise<Listener<typeof storageP
     authentication: { kind: 'none' },
     handlers: {
       requests: {
-        'lease.read': ({ vm }) => {
-          asked.push(vm);
-          return { lease: null };
-        },
+        'lease.read': ({ vm }) => read(vm),
         'lease.acquire': neverAsked,
         'lease.renew': neverAsked,
         'lease.pass': neverAsked,
@@ -68,7 +68,10 @@ describe('the rehearsal of a transfer', () => {
 
   it('asks the storage service once, over the connection on which a lease would pass, and hangs up', async () => {
     const asked: string[] = [];
-    const storage = await storageService(asked);
+    const storage = await storageService((vm) => {
+      asked.push(vm);
+      return { lease: null };
+    });
     try {
       const rehearsal = await rehearsalOn('127.0.0.1', storage.port);
       const { source } = await rehearseTransfer(rehearsal, new AbortController().signal);
@@ -89,8 +92,35 @@ describe('the rehearsal of a transfer', () => {
     expect(target.outcome).not.toBe('committed');
   });
 
-  it('says why it cannot, where the migration network is away', async () => {
-    const rehearsed = rehearseTransfer(await rehearsalOn('203.0.113.0/24'), new AbortController().signal);
-    await expect(rehearsed).rejects.toMatchObject({ code: 'address.unavailable' });
+  it('ends early also while a storage service owes it an answer', async () => {
+    const serious = new AbortController();
+    const storage = await storageService(() => {
+      serious.abort();
+      return new Promise<never>(() => {});
+    });
+    try {
+      const { source, target } = await rehearseTransfer(
+        await rehearsalOn('127.0.0.1', storage.port),
+        serious.signal,
+      );
+      expect(source.reason).toMatch(/it gets serious/);
+      expect(target.outcome).not.toBe('committed');
+    } finally {
+      await storage.close();
+    }
+  });
+
+  it('says why it cannot, where the migration network is away, and leaves no connection', async () => {
+    const storage = await storageService(() => ({ lease: null }));
+    try {
+      const rehearsal = await rehearsalOn('203.0.113.0/24', storage.port);
+      const rehearsed = rehearseTransfer(rehearsal, new AbortController().signal);
+      await expect(rehearsed).rejects.toMatchObject({ code: 'address.unavailable' });
+      // One that was left would be made by then.
+      await delay(300);
+      expect(storage.links.size).toBe(0);
+    } finally {
+      await storage.close();
+    }
   });
 });

@@ -24,6 +24,7 @@ import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
 import {
   type SourceAssignment,
+  type StorageAccess,
   type TargetAssignment,
   type TransferEvent,
   type TransferRehearsal,
@@ -37,6 +38,8 @@ const memoryMib = 64;
 const dirtiedPages = 512;
 const ramBase = 0x8000_0000;
 const deadlineMs = 5000;
+/** Of the storage service's answer. */
+const askDeadlineMs = 100;
 /** No round fits it and none helps, so that there are as many as slow a vCPU step by step. */
 const settings = MigrationSettings.parse({ downtimeBudgetMs: 1, deadlineMs });
 const command = { operation: 'op-0000000000000000', vm: 'vm-0000000000000000', epoch: 1 } as const;
@@ -51,16 +54,20 @@ const noLeases: TransferLeases = {
   close: () => {},
 };
 
-/** The same, but that the storage service is asked what it knows of it first, there and back as when a lease passes. A service that is away does not matter. */
-function askedLeases(common: Parameters<typeof openTransferLeases>[0]): TransferLeases {
-  const asked = openTransferLeases(common);
+/**
+ * The same, but that the storage service is asked what it knows of the lease before it passes, there and back as when one does. A service that is away or
+ * slow does not matter, nor does it keep the rehearsal from being called off.
+ */
+function leasesAskedAbout(access: StorageAccess, signal: AbortSignal): TransferLeases {
+  const client = openTransferLeases(access, askDeadlineMs);
   return {
     ...noLeases,
     pass: async (vm, epoch, target) => {
-      await asked.read(vm).catch(() => null);
+      await client.read(vm).catch(() => null);
+      if (signal.aborted) throw new OperationError({ code: 'lease.not-found', message: 'it gets serious' });
       return await noLeases.pass(vm, epoch, target);
     },
-    close: () => asked.close(),
+    close: () => client.close(),
   };
 }
 
@@ -82,6 +89,20 @@ export async function rehearseTransfer(
   rehearsal: TransferRehearsal,
   signal: AbortSignal,
 ): Promise<Rehearsed> {
+  const leases = leasesAskedAbout(rehearsal, signal);
+  try {
+    return await rehearse(rehearsal, signal, leases);
+  } finally {
+    // What could not begin closes nothing by itself.
+    leases.close();
+  }
+}
+
+async function rehearse(
+  rehearsal: TransferRehearsal,
+  signal: AbortSignal,
+  leases: TransferLeases,
+): Promise<Rehearsed> {
   const migrationAddress = requireOwnAddress(rehearsal.migrationAddress);
   const ends = {
     source: Promise.withResolvers<MigrationRecord>(),
@@ -101,7 +122,7 @@ export async function rehearseTransfer(
       if (event.type === 'history-wanted') source.instruct({ type: 'history', history: emptyHistory });
       settle(ends.source, event);
     },
-    askedLeases(common),
+    leases,
     passBy,
   );
   transfers.push(source);

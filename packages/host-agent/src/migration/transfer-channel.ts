@@ -22,10 +22,17 @@ import type { Authentication } from '@skein/transport';
  */
 export const transferWorkerLimits = { maxYoungGenerationSizeMb: 16 } as const;
 
-interface TransferAssignment {
+/** As whom, from where and to where the storage service is dialed. */
+export interface StorageAccess {
   readonly host: HostName;
   readonly bootId: string;
   readonly authentication: Authentication;
+  /** This host's own. */
+  readonly storageAddress: OwnAddress;
+  readonly storage: { readonly address: string; readonly port: number };
+}
+
+interface TransferAssignment extends StorageAccess {
   readonly core: CoreModules;
   readonly memory: WebAssembly.Memory;
   readonly memoryMib: number;
@@ -33,10 +40,8 @@ interface TransferAssignment {
   readonly control: SharedArrayBuffer;
   /** To the VM worker. */
   readonly vmPort: MessagePort;
-  /** This host's own addresses. */
+  /** This host's own. */
   readonly migrationAddress: string;
-  readonly storageAddress: string;
-  readonly storage: { readonly address: string; readonly port: number };
   /** `TransferTraffic`, counted by all transfers of this host. */
   readonly traffic: SharedArrayBuffer;
 }
@@ -62,12 +67,9 @@ export interface TargetAssignment extends TransferAssignment {
 }
 
 /** To a spare worker: practise with yourself until there is an assignment. */
-export interface TransferRehearsal
-  extends Pick<
-    TransferAssignment,
-    'host' | 'bootId' | 'authentication' | 'core' | 'storageAddress' | 'storage'
-  > {
+export interface TransferRehearsal extends StorageAccess {
   readonly role: 'rehearsal';
+  readonly core: CoreModules;
   readonly migrationAddress: OwnAddress;
 }
 

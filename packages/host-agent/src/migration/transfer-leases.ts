@@ -1,23 +1,22 @@
 /** A transfer worker's own line to the storage service: it speaks for its host, as the lease worker does. */
 import { timingDefaults } from '@skein/shared';
 import { LeaseClient } from '@skein/storage';
-import type { SourceAssignment, TargetAssignment } from './transfer-channel.ts';
+import type { StorageAccess } from './transfer-channel.ts';
 
 /** What a migration asks of the storage service. */
 export type TransferLeases = Pick<LeaseClient, 'pass' | 'acquire' | 'read' | 'close'>;
 
 export function openTransferLeases(
-  assignment: Pick<
-    SourceAssignment | TargetAssignment,
-    'storage' | 'storageAddress' | 'host' | 'bootId' | 'authentication'
-  >,
+  { host, bootId, authentication, storageAddress, storage }: StorageAccess,
+  requestDeadlineMs?: number,
 ): TransferLeases {
   return new LeaseClient({
-    host: assignment.storage.address,
-    port: assignment.storage.port,
-    localAddress: assignment.storageAddress,
-    own: { role: 'transfer', name: assignment.host, bootId: assignment.bootId },
-    authentication: assignment.authentication,
+    host: storage.address,
+    port: storage.port,
+    localAddress: storageAddress,
+    own: { role: 'transfer', name: host, bootId },
+    authentication,
     timing: timingDefaults,
+    ...(requestDeadlineMs === undefined ? {} : { requestDeadlineMs }),
   });
 }

@@ -1,3 +1,4 @@
+import type { GuestHistory } from '@skein/shared';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GuestConsole } from './guest-console.ts';
@@ -55,30 +56,36 @@ describe('a guest’s console', () => {
     expect(target.panic).toBe(console.panic);
   });
 
-  it('finds at the target of a migration what it would have found without one, wherever the migration cuts the text', () => {
-    const text =
-      'before\r\n[    0.000000] Linux version 7.2.12 (debian)\r\nskein-guest: ready web1\r\n$ \r\n[    1.234567] Kernel panic - not syncing: no init\r\n';
+  it('finds at the target of a migration what it would have found without one, wherever the text is cut', () => {
+    const said = 'x\r\n[    0.0] Linux version 7.2 (debian)\r\nskein-guest: ready web1\r\n$ \r\n';
+    const text = `${said}[    1.2] Kernel panic - not syncing: no init\r\n`;
     for (let cut = 0; cut <= text.length; cut++) {
-      const source = new GuestConsole();
-      let timesReady = 0;
-      const countReady = (): void => {
-        timesReady += 1;
-      };
-      source.onReady = countReady;
-      source.append(bytes(text.slice(0, cut)));
-      const target = new GuestConsole();
-      target.onReady = countReady;
-      target.adopt({
-        consoleBacklog: source.backlog,
-        consolePosition: source.position,
-        kernel: source.kernel,
-        firstStepMs: 1,
-        readyMs: timesReady === 0 ? null : 2,
-        startedFrom: 'kernel',
-        isConsoleRead: false,
-      });
-      target.append(bytes(text.slice(cut)));
-      expect([target.kernel, target.panic, timesReady]).toEqual(['7.2.12', 'no init', 1]);
+      for (let adopted = cut; adopted <= Math.min(cut + 40, text.length); adopted++) {
+        let isReady = false;
+        const ready = (): void => {
+          isReady = true;
+        };
+        const source = new GuestConsole();
+        source.onReady = ready;
+        source.append(bytes(text.slice(0, cut)));
+        const history: GuestHistory = {
+          consoleBacklog: source.backlog,
+          consolePosition: source.position,
+          kernel: source.kernel,
+          firstStepMs: 1,
+          readyMs: isReady ? 2 : null,
+          startedFrom: 'kernel',
+          isConsoleRead: false,
+        };
+        const target = new GuestConsole();
+        target.onReady = ready;
+        // Said at the target before its history comes, and afterwards.
+        target.append(bytes(text.slice(cut, adopted)));
+        target.adopt(history);
+        target.append(bytes(text.slice(adopted)));
+        expect([target.kernel, target.panic, isReady]).toEqual(['7.2', 'no init', true]);
+        expect(target.position).toBe(text.length);
+      }
     }
   });
 

@@ -7,8 +7,8 @@ import { consoleBacklogBytesMax, type GuestHistory, LastBytes } from '@skein/sha
 
 const bannerPattern = /Linux version (\S{1,100})/;
 const readyPattern = /^skein-guest: ready\b/;
-/** Behind the kernel's own clock, which a program's lines do not have. */
 const panicWords = 'Kernel panic - not syncing: ';
+/** Behind the kernel's own clock, which a program's lines do not have. */
 const panicPattern = new RegExp(`^\\[ *\\d+\\.\\d+\\] ${panicWords}(.{1,200})`);
 /** A line longer than this is not one that we look for. */
 const lineBytesMax = 512;
@@ -33,6 +33,8 @@ export class GuestConsole {
     this.#position = history.consolePosition;
     this.kernel = history.kernel;
     this.#isReady = history.readyMs !== null;
+    // Of what was written here so far: it is looked through once more, behind the history.
+    this.#line = '';
     this.#scan(unheardPart(history));
     this.append(early);
   }
@@ -68,8 +70,8 @@ export class GuestConsole {
 }
 
 /**
- * What of a history must still be looked through: the line that was not at its end, for the source has looked at the others. What it does not
- * tell is a panic. 64 KiB line by line took 0.6 ms of a host's first commit, in which its guest's first words wait for this thread.
+ * What of a history must still be looked through: the line that was not at its end, for the source has looked at the others. A history does not
+ * tell of a panic. 64 KiB line by line took 0.6 ms of a host's first commit, in which its guest's first words wait for this thread.
  */
 function unheardPart({ consoleBacklog }: GuestHistory): Uint8Array {
   const bytes = Buffer.from(consoleBacklog.buffer, consoleBacklog.byteOffset, consoleBacklog.length);

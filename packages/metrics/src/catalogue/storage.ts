@@ -33,7 +33,7 @@ export const storageMetrics = {
   links: {
     name: 'skein_storage_links',
     type: 'gauge',
-    help: 'Links that are open at the storage service.',
+    help: 'Links that are open at the storage service. A host’s spare transfer workers have one now and then without a migration.',
     unit: null,
     labels: { role: 'agent, transfer, coordinator' },
   },
