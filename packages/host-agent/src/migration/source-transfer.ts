@@ -46,6 +46,11 @@ import { VmLink } from './vm-link.ts';
 
 const connectDeadlineMs = 10_000;
 const resumedDeadlineMs = 5_000;
+/**
+ * Behind the commit, when the guest has said its first words at the target: until then this host's threads (its main one, switch, leases) would take the
+ * cores for what can wait. The copy here has no right to run any more at once, and the announcement of its new place shuts its ports.
+ */
+const leftBehindMs = 10;
 
 export class SourceTransfer {
   readonly #assignment: SourceAssignment;
@@ -71,6 +76,7 @@ export class SourceTransfer {
   readonly #traffic: TransferTraffic;
   #state: SourceState = sourceStart;
   #mustStop = false;
+  #hasToldCommitted = false;
   /** Of the state's reason. */
   #code: ErrorCode | null = null;
 
@@ -296,7 +302,15 @@ export class SourceTransfer {
     this.#log.epochAfter = epoch;
     this.#log.mark('passedNs');
     this.#log.outcome = 'committed';
+    this.#control.revoke();
     this.#deadlines.clear();
+    this.#deadlines.set('left-behind', leftBehindMs, () => this.#tellCommitted());
+  }
+
+  /** Once, before the migration's end is told. */
+  #tellCommitted(): void {
+    if (this.#hasToldCommitted) return;
+    this.#hasToldCommitted = true;
     this.#tell({ type: 'committed', epoch: this.#log.epochAfter, history: null });
   }
 
@@ -325,6 +339,7 @@ export class SourceTransfer {
     this.#log.mark('endedNs');
     this.#deadlines.clear();
     const isCommitted = this.#log.outcome === 'committed';
+    if (isCommitted) this.#tellCommitted();
     this.#tell({ type: 'ended', isCommitted, mustStop: this.#mustStop, record: this.#log.record() });
     this.#pass.stop();
     this.#leases.close();
