@@ -219,10 +219,13 @@ export class FailpointCluster {
   /** `keepsLogs`: of its processes, in the folder of its cluster. */
   async close({ keepsLogs }: { readonly keepsLogs: boolean }): Promise<void> {
     rmSync(this.#folder, { recursive: true, force: true });
-    await this.cluster.close({ keepsFolder: keepsLogs });
-    await this.#observer.close();
-    this.#leases.close();
-    await this.relay.close();
+    try {
+      await this.cluster.close({ keepsFolder: keepsLogs });
+    } finally {
+      this.#leases.close();
+      await this.#observer.close();
+      await this.relay.close();
+    }
   }
 
   #console(): Promise<Console> {

@@ -346,9 +346,16 @@ export class MigrationService {
     this.#workers.refill();
     this.#options.hypervisor.makeReady();
     if (side === 'target' && !isCommitted) vm.stop(`migration failed: ${reason}`);
-    if (side === 'source' && isCommitted) this.#destroy(vm);
-    if (side === 'source' && !isCommitted && vm.state === 'suspended')
-      void this.#options.hypervisor.reclaim(vm);
+    if (side === 'source') this.#abandonSource(vm, isCommitted);
+  }
+
+  #abandonSource(vm: HostedVm, isCommitted: boolean): void {
+    const { hypervisor } = this.#options;
+    // A worker ends the right to run at the commit, of which it tells a little later.
+    const isLeft = isCommitted || (vm.state === 'suspended' && vm.control.isRevoked);
+    if (isLeft && !isCommitted) hypervisor.leaveBehind(vm);
+    if (isLeft) this.#destroy(vm);
+    else if (vm.state === 'suspended') void hypervisor.reclaim(vm);
   }
 
   /** Null where nothing can be migrated. */

@@ -32,8 +32,8 @@ import {
 } from './transfer-channel.ts';
 import { openTransferLeases, type TransferLeases } from './transfer-leases.ts';
 
-/** The least that a machine has. */
-const memoryMib = 64;
+/** Of a rehearsed VM: the least that a machine has. */
+export const rehearsedMib = 64;
 /** Of these, which are all that is touched. */
 const dirtiedPages = 512;
 const ramBase = 0x8000_0000;
@@ -45,7 +45,7 @@ const settings = MigrationSettings.parse({ downtimeBudgetMs: 1, deadlineMs });
 const command = { operation: 'op-0000000000000000', vm: 'vm-0000000000000000', epoch: 1 } as const;
 
 /** Of nobody's lease, which passes as soon as it is asked for. */
-const noLeases: TransferLeases = {
+export const noLeases: TransferLeases = {
   pass: async (_vm, epoch) => epoch + 1,
   acquire: async () => {
     throw new OperationError({ code: 'lease.not-found', message: 'a rehearsal has no lease' });
@@ -134,7 +134,13 @@ async function rehearse(
       command: {
         ...command,
         name: 'rehearsal',
-        machine: { memoryMib, image: '', nics: [], bootArguments: '', cpu: { reservationMhz: 0, shares: 1 } },
+        machine: {
+          memoryMib: rehearsedMib,
+          image: '',
+          nics: [],
+          bootArguments: '',
+          cpu: { reservationMhz: 0, shares: 1 },
+        },
         sourceHost: rehearsal.host,
         sourceAddress: address,
         sourcePort: port,
@@ -178,7 +184,7 @@ function commonAssignment(
     bootId,
     authentication,
     core,
-    memoryMib,
+    memoryMib: rehearsedMib,
     machineVersion,
     migrationAddress,
     storageAddress,
@@ -188,12 +194,14 @@ function commonAssignment(
 }
 
 /** A machine that never runs, and a line to it on which it answers as a VM worker would. */
-function rehearsedVm({ core }: TransferRehearsal): Pick<SourceAssignment, 'memory' | 'control' | 'vmPort'> {
-  const wasm = createMachineMemory(core, memoryMib);
+export function rehearsedVm({
+  core,
+}: Pick<TransferRehearsal, 'core'>): Pick<SourceAssignment, 'memory' | 'control' | 'vmPort'> {
+  const wasm = createMachineMemory(core, rehearsedMib);
   const devices = createDevices(
     vmDevices({ nics: [{ mac: '52:54:00:00:00:00' }], rngSeed: randomBytes(32), rtcEpochSeconds: 0 }),
   );
-  const machine = new Machine({ core, memory: wasm, memoryMib, devices, emit: () => {} });
+  const machine = new Machine({ core, memory: wasm, memoryMib: rehearsedMib, devices, emit: () => {} });
   const { port1, port2 } = new MessageChannel();
   port1.on('message', (request: TransferCommand) => {
     if (request.type !== 'allocate-ahead') port1.postMessage(answer(request, machine));

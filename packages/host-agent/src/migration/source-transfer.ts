@@ -48,7 +48,7 @@ const connectDeadlineMs = 10_000;
 const resumedDeadlineMs = 5_000;
 /**
  * Behind the commit, when the guest has said its first words at the target: until then this host's threads (its main one, switch, leases) would take the
- * cores for what can wait. The copy here has no right to run any more at once, and the announcement of its new place shuts its ports.
+ * cores for what can wait. The copy here has no right to run or to send from the commit on, and the announcement of its new place shuts its ports.
  */
 const leftBehindMs = 10;
 

@@ -92,7 +92,7 @@ export type TransferEvent =
   | { readonly type: 'history-wanted' }
   /** Source: the lease was taken back after an unanswered pass. */
   | { readonly type: 'reasserted'; readonly epoch: Epoch }
-  /** Source: the lease is the target's. Target: it is ours and the guest runs here. */
+  /** Source: the lease is the target's; told some milliseconds later, when the right to run has ended already. Target: it is ours and the guest runs here. */
   | { readonly type: 'committed'; readonly epoch: Epoch; readonly history: GuestHistory | null }
   /** The last but one event. Source: if not committed the guest goes on here. */
   | {

@@ -42,13 +42,17 @@ export class VmControlBlock {
 
   /** The output guard: call it immediately before a slice and before each send of this VM's output. */
   isAllowed(nowNs: bigint): boolean {
-    return Atomics.load(this.#words, layout.revoked) === 0n && isAllowed(this.deadlineNs, nowNs);
+    return !this.isRevoked && isAllowed(this.deadlineNs, nowNs);
   }
 
   /** Ends the right to run whatever deadline a renewal still on its way may write. */
   revoke(): void {
     Atomics.store(this.#words, layout.revoked, 1n);
     this.deadlineNs = 0n;
+  }
+
+  get isRevoked(): boolean {
+    return Atomics.load(this.#words, layout.revoked) !== 0n;
   }
 
   /** The lease was taken anew: deadlines count again. */

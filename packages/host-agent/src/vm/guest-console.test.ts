@@ -89,6 +89,21 @@ describe('a guest’s console', () => {
     }
   });
 
+  it('takes no end of a program’s line for a panic because its beginning was said before a migration', () => {
+    const target = new GuestConsole();
+    target.append(bytes('[    1.2] Kernel panic - not syncing: says a program\n'));
+    target.adopt({
+      consoleBacklog: bytes('app: '),
+      consolePosition: 5,
+      kernel: '7.2',
+      firstStepMs: 1,
+      readyMs: 2,
+      startedFrom: 'kernel',
+      isConsoleRead: false,
+    });
+    expect(target.panic).toBeNull();
+  });
+
   it('does not take a line for the ready line that only contains it', () => {
     const console = new GuestConsole();
     let isReady = false;

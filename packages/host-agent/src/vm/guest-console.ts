@@ -21,7 +21,7 @@ export class GuestConsole {
   kernel: string | null = null;
   /** What the kernel said when it gave up: nothing comes after it. */
   panic: string | null = null;
-  /** Called once, at the first `ready` line. */
+  /** Called at the first `ready` line; once more if that came before the history of a migration. */
   onReady: (() => void) | null = null;
   #isReady = false;
 
@@ -33,8 +33,9 @@ export class GuestConsole {
     this.#position = history.consolePosition;
     this.kernel = history.kernel;
     this.#isReady = history.readyMs !== null;
-    // Of what was written here so far: it is looked through once more, behind the history.
+    // What was written here so far is looked through once more, behind the history.
     this.#line = '';
+    this.panic = null;
     this.#scan(unheardPart(history));
     this.append(early);
   }
