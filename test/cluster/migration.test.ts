@@ -1,6 +1,7 @@
 /** Live migration between two real agents with a real guest, through what can go wrong on the way. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ticksIn } from '../bench/migration/tick-gaps.ts';
 import type { AgentBed, BedVm } from '../support/agent-bed.ts';
 import { BedGuest } from '../support/bed-guest.ts';
 import { until } from '../support/until.ts';
@@ -173,7 +174,7 @@ async function beginAndWaitForRound(): Promise<string> {
 
 /** Also behind the shell's prompt, which comes when it pleases. */
 function ticks(): number[] {
-  return [...bed.console(vm).matchAll(/\bt (\d+) \d+\r?$/gm)].map((match) => Number(match[1]));
+  return ticksIn(bed.console(vm), 0).map(({ counter }) => counter);
 }
 
 /** Stands between source and target; `touch` sees, and may change, what the source sends. False: nothing passes any more. */

@@ -4,6 +4,7 @@
  * and uniqueness are asserted, and that nothing happens which must not; never how fast.
  */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { ticksIn } from '../bench/migration/tick-gaps.ts';
 import { eventually } from '../support/eventually.ts';
 import type { SkeinCluster } from '../support/skein-cluster.ts';
 
@@ -134,8 +135,7 @@ export function itSurvivesFaults(cluster: SkeinCluster): void {
     it('freezes its guests while the storage service stands still, and they go on where they were', async () => {
       const before = await placement();
       const shell = cluster.shell('web1');
-      const ticks = (): number[] =>
-        [...shell.text.matchAll(/^t (\d+) \d+\r?$/gm)].map((match) => Number(match[1]));
+      const ticks = (): number[] => ticksIn(shell.text, 0).map(({ counter }) => counter);
       shell.type('ticker &\n');
       await eventually('the ticker runs', async () => ticks().length > 100);
       await cluster.skein('fault', 'pause', 'storage');

@@ -5,10 +5,11 @@ const at = (...times: number[]): Tick[] => times.map((atMs, index) => ({ counter
 
 describe('ticks', () => {
   it('are whole lines, also behind a prompt and among other programs’ lines', () => {
-    const text = '# t 1 1000\r\ndirtier: 50000 49990\r\nt 2 2000\r\nt 3 30';
+    const text = '# t 1 1000\r\ndirtier: 50000 49990\r\nt 2 2000\r\nweb1:~# \x1b[6nt 3 3000\r\nt 4 40';
     expect(ticksIn(text, 7)).toEqual([
       { counter: 1, atMs: 7 },
       { counter: 2, atMs: 7 },
+      { counter: 3, atMs: 7 },
     ]);
   });
 });

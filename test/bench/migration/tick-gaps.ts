@@ -13,8 +13,8 @@ export interface Window {
   readonly toMs: number;
 }
 
-/** Also behind a shell's prompt; a line counts when it is whole. */
-const tickPattern = /\bt (\d+) \d+\r?\n/g;
+/** Also behind a shell's prompt, which ends by asking the terminal where its cursor is; a line counts when it is whole. */
+const tickPattern = /(?:\b|\[6n)t (\d+) \d+\r?\n/g;
 
 /** The ticks in a text that arrived at one moment. */
 export function ticksIn(text: string, atMs: number): Tick[] {
