@@ -14,8 +14,10 @@ const windowLength = 40;
  * bitmaps of a guest's pages are more than that, a transfer's buffers and heap are 15 MiB.
  */
 const grownMibMax = 40;
-/** Of one guest: where it runs, two copies left within the second that passes before a collection, one that is being filled. */
-const guestMemoriesMax = 5;
+/** Of one guest: where it runs, one that is being filled, and two that wait for a collection longer than usual. */
+const guestMemoriesMax = 4;
+/** Beside these a host may still have copies that left it so short a time ago: collections are 1.2 s apart. A fast machine migrates four times a second. */
+const leftMsMax = 3000;
 const testTimeoutMs = 400_000;
 
 let guest: BedGuest;
@@ -37,14 +39,22 @@ describe('two hundred migrations of a guest that rewrites its memory and verifie
     async () => {
       await guest.run('dirtier 16 2000 counter &', /dirtier: \d+ /);
       const samples = new Map<string, Footprint[]>([...guest.bed.agents.keys()].map((host) => [host, []]));
+      const departures = new Map<string, number[]>([...guest.bed.agents.keys()].map((host) => [host, []]));
+      const excesses: number[] = [];
       for (let time = 0; time < migrations; time++) {
+        departures.get(guest.vm.host)?.push(performance.now());
         const { stateHashSource, stateHashTarget, stateHashSourceFull } = await guest.bed.migrate(
           guest.vm,
           guest.otherHost,
         );
         expect([stateHashTarget, stateHashSourceFull]).toEqual([stateHashSource, stateHashSource]);
-        for (const [host, { pid }] of guest.bed.agents)
-          samples.get(host)?.push(footprintOf(pid, guestMemoryBytes));
+        for (const [host, { pid }] of guest.bed.agents) {
+          const footprint = footprintOf(pid, guestMemoryBytes);
+          samples.get(host)?.push(footprint);
+          const sinceMs = performance.now() - leftMsMax;
+          const left = departures.get(host)?.filter((atMs) => atMs > sinceMs).length ?? 0;
+          excesses.push(footprint.guestMemories - left);
+        }
       }
       for (const [host, footprints] of samples) {
         const early = footprints.slice(settledAfter, settledAfter + windowLength);
@@ -58,6 +68,10 @@ describe('two hundred migrations of a guest that rewrites its memory and verifie
         ).toBeLessThan(grownMibMax);
         // A worker more or less, that of the last migration, with its event loop's descriptors.
         expect(
+          grown(({ guestMemories }) => guestMemories),
+          seen,
+        ).toBeLessThanOrEqual(1);
+        expect(
           grown(({ threads }) => threads),
           seen,
         ).toBeLessThanOrEqual(1);
@@ -65,11 +79,9 @@ describe('two hundred migrations of a guest that rewrites its memory and verifie
           grown(({ fileDescriptors }) => fileDescriptors),
           seen,
         ).toBeLessThanOrEqual(8);
-        expect(Math.max(...footprints.map(({ guestMemories }) => guestMemories)), seen).toBeLessThanOrEqual(
-          guestMemoriesMax,
-        );
         expect(Math.max(...footprints.map(({ guestMemories }) => guestMemories)), seen).toBeGreaterThan(0);
       }
+      expect(Math.max(...excesses)).toBeLessThanOrEqual(guestMemoriesMax);
       await guest.expectVerified();
     },
     testTimeoutMs,
