@@ -25,6 +25,7 @@ import type { ImageStore } from '../image/image-store.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import { WarmWorkers } from '../vm/warm-workers.ts';
 import { emptyHistory, historyOf } from './guest-history.ts';
+import { requireMigratable } from './require-migratable.ts';
 import { isMismatch } from './state-mismatch.ts';
 import {
   type SourceAssignment,
@@ -171,27 +172,7 @@ export class MigrationService {
 
   async #startSource(command: MigrationSourceCommand): Promise<Listening> {
     const vm = this.#options.hypervisor.get(command.vm);
-    if (vm.epoch !== command.epoch) {
-      throw new OperationError({
-        code: 'epoch.stale',
-        message: `${vm.name} has epoch ${vm.epoch} here, not ${command.epoch}`,
-      });
-    }
-    if (vm.isMigrating) {
-      throw new OperationError({ code: 'vm.busy', message: `${vm.name} is being migrated already` });
-    }
-    if (vm.missingPages > 0) {
-      throw new OperationError({
-        code: 'vm.busy',
-        message: `${vm.missingPages} pages of ${vm.name} are still at the host it came from`,
-      });
-    }
-    if (vm.state !== 'running') {
-      throw new OperationError({
-        code: 'vm.wrong-state',
-        message: `${vm.name} is ${vm.state}: only a running VM can be migrated`,
-      });
-    }
+    requireMigratable(vm, command.epoch);
     this.#requirePeer(command.targetHost);
     return await new Promise<Listening>((resolve, reject) => {
       const timer = setTimeout(() => {
