@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { loadCore } from '@skein/machine';
 import { storageProtocol } from '@skein/shared';
 import { type Listener, listen } from '@skein/transport';
@@ -7,6 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { rehearseTransfer } from './rehearsal.ts';
 import { SourceTransfer } from './source-transfer.ts';
 import { TargetTransfer } from './target-transfer.ts';
+import { openTransferLeases } from './transfer-leases.ts';
 
 const rehearsalOn = async (migrationAddress: string, storagePort = 1) => ({
   role: 'rehearsal' as const,
@@ -116,9 +116,11 @@ describe('the rehearsal of a transfer', () => {
       const rehearsal = await rehearsalOn('203.0.113.0/24', storage.port);
       const rehearsed = rehearseTransfer(rehearsal, new AbortController().signal);
       await expect(rehearsed).rejects.toMatchObject({ code: 'address.unavailable' });
-      // One that was left would be made by then.
-      await delay(300);
-      expect(storage.links.size).toBe(0);
+      // Dialed later: one that was left would be made before it.
+      const later = openTransferLeases(rehearsal);
+      await vi.waitFor(() => later.read('vm-0000000000000001'), 5000);
+      expect(storage.links.size).toBe(1);
+      later.close();
     } finally {
       await storage.close();
     }
