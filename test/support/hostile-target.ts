@@ -106,7 +106,7 @@ export class HostileTarget {
       clockOffsetNs: 0n,
       clockOffsetErrorNs: 0n,
       stateHashTarget: '0'.repeat(16),
-      ahead: { allocatedPages: 0, decodedPages: 0 },
+      ahead: { allocatedPages: 0, decodedPages: 0, headStartSteps: 0 },
       waits: { pages: 0, waitMs: 0, waitMsMax: 0 },
     };
     await this.link.request('migration.resumed', times, { deadlineMs });

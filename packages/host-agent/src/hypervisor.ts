@@ -7,7 +7,6 @@ import type { CoreModules } from '@skein/machine';
 import {
   type AgentStatus,
   type Epoch,
-  type GuestHistory,
   invariant,
   type MachineSpec,
   type MigrationTargetCommand,
@@ -180,13 +179,9 @@ export class Hypervisor {
   }
 
   /** The guest runs here now, under the lease that was passed. */
-  completeIncoming(vm: HostedVm, epoch: Epoch, history: GuestHistory): void {
+  completeIncoming(vm: HostedVm, epoch: Epoch): void {
     vm.epoch = epoch;
     vm.isMigrating = false;
-    vm.firstStepMs = history.firstStepMs;
-    vm.readyMs = history.readyMs;
-    vm.startedFrom = history.startedFrom;
-    vm.console.adopt(history);
     this.#options.leases.adopt(vm.vm, epoch, vm.control);
     failpoint('migration.announce.before');
     this.#options.network.plug(vm);

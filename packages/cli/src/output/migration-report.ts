@@ -65,8 +65,9 @@ function summaryLines(record: MigrationRecord, observation: MigrationObservation
 }
 
 /** What the target did before the guest came. */
-export function aheadOf({ allocatedPages, decodedPages }: DoneAhead): string {
-  return `at the target ${allocatedPages} pages had their memory, and ${decodedPages} pages of code were decoded, before the guest came`;
+export function aheadOf({ allocatedPages, decodedPages, headStartSteps }: DoneAhead): string {
+  const before = `at the target ${allocatedPages} pages had their memory, and ${decodedPages} pages of code were decoded, before the guest came`;
+  return headStartSteps === 0 ? before : `${before}; it took ${headStartSteps} steps while its lease passed`;
 }
 
 /** What ended the pre-copy, as a sentence about the guest. */

@@ -73,7 +73,7 @@ export const exampleMigration: MigrationRecord = {
   settings: migrationSettingsDefaults,
   rounds: [...exampleRounds],
   precopyEnd: 'fits-budget',
-  ahead: { allocatedPages: 11_900, decodedPages: 160 },
+  ahead: { allocatedPages: 11_900, decodedPages: 160, headStartSteps: 41_000 },
   postcopy: null,
   moments: {
     suspendRequestedMs: 408,

@@ -1,6 +1,6 @@
 /** The commit as the target carries it out: the guest that has arrived is let go, on the lease that was passed and at the source's time. */
 import { type DoneAhead, grantDeadlineNs, type MigrationFinal, timingDefaults } from '@skein/shared';
-import { resumedClock } from '../core/guest-clock.ts';
+import { type GuestClock, resumedClock } from '../core/guest-clock.ts';
 import { VmControlBlock } from '../vm/control-block.ts';
 import type { TargetAssignment } from './transfer-channel.ts';
 import type { VmLink } from './vm-link.ts';
@@ -14,6 +14,11 @@ export interface Arrival {
   readonly offsetNs: bigint;
 }
 
+/** While the lease passes: the guest takes its first steps, of which nothing leaves this host before that. */
+export function giveHeadStart({ vm, final, offsetNs }: Pick<Arrival, 'vm' | 'final' | 'offsetNs'>): void {
+  vm.tell({ type: 'head-start', clock: clockOf(final, offsetNs) });
+}
+
 /** Asked at once; resolves when the vCPU was let go. @throws OperationError process.died, machine.failed */
 export async function activateGuest(
   { control }: Pick<TargetAssignment, 'control'>,
@@ -25,7 +30,11 @@ export async function activateGuest(
     timingDefaults.vmLeaseTtlMs,
     timingDefaults,
   );
+  return await vm.ask({ type: 'activate', clock: clockOf(final, offsetNs) }, 'activated');
+}
+
+/** The guest's, from now on. */
+function clockOf(final: MigrationFinal, offsetNs: bigint): GuestClock {
   const suspension = { guestTicks: final.guestTicks, sourceNs: final.suspendedAtNs };
-  const clock = resumedClock(suspension, process.hrtime.bigint(), offsetNs);
-  return await vm.ask({ type: 'activate', clock }, 'activated');
+  return resumedClock(suspension, process.hrtime.bigint(), offsetNs);
 }

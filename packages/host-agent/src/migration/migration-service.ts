@@ -24,7 +24,7 @@ import type { Hypervisor } from '../hypervisor.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { HostedVm } from '../vm/hosted-vm.ts';
 import { WarmWorkers } from '../vm/warm-workers.ts';
-import { emptyHistory, historyOf } from './guest-history.ts';
+import { historyOf } from './guest-history.ts';
 import { requireMigratable } from './require-migratable.ts';
 import { isMismatch } from './state-mismatch.ts';
 import {
@@ -67,6 +67,8 @@ interface Running {
   readonly vm: HostedVm;
   readonly worker: Worker;
   isCommitted: boolean;
+  /** Target: what the source told of the guest. */
+  history: GuestHistory | null;
 }
 
 type Listening = { readonly address: string; readonly port: number };
@@ -198,7 +200,7 @@ export class MigrationService {
       throw new OperationError({ code: 'vm.wrong-state', message: `${vm.name} has no vCPU here` });
     const worker = this.#workers.take();
     const peer = 'targetHost' in command ? command.targetHost : command.sourceHost;
-    const running: Running = { side, peer, vm, worker, isCommitted: false };
+    const running: Running = { side, peer, vm, worker, isCommitted: false, history: null };
     this.#running.set(command.operation, running);
     vm.isMigrating = true;
     vm.onLeaseLost = (reason) => this.#instruct(running, { type: 'lease-lost', reason });
@@ -245,13 +247,17 @@ export class MigrationService {
           }),
         );
         break;
+      case 'history-told':
+        running.history = event.history;
+        vm.adopt(event.history);
+        break;
       case 'reasserted':
         this.#options.hypervisor.raiseEpoch(vm, event.epoch);
         break;
       case 'committed':
         running.isCommitted = true;
         if (side === 'source') this.#options.hypervisor.leaveBehind(vm);
-        else this.#complete(vm, event.epoch, event.history ?? emptyHistory);
+        else this.#complete(running, event.epoch);
         break;
       case 'ended':
         this.#ended(operation, running, event.record, event.mustStop);
@@ -262,9 +268,10 @@ export class MigrationService {
     }
   }
 
-  #complete(vm: HostedVm, epoch: Epoch, history: GuestHistory): void {
-    this.#options.hypervisor.completeIncoming(vm, epoch, history);
-    if (history.isConsoleRead) this.#options.onConsoleRead(vm.vm, history.consolePosition);
+  /** What the guest has said by now first: somebody may be waiting for it. */
+  #complete({ vm, history }: Running, epoch: Epoch): void {
+    if (history?.isConsoleRead === true) this.#options.onConsoleRead(vm.vm, history.consolePosition);
+    this.#options.hypervisor.completeIncoming(vm, epoch);
   }
 
   #ended(operation: OperationId, running: Running, record: MigrationRecord, mustStop: boolean): void {

@@ -204,7 +204,8 @@ export function rehearsedVm({
   const machine = new Machine({ core, memory: wasm, memoryMib: rehearsedMib, devices, emit: () => {} });
   const { port1, port2 } = new MessageChannel();
   port1.on('message', (request: TransferCommand) => {
-    if (request.type !== 'allocate-ahead') port1.postMessage(answer(request, machine));
+    if (request.type !== 'allocate-ahead' && request.type !== 'head-start')
+      port1.postMessage(answer(request, machine));
   });
   port1.unref();
   return { memory: wasm, control: new VmControlBlock().buffer, vmPort: port2 };
@@ -230,7 +231,7 @@ function answer(request: AnsweredCommand, machine: Machine): TransferReply {
       return {
         type: 'activated',
         atNs: process.hrtime.bigint(),
-        ahead: { allocatedPages: 0, decodedPages: 0 },
+        ahead: { allocatedPages: 0, decodedPages: 0, headStartSteps: 0 },
       };
     case 'decode-ahead':
       return { type: 'decoded-ahead' };

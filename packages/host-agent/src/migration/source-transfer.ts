@@ -311,7 +311,7 @@ export class SourceTransfer {
   #tellCommitted(): void {
     if (this.#hasToldCommitted) return;
     this.#hasToldCommitted = true;
-    this.#tell({ type: 'committed', epoch: this.#log.epochAfter, history: null });
+    this.#tell({ type: 'committed', epoch: this.#log.epochAfter });
   }
 
   /** Off the downtime path: the target gets what it misses, then the frozen RAM is hashed in full and compared. */

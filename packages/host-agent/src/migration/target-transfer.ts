@@ -21,7 +21,7 @@ import {
   type TargetState,
   targetStart,
 } from '../core/migration-target.ts';
-import { activateGuest } from './activate-guest.ts';
+import { activateGuest, giveHeadStart } from './activate-guest.ts';
 import { ArrivedState } from './arrived-state.ts';
 import { Deadlines } from './deadlines.ts';
 import { dialSource } from './dial-source.ts';
@@ -61,7 +61,7 @@ export class TargetTransfer {
   readonly #quiet = new WhenQuiet(() => this.#acknowledgeRest());
   #link: Link<typeof migrationProtocol, 'dialer'> | null = null;
   #state: TargetState = targetStart;
-  #history: GuestHistory | null = null;
+  #hasHistory = false;
   readonly #traffic: TransferTraffic;
   readonly #memory: MachineMemory;
   readonly #arrival: MemoryArrival;
@@ -268,9 +268,10 @@ export class TargetTransfer {
   #hearHistory(history: GuestHistory): Record<string, never> {
     const { phase } = this.#state;
     if (phase === 'aborted') throw this.#over();
-    if (this.#history !== null || (phase !== 'receiving' && phase !== 'ready'))
+    if (this.#hasHistory || (phase !== 'receiving' && phase !== 'ready'))
       throw this.#breach.byRequest('migration.out-of-turn', "the guest's history came where none is due");
-    this.#history = history;
+    this.#hasHistory = true;
+    this.#tell({ type: 'history-told', history });
     return {};
   }
 
@@ -307,10 +308,19 @@ export class TargetTransfer {
     if (this.#state.phase !== 'receiving') throw this.#over();
     this.#log.final = final;
     this.#log.readyAtNs = process.hrtime.bigint();
-    this.#hints.memoryCame();
     this.#feed({ type: 'final-verified' });
     this.#hold('migration.verify.after');
+    // Behind the answer, for which the source waits.
+    setImmediate(() => this.#useTheWait(final));
     return { stateHashTarget: formatStateHash(this.#log.stateHash), readyAtNs: this.#log.readyAtNs };
+  }
+
+  /** The lease is on its way, and the vCPU has nothing else to do. */
+  #useTheWait(final: MigrationFinal): void {
+    if (this.#state.phase !== 'ready') return;
+    const { offsetNs } = this.#log.offset;
+    if (this.#arrival.isFollowing) this.#hints.memoryCame();
+    else giveHeadStart({ vm: this.#vm, final, offsetNs });
   }
 
   #over(): OperationError {
@@ -333,7 +343,7 @@ export class TargetTransfer {
       offsetNs,
     });
     const epoch = this.#assignment.command.epoch + 1;
-    this.#tell({ type: 'committed', epoch, history: this.#history });
+    this.#tell({ type: 'committed', epoch });
     const { atNs, ahead } = await activated;
     this.#log.ahead = ahead;
     this.#hold('migration.resume.after');

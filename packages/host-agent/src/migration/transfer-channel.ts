@@ -92,8 +92,10 @@ export type TransferEvent =
   | { readonly type: 'history-wanted' }
   /** Source: the lease was taken back after an unanswered pass. */
   | { readonly type: 'reasserted'; readonly epoch: Epoch }
+  /** Target, while the lease passes: what the source knows of the guest. */
+  | { readonly type: 'history-told'; readonly history: GuestHistory }
   /** Source: the lease is the target's; told some milliseconds later, when the right to run has ended already. Target: it is ours and the guest runs here. */
-  | { readonly type: 'committed'; readonly epoch: Epoch; readonly history: GuestHistory | null }
+  | { readonly type: 'committed'; readonly epoch: Epoch }
   /** The last but one event. Source: if not committed the guest goes on here. */
   | {
       readonly type: 'ended';

@@ -34,8 +34,8 @@ export class AheadOfGuest {
     return hasDone;
   }
 
-  /** The guest takes its first step after this. */
-  finish(): DoneAhead {
+  /** The guest takes its first step after this; a second time nothing happens. */
+  finish(): Omit<DoneAhead, 'headStartSteps'> {
     this.#allocate.finish();
     this.#decode.finish();
     return { allocatedPages: this.#allocate.allocatedPages, decodedPages: this.#decode.decodedPages };

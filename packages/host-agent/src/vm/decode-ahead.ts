@@ -52,6 +52,7 @@ export class DecodeAhead {
 
   /** The guest takes its first step after this. */
   finish(): void {
+    if (this.#isOver) return;
     this.#end();
     this.#usedCode = null;
     this.#isOver = true;

@@ -2,7 +2,16 @@
  * One VM as its host's main thread knows it: its state, its epoch, its runner and its console. It moves only as
  * core/vm-lifecycle.ts allows; whoever wants to know is told by `onChange`.
  */
-import type { Epoch, MachineSpec, Name, VmId, VmReport, VmRunState, VmStartKind } from '@skein/shared';
+import type {
+  Epoch,
+  GuestHistory,
+  MachineSpec,
+  Name,
+  VmId,
+  VmReport,
+  VmRunState,
+  VmStartKind,
+} from '@skein/shared';
 import type { z } from 'zod';
 import { moveVmState } from '../core/vm-lifecycle.ts';
 import { VmControlBlock } from './control-block.ts';
@@ -125,6 +134,14 @@ export class HostedVm {
         this.#ended();
         break;
     }
+  }
+
+  /** What its source knew of it. */
+  adopt(history: GuestHistory): void {
+    this.firstStepMs = history.firstStepMs;
+    this.readyMs = history.readyMs;
+    this.startedFrom = history.startedFrom;
+    this.console.adopt(history);
   }
 
   /** Ends the vCPU; `onEnded` follows once its thread is gone. */

@@ -85,6 +85,8 @@ export type TransferCommand =
   | { readonly type: 'allocate-ahead'; readonly firstPage: number; readonly pages: Uint32Array }
   /** Target: what is here of the code that the guest uses is to be decoded, while there is nothing else to do. Null: as told before. */
   | { readonly type: 'decode-ahead'; readonly usedCode: Uint8Array | null }
+  /** Target: everything is verified and the lease on its way; run a little, with all output withheld. No reply. */
+  | { readonly type: 'head-start'; readonly clock: GuestClock }
   /** Target: the lease is ours, run. */
   | { readonly type: 'activate'; readonly clock: GuestClock };
 
@@ -92,7 +94,7 @@ export type TransferCommand =
 export type HintCommand = Extract<TransferCommand, { readonly type: 'decode-ahead' | 'allocate-ahead' }>;
 
 /** Every one but what has no reply. */
-export type AnsweredCommand = Exclude<TransferCommand, { readonly type: 'allocate-ahead' }>;
+export type AnsweredCommand = Exclude<TransferCommand, { readonly type: 'allocate-ahead' | 'head-start' }>;
 
 export type TransferReply =
   | { readonly type: 'harvested' }

@@ -3,7 +3,7 @@
  * wait is one Atomics.wait on the machine's attention word, so that a command, a frame or a fence always gets
  * through (architecture: Missing pages, Inputs).
  */
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort as receive } from 'node:worker_threads';
 import {
   type Machine,
   type MachineInput,
@@ -14,9 +14,14 @@ import {
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import { AheadOfGuest, isHint } from './ahead-of-guest.ts';
 import type { VmControlBlock } from './control-block.ts';
+import { HeadStart } from './head-start.ts';
 import type { Introduction } from './introduction.ts';
-import { chargedSteps, StepBudget } from './step-budget.ts';
+import { PageWait } from './page-wait.ts';
+import { SliceLength } from './slice-length.ts';
+import { SuspensionPoint } from './suspension-point.ts';
+import { UsedCodeWatch } from './used-code-watch.ts';
 import type {
+  AnsweredCommand,
   HintCommand,
   TransferCall,
   TransferCommand,
@@ -26,18 +31,10 @@ import type {
 } from './vm-channel.ts';
 import type { VmOutputs } from './vm-outputs.ts';
 
-/** Slices last at most half a millisecond (architecture: Steps). */
-const sliceNs = 500_000;
 /** Devices that a guest makes work hard get this much longer, then the lease and the commands are looked at. */
 const deviceNsMax = 2_000_000n;
-const sliceStepsMin = 20_000;
-const sliceStepsMax = 1_000_000;
-/** So many are run in the shortest slices once a guest has arrived: it is slow at first, and what it says waits for a slice's end. */
-const arrivalSteps = 200_000;
-/** First guess of this host's speed, corrected by the first slices: steps a nanosecond. */
-const firstSpeed = 0.2;
-/** For so long a guest that is about to move is watched for the code that it uses. Where it is suspended before that nobody is told. */
-const codeWatchNs = 30_000_000n;
+/** The least; the kernel adds its timers' slack, 50 us. */
+const giveWayMs = 0.02;
 /** While frozen the deadline is looked at this often. */
 const frozenPollMs = 10;
 /** Who waits for anything looks around this often although nothing wakes it. */
@@ -71,7 +68,7 @@ export class VmLoop {
   #transferPort: MessagePort | null = null;
   /** Inputs that came while the machine stood still: its state may be on its way to another host. */
   #heldInputs: MachineInput[] = [];
-  readonly #budget = new StepBudget(process.hrtime.bigint());
+  readonly #length: SliceLength;
   readonly #migrationConsumers: number;
   readonly #introduction: Introduction | null;
   #wasIdle = false;
@@ -80,28 +77,36 @@ export class VmLoop {
   #hasRun = false;
   /** For the migration at work: its first round begins with it. */
   #hasRehearsedSuspension = false;
-  /** Since when it is watched which code the guest uses; null: it is not, or was told. */
-  #codeWatchedNs: bigint | null = null;
+  readonly #codeWatch: UsedCodeWatch;
   readonly #ahead: AheadOfGuest;
+  readonly #headStart: HeadStart;
+  readonly #suspensionPoint = new SuspensionPoint();
   #isEnded = false;
-  #stepsPerNs = firstSpeed;
-  #arrivalStepsLeft = 0;
   readonly #never = new Int32Array(new SharedArrayBuffer(4));
-  /** In this slice, for pages. */
-  #pageWaitNs = 0n;
+  readonly #pageWait: PageWait;
 
   constructor(options: VmLoopOptions) {
     this.#machine = options.machine;
     this.#memory = options.memory;
     this.#control = options.control;
+    this.#length = new SliceLength(options.control, process.hrtime.bigint());
     this.#outputs = options.outputs;
     this.#port = options.port;
     this.#clock = options.clock;
     this.#migrationConsumers = options.migrationConsumers;
     this.#introduction = options.introduction;
     this.#pace = options.clock === null ? 'suspended' : 'running';
+    this.#codeWatch = new UsedCodeWatch(options.machine, (usedCode) =>
+      this.#call({ type: 'code-used', usedCode }),
+    );
     this.#ahead = new AheadOfGuest(options.machine, () => {
       this.#transferPort?.postMessage({ type: 'decoded-ahead' } satisfies TransferReply);
+    });
+    this.#headStart = new HeadStart(options.outputs);
+    this.#pageWait = new PageWait({
+      memory: options.memory,
+      control: options.control,
+      call: (call) => this.#call(call),
     });
   }
 
@@ -111,8 +116,9 @@ export class VmLoop {
       this.#memory.takeAttention();
       this.#takeCommands();
       if (this.#isEnded) return;
+      if (this.#isToStop(process.hrtime.bigint())) this.#stopForTransfer();
       if (this.#pace === 'suspended' || this.#clock === null) {
-        if (!this.#ahead.goOn(() => this.#memory.isPoked)) this.#memory.waitForAttention(idleWaitMsMax);
+        this.#standStill();
         continue;
       }
       // Writing a template takes a while: the deadline is looked at afterwards, right before the slice.
@@ -128,59 +134,63 @@ export class VmLoop {
     }
   }
 
+  /** What there is to do for a guest that has no right to run yet. */
+  #standStill(): void {
+    const { clock } = this.#headStart;
+    if (clock !== null) {
+      this.#headStart.took(this.#advance(clock, process.hrtime.bigint(), this.#headStart.stepsAtOnce));
+      this.#giveWay();
+    } else if (!this.#ahead.goOn(() => this.#memory.isPoked)) this.#memory.waitForAttention(idleWaitMsMax);
+  }
+
   #slice(clock: GuestClock, nowNs: bigint): void {
-    const budgetStepsPerMs = this.#stepsPerMs();
-    const allowed = this.#budget.available(nowNs, budgetStepsPerMs);
-    const wanted = this.#wantedSteps();
-    if (allowed < Math.min(wanted, sliceStepsMin)) {
-      this.#waitForBudget(budgetStepsPerMs);
+    const length = this.#length.steps(nowNs);
+    if (length === null) {
+      this.#waitForBudget();
       return;
     }
-    this.#machine.apply({
-      type: 'time',
-      guestTicks: guestTicksAt(clock, nowNs),
-      ratePerStep: this.#ratePerStep(),
-    });
-    const isTimeUp = (): boolean => process.hrtime.bigint() - nowNs > deviceNsMax;
-    const cpuBefore = process.threadCpuUsage();
-    this.#pageWaitNs = 0n;
-    const result = this.#machine.run(Math.min(wanted, allowed), isTimeUp);
-    this.#wasIdle = result.reason === 'idle';
+    const { reason, steps } = this.#advance(clock, nowNs, length);
+    this.#wasIdle = reason === 'idle';
     const endedNs = process.hrtime.bigint();
-    this.#account(result, nowNs, endedNs, cpuBefore);
+    if (!this.#hasRun && steps > 0) {
+      this.#hasRun = true;
+      this.#tell({ type: 'first-step', atNs: endedNs });
+    }
     this.#outputs.flush();
-    this.#tellUsedCode(endedNs);
+    this.#codeWatch.look(endedNs);
+    if (this.#length.isArriving) this.#giveWay();
+    this.#suspensionPoint.took({ steps, isIdle: this.#wasIdle, nowNs: endedNs });
     if (this.#outputs.hasEnded) {
       this.#isEnded = true;
-    } else if (this.#wasIdle && !this.#isAskedWho()) {
+    } else if (this.#wasIdle && !this.#isAskedWho() && !this.#isToStop(endedNs)) {
       this.#sleepUntilWake(clock, endedNs);
     }
   }
 
-  #wantedSteps(): number {
-    if (this.#arrivalStepsLeft > 0) return sliceStepsMin;
-    return Math.min(sliceStepsMax, Math.max(sliceStepsMin, Math.floor(this.#stepsPerNs * sliceNs)));
+  #advance(clock: GuestClock, nowNs: bigint, steps: number): RunResult {
+    this.#machine.apply({
+      type: 'time',
+      guestTicks: guestTicksAt(clock, nowNs),
+      ratePerStep: this.#length.ratePerStep,
+    });
+    const isTimeUp = (): boolean => process.hrtime.bigint() - nowNs > deviceNsMax;
+    const cpuBefore = process.threadCpuUsage();
+    const result = this.#machine.run(steps, isTimeUp);
+    this.#account(result, nowNs, process.hrtime.bigint(), cpuBefore);
+    return result;
   }
 
-  /** What the VM is entitled to, or the part of this host's speed that a migration leaves it. */
-  #stepsPerMs(): number {
-    const { budgetStepsPerMs, throttlePercent } = this.#control;
-    if (throttlePercent === 0) return budgetStepsPerMs;
-    return Math.min(budgetStepsPerMs, this.#stepsPerNs * 1e6 * (1 - throttlePercent / 100));
+  /**
+   * Who was woken by this thread stands behind it, on the same processor, for as long as it runs (Linux looks at that with each tick of its
+   * own, 4 ms), though another one may be idle. Where a guest arrives these are all that bring its lease and its first words on.
+   */
+  #giveWay(): void {
+    Atomics.wait(this.#never, 0, 0, giveWayMs);
   }
 
-  /** In the middle of an instruction: asks for the page and returns when it is there and the guest may go on. */
+  /** In the middle of an instruction. */
   awaitPage(page: number): void {
-    const startedNs = process.hrtime.bigint();
-    this.#call({ type: 'page-wanted', page });
-    while (!this.#memory.waitForPage(page, idleWaitMsMax)) {
-      // Who ends a VM whose pages come no more ends this thread.
-    }
-    // Not on the attention word: nobody takes from it here, and once it is set it is no wait.
-    while (!this.#control.isAllowed(process.hrtime.bigint())) Atomics.wait(this.#never, 0, 0, frozenPollMs);
-    const waitNs = process.hrtime.bigint() - startedNs;
-    this.#pageWaitNs += waitNs;
-    this.#call({ type: 'page-awaited', waitMs: Number(waitNs) / 1e6 });
+    this.#pageWait.wait(page);
   }
 
   #call(call: TransferCall): void {
@@ -192,49 +202,49 @@ export class VmLoop {
     return this.#introduction !== null && !this.#introduction.isOver && this.#machine.isIdentityAwaited;
   }
 
-  /** Time inside a slice advances a little slower than the host's, so that the next input need not be clamped. */
-  #ratePerStep(): number {
-    const ticksPerStep = 0.01 / this.#stepsPerNs;
-    return Math.max(1, Math.floor(ticksPerStep * 0.9 * 2 ** 32));
-  }
-
-  #account(
-    { steps, deviceTurns }: RunResult,
-    startedNs: bigint,
-    endedNs: bigint,
-    cpuBefore: NodeJS.CpuUsage,
-  ): void {
-    const elapsedNs = Number(endedNs - startedNs - this.#pageWaitNs);
-    if (steps >= sliceStepsMin && elapsedNs > 0) {
-      this.#stepsPerNs += (Math.min(10, steps / elapsedNs) - this.#stepsPerNs) * 0.1;
-    }
+  #account(result: RunResult, startedNs: bigint, endedNs: bigint, cpuBefore: NodeJS.CpuUsage): void {
     const { user, system } = process.threadCpuUsage(cpuBefore);
-    const cost = { steps, deviceTurns, cpuNs: (user + system) * 1000 };
-    this.#budget.spend(chargedSteps(cost, this.#stepsPerNs));
-    this.#arrivalStepsLeft = Math.max(0, this.#arrivalStepsLeft - steps);
+    const elapsedNs = Number(endedNs - startedNs - this.#pageWait.takeWaitNs());
+    this.#length.took(result, { elapsedNs, cpuNs: (user + system) * 1000 });
     this.#control.steps = this.#machine.steps;
-    this.#control.addExecutedSteps(steps);
+    this.#control.addExecutedSteps(result.steps);
     this.#control.addBusyNs(endedNs - startedNs);
-    if (!this.#hasRun && steps > 0) {
-      this.#hasRun = true;
-      this.#tell({ type: 'first-step', atNs: endedNs });
-    }
   }
 
   #sleepUntilWake(clock: GuestClock, nowNs: bigint): void {
     const wake = this.#machine.wake();
     if (wake.kind === 'now') return;
-    let waitMs = Math.min(asleepMsMax, Number(this.#control.deadlineNs - nowNs) / 1e6);
+    let untilNs = this.#suspensionPoint.deadlineNs ?? this.#control.deadlineNs;
     if (wake.kind === 'at') {
-      waitMs = Math.min(waitMs, Number(hostNsAt(clock, wake.guestTicks) - nowNs) / 1e6);
+      const wakesAtNs = hostNsAt(clock, wake.guestTicks);
+      if (wakesAtNs < untilNs) untilNs = wakesAtNs;
     }
+    const waitMs = Math.min(asleepMsMax, Number(untilNs - nowNs) / 1e6);
     if (waitMs > 0) this.#memory.waitForAttention(waitMs);
   }
 
-  #waitForBudget(stepsPerMs: number): void {
+  /** A copy that may not run, or stands still already, is stopped where it is. */
+  #isToStop(nowNs: bigint): boolean {
+    if (this.#suspensionPoint.deadlineNs === null) return false;
+    const clock = this.#clock;
+    if (this.#pace !== 'running' || clock === null || !this.#control.isAllowed(nowNs)) return true;
+    const wake = this.#machine.wake();
+    const isAsleep = this.#wasIdle && wake.kind !== 'now';
+    const wakesAtNs = wake.kind === 'at' ? hostNsAt(clock, wake.guestTicks) : null;
+    return this.#suspensionPoint.isHere({ nowNs, isAsleep, wakesAtNs });
+  }
+
+  #stopForTransfer(): void {
+    this.#suspensionPoint.reached();
+    const port = this.#transferPort;
+    if (port !== null) this.#reply(port, () => this.#suspend());
+  }
+
+  #waitForBudget(): void {
     const startedNs = process.hrtime.bigint();
-    const waitMs = stepsPerMs > 0 ? this.#budget.waitMs(sliceStepsMin, stepsPerMs) : idleWaitMsMax;
-    this.#memory.waitForAttention(Math.min(idleWaitMsMax, Math.max(0.05, waitMs)));
+    // One that would stand still anyway is stopped here.
+    if (this.#suspensionPoint.hasten(startedNs)) return;
+    this.#memory.waitForAttention(this.#length.waitMs);
     this.#control.addReadyNs(process.hrtime.bigint() - startedNs);
   }
 
@@ -253,21 +263,13 @@ export class VmLoop {
   }
 
   #takeCommands(): void {
-    for (
-      let next = receiveMessageOnPort(this.#port);
-      next !== undefined;
-      next = receiveMessageOnPort(this.#port)
-    ) {
+    for (let next = receive(this.#port); next !== undefined; next = receive(this.#port)) {
       this.#obey(next.message as VmCommand);
     }
     const transfer = this.#transferPort;
     if (transfer === null) return;
-    for (
-      let next = receiveMessageOnPort(transfer);
-      next !== undefined;
-      next = receiveMessageOnPort(transfer)
-    ) {
-      this.#answerSafely(transfer, next.message as TransferCommand);
+    for (let next = receive(transfer); next !== undefined; next = receive(transfer)) {
+      this.#take(transfer, next.message as TransferCommand);
     }
   }
 
@@ -282,7 +284,8 @@ export class VmLoop {
         this.#transferPort?.close();
         this.#transferPort = command.port;
         this.#hasRehearsedSuspension = false;
-        this.#codeWatchedNs = null;
+        this.#codeWatch.end();
+        this.#suspensionPoint.reached();
         break;
       case 'announce':
         this.#outputs.announce(this.#machine);
@@ -296,13 +299,24 @@ export class VmLoop {
     }
   }
 
-  #answerSafely(port: MessagePort, command: TransferCommand): void {
+  #take(port: MessagePort, command: TransferCommand): void {
     if (isHint(command)) {
       this.#ahead.hear(command);
       return;
     }
+    if (command.type === 'head-start') {
+      this.#ahead.finish();
+      this.#headStart.begin(command.clock);
+      return;
+    }
+    if (command.type === 'suspend') this.#suspensionPoint.ask(process.hrtime.bigint(), this.#wasIdle);
+    else this.#reply(port, () => this.#answer(command));
+    if (command.type === 'activate') this.#giveWay();
+  }
+
+  #reply(port: MessagePort, answer: () => TransferReply): void {
     try {
-      port.postMessage(this.#answer(command));
+      port.postMessage(answer());
     } catch (error) {
       const reply: TransferReply = {
         type: 'failed',
@@ -312,14 +326,12 @@ export class VmLoop {
     }
   }
 
-  #answer(command: Exclude<TransferCommand, HintCommand>): TransferReply {
+  #answer(command: Exclude<AnsweredCommand, HintCommand | { readonly type: 'suspend' }>): TransferReply {
     switch (command.type) {
       case 'harvest':
         this.#machine.harvestDirty(this.#migrationConsumers);
         if (!this.#hasRehearsedSuspension) this.#rehearseSuspension();
         return { type: 'harvested' };
-      case 'suspend':
-        return this.#suspend();
       case 'resume':
         this.#resume();
         return { type: 'resumed' };
@@ -332,12 +344,14 @@ export class VmLoop {
   }
 
   #activate(clock: GuestClock): TransferReply {
-    const ahead = this.#ahead.finish();
+    const atNs = process.hrtime.bigint();
+    const ahead = { ...this.#ahead.finish(), headStartSteps: this.#headStart.end() };
     this.#clock = clock;
-    this.#arrivalStepsLeft = arrivalSteps;
+    this.#length.arrived();
     this.#pace = 'running';
+    this.#isEnded = this.#outputs.hasEnded;
     this.#tell({ type: 'resumed' });
-    return { type: 'activated', atNs: process.hrtime.bigint(), ahead };
+    return { type: 'activated', atNs, ahead };
   }
 
   #holdInput(input: MachineInput): void {
@@ -348,17 +362,7 @@ export class VmLoop {
   #rehearseSuspension(): void {
     this.#hasRehearsedSuspension = true;
     this.#machine.saveState();
-    this.#machine.usedCode.watch();
-    this.#codeWatchedNs = process.hrtime.bigint();
-  }
-
-  /** Once a migration, for the target, which decodes it before the guest comes to it. */
-  #tellUsedCode(nowNs: bigint): void {
-    if (this.#codeWatchedNs === null || nowNs - this.#codeWatchedNs < codeWatchNs) return;
-    const usedCode = this.#machine.usedCode.read();
-    // Of a guest that slept all the while it is not known yet.
-    this.#codeWatchedNs = usedCode.length > 0 ? null : nowNs;
-    if (usedCode.length > 0) this.#call({ type: 'code-used', usedCode });
+    this.#codeWatch.begin(process.hrtime.bigint());
   }
 
   #resume(): void {
@@ -372,7 +376,7 @@ export class VmLoop {
   #suspend(): TransferReply {
     const suspendedAtNs = process.hrtime.bigint();
     this.#pace = 'suspended';
-    this.#codeWatchedNs = null;
+    this.#codeWatch.end();
     this.#introduction?.now();
     this.#outputs.flush();
     this.#machine.harvestDirty(this.#migrationConsumers);

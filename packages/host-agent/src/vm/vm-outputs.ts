@@ -10,6 +10,8 @@ import type { VmEvent, VmNic } from './vm-channel.ts';
 /** A guest gets at most so many frames between two slices: a flood must not starve its vCPU. */
 const framesPerSliceMax = 64;
 
+type Withholdable = Exclude<MachineOutput, { readonly type: 'console' }>;
+
 export interface VmOutputsOptions {
   readonly port: Pick<MessagePort, 'postMessage'>;
   readonly nics: readonly VmNic[];
@@ -19,6 +21,9 @@ export class VmOutputs {
   readonly #port: Pick<MessagePort, 'postMessage'>;
   readonly #nics: readonly { readonly transmit: FrameRing; readonly receive: FrameRing }[];
   #console: Uint8Array[] = [];
+  /** Null: frames and the guest's end leave as they come. */
+  #withheld: Withholdable[] | null = null;
+  #emittedBytes = 0;
   hasEnded = false;
 
   constructor(options: VmOutputsOptions) {
@@ -33,8 +38,40 @@ export class VmOutputs {
   readonly emit = (output: MachineOutput): void => {
     switch (output.type) {
       case 'console':
+        this.#emittedBytes += output.bytes.length;
         this.#console.push(output.bytes.slice());
         break;
+      case 'frame':
+        this.#emittedBytes += output.frame.length;
+        if (this.#withheld === null) this.#letGo(output);
+        else this.#withheld.push({ ...output, frame: new Uint8Array(output.frame) });
+        break;
+      case 'power':
+        if (this.#withheld === null) this.#letGo(output);
+        else this.#withheld.push(output);
+        break;
+    }
+  };
+
+  /** What the guest wrote on its console, and in frames. */
+  get emittedBytes(): number {
+    return this.#emittedBytes;
+  }
+
+  /** From here on no frame leaves, and no end, until they are released. The console's bytes wait at the main thread, as those of every guest without a lease. */
+  withhold(): void {
+    this.#withheld ??= [];
+  }
+
+  /** In its order. */
+  release(): void {
+    const withheld = this.#withheld ?? [];
+    this.#withheld = null;
+    for (const output of withheld) this.#letGo(output);
+  }
+
+  #letGo(output: Withholdable): void {
+    switch (output.type) {
       case 'frame':
         this.#nics[output.nic]?.transmit.push(output.frame);
         break;
@@ -44,7 +81,7 @@ export class VmOutputs {
         this.#tell({ type: 'power', action: output.action, exitCode: output.exitCode });
         break;
     }
-  };
+  }
 
   flush(): void {
     if (this.#console.length > 0) {

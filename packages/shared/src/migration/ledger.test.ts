@@ -125,12 +125,13 @@ describe('the ledger of a migration', () => {
   });
 
   it('tells what the target did ahead of the guest, where the guest came', () => {
-    const ahead = { allocatedPages: 11_000, decodedPages: 160 };
+    const ahead = { allocatedPages: 11_000, decodedPages: 160, headStartSteps: 42_000 };
     const { lines } = readLedger(textOf({ ...aRecord(), ahead }));
     expect(lines.find(({ event }) => event === 'ahead')).toEqual({
       event: 'ahead',
       'allocated-pages': 11_000,
       'decoded-pages': 160,
+      'head-start-steps': 42_000,
     });
     expect(textOf({ ...aRecord(), ahead: null })).not.toContain('ahead');
   });

@@ -156,6 +156,7 @@ export const LedgerAhead = z.strictObject({
   event: z.literal('ahead'),
   'allocated-pages': count,
   'decoded-pages': count,
+  'head-start-steps': count.default(0),
 });
 
 export const LedgerEnd = z.strictObject({

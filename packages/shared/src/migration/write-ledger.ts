@@ -178,7 +178,14 @@ function observationLines(observation: MigrationObservation): readonly LedgerLin
 
 function aheadLines({ ahead }: MigrationRecord): readonly LedgerLine[] {
   if (ahead === null) return [];
-  return [{ event: 'ahead', 'allocated-pages': ahead.allocatedPages, 'decoded-pages': ahead.decodedPages }];
+  return [
+    {
+      event: 'ahead',
+      'allocated-pages': ahead.allocatedPages,
+      'decoded-pages': ahead.decodedPages,
+      'head-start-steps': ahead.headStartSteps,
+    },
+  ];
 }
 
 function postcopyLines({ postcopy }: MigrationRecord): readonly LedgerLine[] {

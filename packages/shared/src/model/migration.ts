@@ -134,6 +134,8 @@ export const DoneAhead = z.strictObject({
   allocatedPages: z.int().min(0),
   /** Pages of code that the guest was using, decoded; those written since once more. */
   decodedPages: z.int().min(0),
+  /** Steps of the guest itself, taken while its lease passed; what it said by them was withheld until then. */
+  headStartSteps: z.int().min(0).default(0),
 });
 export type DoneAhead = z.infer<typeof DoneAhead>;
 

@@ -116,7 +116,7 @@ export const recordOf: fc.Arbitrary<MigrationRecord> = fc.record({
   rounds: roundsOf,
   precopyEnd: fc.option(fc.constantFrom(...PrecopyEnd.options)),
   postcopy: fc.option(postcopyOf),
-  ahead: fc.option(fc.record({ allocatedPages: count, decodedPages: count })),
+  ahead: fc.option(fc.record({ allocatedPages: count, decodedPages: count, headStartSteps: count })),
   moments: fc.option(momentsOf),
   memoryMib: fc.nat(65_536),
   pages: count,
