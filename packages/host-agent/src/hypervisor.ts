@@ -47,6 +47,7 @@ export interface HypervisorOptions {
 /** How long a VM that ended stays in the reports, so that its end and the reason are seen. */
 const endedReportMs = 10_000;
 const closeDeadlineMs = 1500;
+const forsakenMs = 100;
 const reclaimRetryMs = 100;
 const reclaimRefusals: ReadonlySet<string> = new Set(['lease.held', 'lease.stale-epoch', 'lease.not-owner']);
 const hostLeaseWaitMs = 1000;
@@ -183,6 +184,11 @@ export class Hypervisor {
     vm.epoch = epoch;
     vm.isMigrating = false;
     this.#options.leases.adopt(vm.vm, epoch, vm.control);
+    if (!vm.isPresent) {
+      // It ended before we heard that it is ours: nobody else would give its lease back.
+      this.#release(vm);
+      return;
+    }
     failpoint('migration.announce.before');
     this.#options.network.plug(vm);
     vm.runner?.announce();
@@ -225,6 +231,13 @@ export class Hypervisor {
         await new Promise((resolve) => setTimeout(resolve, reclaimRetryMs));
       }
     }
+  }
+
+  /** Its transfer worker died before the vCPU had come to where it was to stop: nobody else lets it go on. */
+  #reclaimIfForsaken(vm: HostedVm): void {
+    const isForsaken = (): boolean => vm.state === 'suspended' && !vm.isMigrating;
+    // That it goes on again may be said already, and heard later.
+    if (isForsaken()) setTimeout(() => void (isForsaken() && this.reclaim(vm)), forsakenMs).unref();
   }
 
   /** The lease was taken anew by this host: everything that carries the epoch follows. */
@@ -307,6 +320,7 @@ export class Hypervisor {
       onFrozen: () => {
         this.#tally.freezes += 1;
       },
+      onSuspended: (suspended) => this.#reclaimIfForsaken(suspended),
       onConsole: (from, position, bytes) => this.#options.onConsole(from.vm, position, bytes),
       onEnded: (ended) => this.#ended(ended),
     });
@@ -317,6 +331,16 @@ export class Hypervisor {
 
   #ended(vm: HostedVm): void {
     this.#options.network.unplug(vm);
+    this.#release(vm);
+    this.#options.log.info({ vm: vm.vm, name: vm.name, reason: vm.report().reason }, 'vm ended');
+    releaseMemorySoon();
+    setTimeout(() => {
+      if (this.#vms.get(vm.vm) === vm) this.#vms.delete(vm.vm);
+      if (!this.#isClosed) this.#options.onChange();
+    }, endedReportMs).unref();
+  }
+
+  #release(vm: HostedVm): void {
     const release = this.#options.leases.release(vm.vm).catch((error: unknown) => {
       this.#options.log.warn(
         { vm: vm.vm, error: String(error) },
@@ -325,12 +349,6 @@ export class Hypervisor {
     });
     this.#releases.add(release);
     void release.finally(() => this.#releases.delete(release));
-    this.#options.log.info({ vm: vm.vm, name: vm.name, reason: vm.report().reason }, 'vm ended');
-    releaseMemorySoon();
-    setTimeout(() => {
-      if (this.#vms.get(vm.vm) === vm) this.#vms.delete(vm.vm);
-      if (!this.#isClosed) this.#options.onChange();
-    }, endedReportMs).unref();
   }
 
   #leaseLost(id: VmId, epoch: Epoch, reason: string): void {

@@ -81,6 +81,11 @@ export class FrameRing {
     return new FrameRing(buffer, capacity, Doorbell.attach(doorbell.buffer, doorbell.byteOffset));
   }
 
+  /** Producer only: counts a frame that was not even offered. */
+  drop(): void {
+    Atomics.add(this.#words, droppedWord, 1);
+  }
+
   /** Producer only. False if the ring is full (or the frame larger than any may be): dropped and counted. */
   push(frame: Uint8Array): boolean {
     const tail = this.#load(tailWord);

@@ -124,7 +124,7 @@ function partsSection(record: MigrationRecord): string {
   const { boundaryWaitMs } = record.downtime;
   return section(
     'Downtime in its parts',
-    `From the suspension on the source to the target's permission to run. Before it the vCPU ran ${formatMs(boundaryWaitMs)} to a slice's end.`,
+    `From the suspension on the source to the target's permission to run. Before it the vCPU ran for ${formatMs(boundaryWaitMs)}, to a slice's end or until its guest slept.`,
     [downtimeChart(record)],
   );
 }

@@ -240,12 +240,12 @@ export class MigrationService {
         this.#options.onProgress(event.progress);
         break;
       case 'history-wanted':
-        vm.whenState('suspended', () =>
-          this.#instruct(running, {
-            type: 'history',
-            history: historyOf(vm, this.#options.isConsoleRead(vm.vm)),
-          }),
-        );
+        vm.whenState('suspended', () => {
+          // Its worker may be another migration's by now.
+          if (this.#running.get(operation) !== running) return;
+          const history = historyOf(vm, this.#options.isConsoleRead(vm.vm));
+          this.#instruct(running, { type: 'history', history });
+        });
         break;
       case 'history-told':
         running.history = event.history;

@@ -1,6 +1,7 @@
 /**
  * The target's side of one migration: carries out what core/migration-target.ts decides. Pages go straight into the
- * RAM of a machine that waits in its worker; it runs when, and only when, the lease is ours.
+ * RAM of a machine that waits in its worker; it runs when, and only when, the lease is ours. Its first steps, of which nobody hears
+ * before that, it may take while the lease passes (vm/head-start.ts).
  */
 import { MachineMemory } from '@skein/machine';
 import {

@@ -104,6 +104,8 @@ export class SwitchLoop {
       traffic: new Traffic(nic.traffic),
     });
     this.#plugged.push({ nic, port, transmit: FrameRing.attach(nic.transmitRing) });
+    // What lies in its ring already was announced when nobody looked there: of a guest that has just arrived its first frames.
+    this.#doorbell.ring();
   }
 
   #unplug(vm: VmId): void {

@@ -60,21 +60,20 @@ export class VmControlBlock {
     Atomics.store(this.#words, layout.revoked, 0n);
   }
 
+  /** Since power-on, on whichever host. */
   get steps(): bigint {
     return Atomics.load(this.#words, layout.steps);
   }
 
-  set steps(value: bigint) {
-    Atomics.store(this.#words, layout.steps, value);
-  }
-
-  /** Executed on this host, unlike `steps`, which counts since power-on. */
+  /** On this host. */
   get executedSteps(): bigint {
     return Atomics.load(this.#words, layout.executedSteps);
   }
 
-  addExecutedSteps(value: number): void {
-    Atomics.add(this.#words, layout.executedSteps, BigInt(value));
+  /** `executed` more, which makes `sincePowerOn`. */
+  countSteps(sincePowerOn: bigint, executed: number): void {
+    Atomics.store(this.#words, layout.steps, sincePowerOn);
+    Atomics.add(this.#words, layout.executedSteps, BigInt(executed));
   }
 
   get busyNs(): bigint {

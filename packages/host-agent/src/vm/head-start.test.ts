@@ -1,3 +1,4 @@
+import type { RunResult } from '@skein/machine';
 import { describe, expect, it } from 'vitest';
 import { HeadStart } from './head-start.ts';
 
@@ -24,13 +25,19 @@ function begun(): { headStart: HeadStart; outputs: Outputs } {
   return { headStart, outputs };
 }
 
+const result = (steps: number, reason: RunResult['reason'], deviceTurns = 0): RunResult => ({
+  steps,
+  reason,
+  deviceTurns,
+});
+
 /** Takes steps until it is over; how often it did. */
 function run(headStart: HeadStart, took: (turn: number) => void = () => {}): number {
   let turns = 0;
   while (headStart.clock !== null) {
     turns += 1;
     took(turns);
-    headStart.took({ steps: headStart.stepsAtOnce, reason: 'limit' });
+    headStart.go((steps) => result(steps, 'limit'));
   }
   return turns;
 }
@@ -44,7 +51,7 @@ describe('a head start', () => {
     const { headStart, outputs } = begun();
     expect(outputs.done).toEqual(['withhold']);
     expect(headStart.clock).toEqual(clock);
-    headStart.took({ steps: 5000, reason: 'idle' });
+    headStart.go(() => result(5000, 'idle'));
     expect(headStart.clock).toBeNull();
     expect(outputs.done).toEqual(['withhold', 'flush']);
     expect(headStart.end()).toBe(5000);
@@ -66,17 +73,37 @@ describe('a head start', () => {
     expect(headStart.end()).toBe(50_000);
   });
 
-  it.each(['idle', 'halt'] as const)('ends where the guest does not go on: %s', (reason) => {
+  it.each([
+    ['sleeps', result(100, 'idle')],
+    ['is off', result(100, 'halt')],
+    ['has made devices work for all the time there was', result(100, 'attention', 3)],
+  ])('ends where the guest %s', (_, taken) => {
     const { headStart } = begun();
-    headStart.took({ steps: 100, reason });
+    headStart.go(() => taken);
     expect(headStart.clock).toBeNull();
+  });
+
+  it('goes on where its thread was only called', () => {
+    const { headStart } = begun();
+    headStart.go(() => result(100, 'attention'));
+    expect(headStart.clock).not.toBeNull();
   });
 
   it('is over when the lease is here, wherever it had come to', () => {
     const { headStart } = begun();
-    headStart.took({ steps: headStart.stepsAtOnce, reason: 'attention' });
-    expect(headStart.clock).not.toBeNull();
-    headStart.end();
+    headStart.go((steps) => result(steps, 'limit'));
+    expect(headStart.end()).toBe(10_000);
     expect(headStart.clock).toBeNull();
+  });
+
+  it('keeps to itself that the machine failed, until it is asked', () => {
+    const { headStart } = begun();
+    headStart.raise();
+    headStart.go(() => {
+      throw new Error('broken');
+    });
+    expect(headStart.clock).toBeNull();
+    expect(headStart.end()).toBe(0);
+    expect(() => headStart.raise()).toThrow('broken');
   });
 });

@@ -1,7 +1,8 @@
 /**
- * The first steps of a guest that has arrived, taken while its lease passes. Its source stands, and nothing of what it does here leaves
- * before the lease is ours: it is withheld, and dropped with the copy where the lease goes elsewhere. So nobody can tell it from a
- * guest that waited (output commit: Strom and Yemini, ACM TOCS 3(3), 1985; speculation behind withheld output: Remus, NSDI 2008).
+ * The first steps of a guest that has arrived, taken while its lease passes. Nobody hears of what it does here before the lease is
+ * ours: frames and its end are withheld on this thread, its console by the main thread, as that of every VM without a lease. Where the
+ * lease goes elsewhere all of it is dropped with the copy. So nobody can tell it from a guest that waited (output commit: Strom and
+ * Yemini, ACM TOCS 3(3), 1985; speculation behind withheld output: Remus, NSDI 2008).
  */
 import type { RunResult } from '@skein/machine';
 import type { GuestClock } from '../core/guest-clock.ts';
@@ -21,6 +22,7 @@ export class HeadStart {
   #clock: GuestClock | null = null;
   #steps = 0;
   #stepsMax = stepsMax;
+  #failure: { readonly error: unknown } | null = null;
 
   constructor(outputs: Outputs) {
     this.#outputs = outputs;
@@ -31,25 +33,19 @@ export class HeadStart {
     return this.#clock;
   }
 
-  get stepsAtOnce(): number {
-    return Math.min(stepsAtOnce, this.#stepsMax - this.#steps);
-  }
-
   begin(clock: GuestClock): void {
     this.#outputs.withhold();
     this.#clock = clock;
   }
 
-  /**
-   * It ends soon after the guest's first words, which are all that anybody could wait for, and with its first sleep: the lease passes on
-   * the same processors, and faster without it.
-   */
-  took({ steps, reason }: Pick<RunResult, 'steps' | 'reason'>): void {
-    this.#steps += steps;
-    if (this.#outputs.emittedBytes > 0) this.#stepsMax = Math.min(this.#stepsMax, this.#steps + lineSteps);
-    this.#outputs.flush();
-    const isAwake = reason === 'limit' || reason === 'attention';
-    if (!isAwake || this.#steps >= this.#stepsMax) this.#clock = null;
+  /** The next steps. That the machine fails in them is withheld as well. */
+  go(advance: (steps: number) => RunResult): void {
+    try {
+      this.#took(advance(Math.min(stepsAtOnce, this.#stepsMax - this.#steps)));
+    } catch (error) {
+      this.#failure = { error };
+      this.#clock = null;
+    }
   }
 
   /** The lease is ours: what was withheld goes out. How many steps were taken. */
@@ -57,5 +53,22 @@ export class HeadStart {
     this.#clock = null;
     this.#outputs.release();
     return this.#steps;
+  }
+
+  /** @throws what the machine failed with, when it may be known. */
+  raise(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  /**
+   * It ends soon after the guest's first words, which are all that anybody could wait for, with its first sleep, and where devices took
+   * all the time there was: the lease passes on the same processors, and faster without it.
+   */
+  #took({ steps, reason, deviceTurns }: RunResult): void {
+    this.#steps += steps;
+    if (this.#outputs.emittedBytes > 0) this.#stepsMax = Math.min(this.#stepsMax, this.#steps + lineSteps);
+    this.#outputs.flush();
+    const isAwake = reason === 'limit' || (reason === 'attention' && deviceTurns === 0);
+    if (!isAwake || this.#steps >= this.#stepsMax) this.#clock = null;
   }
 }

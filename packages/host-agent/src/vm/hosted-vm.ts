@@ -29,6 +29,8 @@ export interface HostedVmOptions {
   readonly onChange: (vm: HostedVm) => void;
   /** It stands still, for its lease could not be renewed in time. */
   readonly onFrozen: (vm: HostedVm) => void;
+  /** It stands still for a migration, or for one that is over. */
+  readonly onSuspended: (vm: HostedVm) => void;
   readonly onConsole: (vm: HostedVm, position: number, bytes: Uint8Array) => void;
   readonly onEnded: (vm: HostedVm) => void;
 }
@@ -120,6 +122,7 @@ export class HostedVm {
         break;
       case 'suspended':
         if (this.#state === 'running' || this.#state === 'frozen') this.move('suspended');
+        this.#options.onSuspended(this);
         break;
       case 'resumed':
         if (this.#state === 'suspended' || this.#state === 'incoming') this.move('running');

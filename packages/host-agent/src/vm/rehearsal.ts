@@ -81,9 +81,12 @@ export interface RehearsedVm {
   readonly control: VmControlBlock;
 }
 
-export function rehearsedVm(core: CoreModules, tell: (event: VmEvent) => void = () => {}): RehearsedVm {
+export function rehearsedVm(
+  core: CoreModules,
+  tell: (event: VmEvent) => void = () => {},
+  memory: WebAssembly.Memory = createMachineMemory(core, memoryMib),
+): RehearsedVm {
   const { port1, port2 } = new MessageChannel();
-  const memory = createMachineMemory(core, memoryMib);
   const outputs = new VmOutputs({ port: { postMessage: tell }, nics: [] });
   const machine = rehearsalMachine(core, memory, outputs.emit);
   const control = new VmControlBlock();
@@ -101,10 +104,15 @@ export function rehearsedVm(core: CoreModules, tell: (event: VmEvent) => void = 
   return { loop, machine, outputs, control };
 }
 
-/** Runs the program to its end, some 25 ms. */
-export function rehearseRun({ loop, machine, control }: RehearsedVm): void {
+/** Its first step is the program's. */
+export function loadRehearsedProgram(machine: Machine): void {
   machine.guestMemory.write(ramBase, new Uint8Array(program.buffer));
   machine.startFirmware();
+}
+
+/** Runs the program to its end, some 25 ms. */
+export function rehearseRun({ loop, machine, control }: RehearsedVm): void {
+  loadRehearsedProgram(machine);
   control.deadlineNs = withoutDeadline;
   control.budgetStepsPerMs = stepsPerMs;
   loop.run();

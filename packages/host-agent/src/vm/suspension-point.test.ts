@@ -6,7 +6,7 @@ const awake = { isAsleep: false, wakesAtNs: null };
 
 function asked({ isAsleep, idleForMs }: { isAsleep: boolean; idleForMs: bigint }): SuspensionPoint {
   const point = new SuspensionPoint();
-  point.took({ steps: 20_000, isIdle: true, nowNs: 100n * ms - idleForMs * ms });
+  point.took(20_000, true, 100n * ms - idleForMs * ms);
   point.ask(100n * ms, isAsleep);
   return point;
 }
@@ -30,9 +30,9 @@ describe('where a guest is stopped', () => {
   it('is behind what it is about to wake for', () => {
     const point = asked({ isAsleep: true, idleForMs: 50n });
     expect(point.isHere({ nowNs: 100n * ms, isAsleep: true, wakesAtNs: 101n * ms })).toBe(false);
-    point.took({ steps: 10_000, isIdle: false, nowNs: 101n * ms });
+    point.took(10_000, false, 101n * ms);
     expect(point.isHere({ nowNs: 101n * ms, ...awake })).toBe(false);
-    point.took({ steps: 5000, isIdle: true, nowNs: 101n * ms });
+    point.took(5000, true, 101n * ms);
     expect(point.isHere({ nowNs: 101n * ms, isAsleep: true, wakesAtNs: 101n * ms + 1n })).toBe(true);
   });
 

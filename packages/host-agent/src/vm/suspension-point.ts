@@ -8,13 +8,6 @@ const patienceNs = 1_500_000n;
 /** One that has not slept for so long will not sleep soon either, and is not waited for. */
 const restlessNs = 3_000_000n;
 
-export interface TakenSlice {
-  readonly steps: number;
-  /** It ended where the guest waits for something. */
-  readonly isIdle: boolean;
-  readonly nowNs: bigint;
-}
-
 /** As the loop has it between two slices. */
 export interface GuestMoment {
   readonly nowNs: bigint;
@@ -29,7 +22,8 @@ export class SuspensionPoint {
   #hasWorked = false;
   #idleAtNs = 0n;
 
-  took({ steps, isIdle, nowNs }: TakenSlice): void {
+  /** A slice; `isIdle`: it ended where the guest waits for something. */
+  took(steps: number, isIdle: boolean, nowNs: bigint): void {
     if (isIdle) this.#idleAtNs = nowNs;
     if (steps > 0) this.#hasWorked = true;
   }

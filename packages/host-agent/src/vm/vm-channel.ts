@@ -79,7 +79,7 @@ export type TransferCommand =
   | { readonly type: 'harvest' }
   | { readonly type: 'suspend' }
   | { readonly type: 'resume' }
-  /** Target: take over this CPU and device state, say what it hashes to, do not run yet. */
+  /** Target: take over this CPU and device state, say what it hashes to; nothing is run before all is verified. */
   | { readonly type: 'prepare'; readonly state: Uint8Array }
   /** Target: these pages come next, a bit each, and their memory is to be had from the host meanwhile. No reply. */
   | { readonly type: 'allocate-ahead'; readonly firstPage: number; readonly pages: Uint32Array }

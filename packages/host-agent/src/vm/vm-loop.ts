@@ -1,7 +1,7 @@
 /**
- * The run loop of one vCPU: takes inputs, runs a slice, lets outputs go, sleeps when the guest is idle. Every
- * wait is one Atomics.wait on the machine's attention word, so that a command, a frame or a fence always gets
- * through (architecture: Missing pages, Inputs).
+ * The run loop of one vCPU: takes inputs, runs a slice, lets outputs go, sleeps when the guest is idle. It waits on the machine's
+ * attention word, so that a command, a frame or a fence always gets through (architecture: Missing pages, Inputs), but for a page
+ * that is missing, and for a moment in which it gives way.
  */
 import { type MessagePort, receiveMessageOnPort as receive } from 'node:worker_threads';
 import {
@@ -112,11 +112,21 @@ export class VmLoop {
 
   /** Returns when the VM has ended; until then this thread belongs to its vCPU. */
   run(): void {
+    this.#live();
+    // Who has asked for its suspension need not wait for a deadline to learn that there is nothing to suspend.
+    if (this.#suspensionPoint.deadlineNs !== null)
+      this.#transferPort?.postMessage({
+        type: 'failed',
+        message: 'the VM has ended',
+      } satisfies TransferReply);
+  }
+
+  #live(): void {
     while (!this.#isEnded) {
       this.#memory.takeAttention();
       this.#takeCommands();
       if (this.#isEnded) return;
-      if (this.#isToStop(process.hrtime.bigint())) this.#stopForTransfer();
+      if (this.#isToStop()) this.#stopForTransfer();
       if (this.#pace === 'suspended' || this.#clock === null) {
         this.#standStill();
         continue;
@@ -129,6 +139,7 @@ export class VmLoop {
         continue;
       }
       this.#thaw();
+      this.#headStart.raise();
       this.#outputs.takeFrames(this.#machine);
       this.#slice(this.#clock, nowNs);
     }
@@ -138,7 +149,7 @@ export class VmLoop {
   #standStill(): void {
     const { clock } = this.#headStart;
     if (clock !== null) {
-      this.#headStart.took(this.#advance(clock, process.hrtime.bigint(), this.#headStart.stepsAtOnce));
+      this.#headStart.go((steps) => this.#advance(clock, process.hrtime.bigint(), steps));
       this.#giveWay();
     } else if (!this.#ahead.goOn(() => this.#memory.isPoked)) this.#memory.waitForAttention(idleWaitMsMax);
   }
@@ -158,12 +169,13 @@ export class VmLoop {
     }
     this.#outputs.flush();
     this.#codeWatch.look(endedNs);
-    if (this.#length.isArriving) this.#giveWay();
-    this.#suspensionPoint.took({ steps, isIdle: this.#wasIdle, nowNs: endedNs });
+    this.#suspensionPoint.took(steps, this.#wasIdle, endedNs);
     if (this.#outputs.hasEnded) {
       this.#isEnded = true;
-    } else if (this.#wasIdle && !this.#isAskedWho() && !this.#isToStop(endedNs)) {
+    } else if (this.#wasIdle && !this.#isAskedWho() && !this.#isToStop()) {
       this.#sleepUntilWake(clock, endedNs);
+    } else if (this.#length.isArriving) {
+      this.#giveWay();
     }
   }
 
@@ -206,9 +218,9 @@ export class VmLoop {
     const { user, system } = process.threadCpuUsage(cpuBefore);
     const elapsedNs = Number(endedNs - startedNs - this.#pageWait.takeWaitNs());
     this.#length.took(result, { elapsedNs, cpuNs: (user + system) * 1000 });
-    this.#control.steps = this.#machine.steps;
-    this.#control.addExecutedSteps(result.steps);
     this.#control.addBusyNs(endedNs - startedNs);
+    // Before there is a clock the lease is not here: such steps count with it, or were never taken.
+    if (this.#clock !== null) this.#control.countSteps(this.#machine.steps, result.steps);
   }
 
   #sleepUntilWake(clock: GuestClock, nowNs: bigint): void {
@@ -224,8 +236,9 @@ export class VmLoop {
   }
 
   /** A copy that may not run, or stands still already, is stopped where it is. */
-  #isToStop(nowNs: bigint): boolean {
+  #isToStop(): boolean {
     if (this.#suspensionPoint.deadlineNs === null) return false;
+    const nowNs = process.hrtime.bigint();
     const clock = this.#clock;
     if (this.#pace !== 'running' || clock === null || !this.#control.isAllowed(nowNs)) return true;
     const wake = this.#machine.wake();
@@ -346,10 +359,12 @@ export class VmLoop {
   #activate(clock: GuestClock): TransferReply {
     const atNs = process.hrtime.bigint();
     const ahead = { ...this.#ahead.finish(), headStartSteps: this.#headStart.end() };
+    this.#control.countSteps(this.#machine.steps, ahead.headStartSteps);
     this.#clock = clock;
     this.#length.arrived();
     this.#pace = 'running';
-    this.#isEnded = this.#outputs.hasEnded;
+    if (this.#outputs.hasEnded) this.#isEnded = true;
+    for (const input of this.#heldInputs.splice(0)) this.#machine.apply(input);
     this.#tell({ type: 'resumed' });
     return { type: 'activated', atNs, ahead };
   }
@@ -366,6 +381,8 @@ export class VmLoop {
   }
 
   #resume(): void {
+    // Asked to stop and to go on before it stood: who waits for the first hears of it first.
+    if (this.#suspensionPoint.deadlineNs !== null) this.#stopForTransfer();
     if (this.#pace !== 'suspended' || this.#clock === null) return;
     this.#pace = 'running';
     for (const input of this.#heldInputs.splice(0)) this.#machine.apply(input);

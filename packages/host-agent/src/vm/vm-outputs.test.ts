@@ -60,6 +60,13 @@ describe("a guest's outputs", () => {
     expect(sent()).toEqual(['three']);
   });
 
+  it('are withheld as far as a ring would hold them; what is more is dropped, and counted as that', () => {
+    outputs.withhold();
+    const large = { type: 'frame', nic: 0, frame: new Uint8Array(60_000) } as const;
+    for (let count = 0; count < 10; count++) outputs.emit(large);
+    expect(transmit.dropped).toBe(2);
+  });
+
   it('are counted, on the console and in frames', () => {
     outputs.withhold();
     outputs.emit(frame('one'));

@@ -7,9 +7,12 @@ import type { Machine, MachineOutput } from '@skein/machine';
 import { FrameRing } from '@skein/network';
 import type { VmEvent, VmNic } from './vm-channel.ts';
 
+/** So much of frames is withheld, as much as a ring has room for; what is more is dropped and counted. */
+const withheldBytesMax = 1 << 19;
 /** A guest gets at most so many frames between two slices: a flood must not starve its vCPU. */
 const framesPerSliceMax = 64;
 
+type FrameOutput = Extract<MachineOutput, { readonly type: 'frame' }>;
 type Withholdable = Exclude<MachineOutput, { readonly type: 'console' }>;
 
 export interface VmOutputsOptions {
@@ -23,6 +26,7 @@ export class VmOutputs {
   #console: Uint8Array[] = [];
   /** Null: frames and the guest's end leave as they come. */
   #withheld: Withholdable[] | null = null;
+  #withheldBytes = 0;
   #emittedBytes = 0;
   hasEnded = false;
 
@@ -44,7 +48,7 @@ export class VmOutputs {
       case 'frame':
         this.#emittedBytes += output.frame.length;
         if (this.#withheld === null) this.#letGo(output);
-        else this.#withheld.push({ ...output, frame: new Uint8Array(output.frame) });
+        else this.#hold(output, this.#withheld);
         break;
       case 'power':
         if (this.#withheld === null) this.#letGo(output);
@@ -68,6 +72,12 @@ export class VmOutputs {
     const withheld = this.#withheld ?? [];
     this.#withheld = null;
     for (const output of withheld) this.#letGo(output);
+  }
+
+  #hold(output: FrameOutput, withheld: Withholdable[]): void {
+    this.#withheldBytes += output.frame.length;
+    if (this.#withheldBytes > withheldBytesMax) this.#nics[output.nic]?.transmit.drop();
+    else withheld.push({ ...output, frame: new Uint8Array(output.frame) });
   }
 
   #letGo(output: Withholdable): void {

@@ -136,6 +136,16 @@ describe('the ledger of a migration', () => {
     expect(textOf({ ...aRecord(), ahead: null })).not.toContain('ahead');
   });
 
+  it('is read in its version 5, whose guests took no step before their lease had passed', () => {
+    const ahead = { allocatedPages: 11_000, decodedPages: 160, headStartSteps: 0 };
+    const before = textOf({ ...aRecord(), ahead })
+      .replace(thisVersion, '"ledger":5')
+      .replace(',"head-start-steps":0', '');
+    expect(before).not.toContain('head-start');
+    const { lines } = readLedger(before);
+    expect(lines.find(({ event }) => event === 'ahead')).toMatchObject({ 'head-start-steps': 0 });
+  });
+
   it('tells the bound of the error with what the target measured, and with that alone', () => {
     const { lines } = readLedger(textOf(aRecord()));
     const moments = lines.filter((line) => line.event === 'moment');

@@ -17,7 +17,7 @@ import {
 import { ObservedClock } from '../model/observation.ts';
 
 /** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. 4: `observation`. 5: `ahead`. */
-export const ledgerVersion = 5;
+export const ledgerVersion = 6;
 
 const count = z.int().min(0);
 const sizeBytes = z.int().min(0);
@@ -32,7 +32,7 @@ const freePages = count.default(0);
 
 export const LedgerBegin = z.strictObject({
   event: z.literal('begin'),
-  ledger: z.literal([1, 2, 3, 4, ledgerVersion]),
+  ledger: z.literal([1, 2, 3, 4, 5, ledgerVersion]),
   operation: OperationId,
   vm: VmId,
   from: HostName,
@@ -156,6 +156,7 @@ export const LedgerAhead = z.strictObject({
   event: z.literal('ahead'),
   'allocated-pages': count,
   'decoded-pages': count,
+  /** Version 5 has none. */
   'head-start-steps': count.default(0),
 });
 

@@ -68,7 +68,7 @@ export type MigrationRound = z.infer<typeof MigrationRound>;
 
 /** Downtime from the suspension on the source to the target's permission to run, in its parts. */
 export const DowntimeParts = z.strictObject({
-  /** Request to suspend until the vCPU stood at a slice's end. */
+  /** Request to suspend until the vCPU stood: at a slice's end, or up to 1.5 ms later where its guest is about to fall asleep. */
   boundaryWaitMs: z.number(),
   lastPagesMs: z.number(),
   /** CPU and device state collected, hashed and sent. */

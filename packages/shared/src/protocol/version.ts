@@ -1,2 +1,2 @@
 /** Versions of the message protocols that this build speaks; both ends take the highest they share. */
-export const protocolVersions = { min: 7, max: 7 } as const;
+export const protocolVersions = { min: 8, max: 8 } as const;
