@@ -1,7 +1,8 @@
 /**
  * The target's side of a live migration as a pure state machine, counterpart of migration-source.ts. Until it
  * said `ready` it may go away at any time. From then on the lease decides: it runs if, and only if, the lease
- * names it; while the lease cannot be read it stays frozen (design/safety.md, Commit point of a migration).
+ * names it; while the lease cannot be read it stays frozen (design/safety.md, Commit point of a migration). To run is to have an effect:
+ * steps that are taken meanwhile and withheld are none (vm/head-start.ts).
  */
 import { invariant, unreachable } from '@skein/shared';
 
