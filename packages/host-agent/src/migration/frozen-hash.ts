@@ -4,11 +4,11 @@ import { type CoreModules, LivePages, type MachineMemory } from '@skein/machine'
 
 /** So long the guest at the target has the processors to itself, where both hosts share them. */
 const calmMs = 100;
-/** After so much of it, and what was begun, it rests: a guest whose processor is taken for much longer feels it. */
-const turnMs = 1;
+/** After so much of it it rests: a guest whose processor is taken for much longer feels it. */
+const turnMs = 0.5;
 const restMs = 1;
-/** Some tenths of a millisecond. */
-const pagesAtOnce = 512;
+/** A tenth of a millisecond, also where they were never touched: the host gives each of them its page of zeros. */
+const pagesAtOnce = 64;
 
 /** Sum of the hashes of all pages as they stand. Nobody waits for it: the guest's first moments at the target come first. */
 export async function frozenHash(core: CoreModules, memory: MachineMemory): Promise<bigint> {

@@ -35,6 +35,8 @@ import type { VmOutputs } from './vm-outputs.ts';
 const deviceNsMax = 2_000_000n;
 /** The least; the kernel adds its timers' slack, 50 us. */
 const giveWayMs = 0.02;
+/** A guest that has just arrived and has said something waits no longer than this until that is passed on. */
+const wordsWaitMsMax = 1;
 /** While frozen the deadline is looked at this often. */
 const frozenPollMs = 10;
 /** Who waits for anything looks around this often although nothing wakes it. */
@@ -82,6 +84,7 @@ export class VmLoop {
   readonly #headStart: HeadStart;
   readonly #suspensionPoint = new SuspensionPoint();
   #isEnded = false;
+  #isAnnounced = false;
   readonly #never = new Int32Array(new SharedArrayBuffer(4));
   readonly #pageWait: PageWait;
 
@@ -150,7 +153,6 @@ export class VmLoop {
     const { clock } = this.#headStart;
     if (clock !== null) {
       this.#headStart.go((steps) => this.#advance(clock, process.hrtime.bigint(), steps));
-      this.#giveWay();
     } else if (!this.#ahead.goOn(() => this.#memory.isPoked)) this.#memory.waitForAttention(idleWaitMsMax);
   }
 
@@ -301,6 +303,7 @@ export class VmLoop {
         this.#suspensionPoint.reached();
         break;
       case 'announce':
+        this.#isAnnounced = true;
         this.#outputs.announce(this.#machine);
         break;
       case 'resume':
@@ -324,7 +327,13 @@ export class VmLoop {
     }
     if (command.type === 'suspend') this.#suspensionPoint.ask(process.hrtime.bigint(), this.#wasIdle);
     else this.#reply(port, () => this.#answer(command));
-    if (command.type === 'activate') this.#giveWay();
+    if (command.type === 'activate') this.#letWordsOut();
+  }
+
+  /** What the guest said in its head start is on its way, and the processors are for that: `announce` says that it has left. */
+  #letWordsOut(): void {
+    if (!this.#isAnnounced && this.#outputs.emittedBytes > 0) this.#memory.waitForAttention(wordsWaitMsMax);
+    this.#giveWay();
   }
 
   #reply(port: MessagePort, answer: () => TransferReply): void {
