@@ -4,20 +4,16 @@
  * that is missing, and for a moment in which it gives way.
  */
 import { type MessagePort, receiveMessageOnPort as receive } from 'node:worker_threads';
-import {
-  type Machine,
-  type MachineInput,
-  type MachineMemory,
-  type RunResult,
-  savedStateHash,
-} from '@skein/machine';
+import { type Machine, type MachineMemory, type RunResult, savedStateHash } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import { AheadOfGuest, isHint } from './ahead-of-guest.ts';
 import type { VmControlBlock } from './control-block.ts';
 import { HeadStart } from './head-start.ts';
+import { HeldInputs } from './held-inputs.ts';
 import type { Introduction } from './introduction.ts';
 import { PageWait } from './page-wait.ts';
 import { SliceLength } from './slice-length.ts';
+import { suspendedReply } from './suspended-reply.ts';
 import { SuspensionPoint } from './suspension-point.ts';
 import { UsedCodeWatch } from './used-code-watch.ts';
 import type {
@@ -43,7 +39,6 @@ const frozenPollMs = 10;
 const idleWaitMsMax = 250;
 /** An idle guest: its lease's deadline, as it stood when it fell asleep, wakes it, and commands do. */
 const asleepMsMax = 1000;
-const heldInputsMax = 64;
 
 type Pace = 'running' | 'suspended' | 'frozen';
 
@@ -68,8 +63,7 @@ export class VmLoop {
   readonly #port: MessagePort;
   /** Of the migration at work; there is never more than one. */
   #transferPort: MessagePort | null = null;
-  /** Inputs that came while the machine stood still: its state may be on its way to another host. */
-  #heldInputs: MachineInput[] = [];
+  readonly #heldInputs = new HeldInputs();
   readonly #length: SliceLength;
   readonly #migrationConsumers: number;
   readonly #introduction: Introduction | null;
@@ -292,7 +286,7 @@ export class VmLoop {
     switch (command.type) {
       case 'input':
         if (command.input.type === 'console') this.#introduction?.spokenTo();
-        if (this.#pace === 'suspended') this.#holdInput(command.input);
+        if (this.#pace === 'suspended') this.#heldInputs.hold(command.input);
         else this.#machine.apply(command.input);
         break;
       case 'attach-transfer':
@@ -373,13 +367,9 @@ export class VmLoop {
     this.#length.arrived();
     this.#pace = 'running';
     if (this.#outputs.hasEnded) this.#isEnded = true;
-    for (const input of this.#heldInputs.splice(0)) this.#machine.apply(input);
+    this.#heldInputs.letGo(this.#machine);
     this.#tell({ type: 'resumed' });
     return { type: 'activated', atNs, ahead };
-  }
-
-  #holdInput(input: MachineInput): void {
-    if (this.#heldInputs.length < heldInputsMax) this.#heldInputs.push(input);
   }
 
   /** What runs for the first time runs slowly; downtime is no time for that. */
@@ -394,7 +384,7 @@ export class VmLoop {
     if (this.#suspensionPoint.deadlineNs !== null) this.#stopForTransfer();
     if (this.#pace !== 'suspended' || this.#clock === null) return;
     this.#pace = 'running';
-    for (const input of this.#heldInputs.splice(0)) this.#machine.apply(input);
+    this.#heldInputs.letGo(this.#machine);
     this.#tell({ type: 'resumed' });
   }
 
@@ -406,18 +396,9 @@ export class VmLoop {
     this.#introduction?.now();
     this.#outputs.flush();
     this.#machine.harvestDirty(this.#migrationConsumers);
-    const machineTicks = this.#machine.guestTimeTicks();
-    const clockTicks = this.#clock === null ? machineTicks : guestTicksAt(this.#clock, suspendedAtNs);
-    const state = this.#machine.saveState();
-    const stateHash = savedStateHash(state);
+    const suspended = suspendedReply(this.#machine, this.#clock, suspendedAtNs);
     this.#tell({ type: 'suspended' });
-    return {
-      type: 'suspended',
-      state,
-      stateHash,
-      guestTicks: clockTicks > machineTicks ? clockTicks : machineTicks,
-      suspendedAtNs,
-    };
+    return suspended;
   }
 
   #tell(event: VmEvent): void {
