@@ -47,6 +47,7 @@ export interface HypervisorOptions {
 /** How long a VM that ended stays in the reports, so that its end and the reason are seen. */
 const endedReportMs = 10_000;
 const closeDeadlineMs = 1500;
+/** The way of a VM worker's word to the main thread, many times over. */
 const forsakenMs = 100;
 const reclaimRetryMs = 100;
 const reclaimRefusals: ReadonlySet<string> = new Set(['lease.held', 'lease.stale-epoch', 'lease.not-owner']);

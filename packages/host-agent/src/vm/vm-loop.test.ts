@@ -98,6 +98,20 @@ describe('a vCPU that is asked to stop for a migration', () => {
   });
 });
 
+describe('a vCPU whose machine fails while it is asked to stop', () => {
+  it('says so to who has asked, before it fails', () => {
+    onConsole = () => {
+      onConsole = () => {};
+      ask({ type: 'suspend' });
+      vi.spyOn(machine, 'apply').mockImplementationOnce(() => {
+        throw new Error('broken');
+      });
+    };
+    expect(() => loopOf(false).run()).toThrow('broken');
+    expect(types(replies())).toEqual(['failed']);
+  });
+});
+
 describe('a guest that has a head start', () => {
   beforeEach(() => ask({ type: 'head-start', clock: clock() }));
 

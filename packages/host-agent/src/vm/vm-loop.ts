@@ -7,6 +7,7 @@ import { type MessagePort, receiveMessageOnPort as receive } from 'node:worker_t
 import { type Machine, type MachineMemory, type RunResult, savedStateHash } from '@skein/machine';
 import { type GuestClock, guestTicksAt, hostNsAt } from '../core/guest-clock.ts';
 import { AheadOfGuest, isHint } from './ahead-of-guest.ts';
+import { answerTo, refuse } from './answer-transfer.ts';
 import type { VmControlBlock } from './control-block.ts';
 import { HeadStart } from './head-start.ts';
 import { HeldInputs } from './held-inputs.ts';
@@ -109,13 +110,13 @@ export class VmLoop {
 
   /** Returns when the VM has ended; until then this thread belongs to its vCPU. */
   run(): void {
-    this.#live();
-    // Who has asked for its suspension need not wait for a deadline to learn that there is nothing to suspend.
-    if (this.#suspensionPoint.deadlineNs !== null)
-      this.#transferPort?.postMessage({
-        type: 'failed',
-        message: 'the VM has ended',
-      } satisfies TransferReply);
+    try {
+      this.#live();
+    } finally {
+      // Who has asked for its suspension need not wait for a deadline to learn that there is nothing to suspend.
+      if (this.#suspensionPoint.deadlineNs !== null && this.#transferPort !== null)
+        refuse(this.#transferPort, 'the VM has ended');
+    }
   }
 
   #live(): void {
@@ -246,7 +247,7 @@ export class VmLoop {
   #stopForTransfer(): void {
     this.#suspensionPoint.reached();
     const port = this.#transferPort;
-    if (port !== null) this.#reply(port, () => this.#suspend());
+    if (port !== null) answerTo(port, () => this.#suspend());
   }
 
   #waitForBudget(): void {
@@ -320,7 +321,7 @@ export class VmLoop {
       return;
     }
     if (command.type === 'suspend') this.#suspensionPoint.ask(process.hrtime.bigint(), this.#wasIdle);
-    else this.#reply(port, () => this.#answer(command));
+    else answerTo(port, () => this.#answer(command));
     if (command.type === 'activate') this.#letWordsOut();
   }
 
@@ -328,18 +329,6 @@ export class VmLoop {
   #letWordsOut(): void {
     if (!this.#isAnnounced && this.#outputs.emittedBytes > 0) this.#memory.waitForAttention(wordsWaitMsMax);
     this.#giveWay();
-  }
-
-  #reply(port: MessagePort, answer: () => TransferReply): void {
-    try {
-      port.postMessage(answer());
-    } catch (error) {
-      const reply: TransferReply = {
-        type: 'failed',
-        message: error instanceof Error ? error.message : String(error),
-      };
-      port.postMessage(reply);
-    }
   }
 
   #answer(command: Exclude<AnsweredCommand, HintCommand | { readonly type: 'suspend' }>): TransferReply {

@@ -16,7 +16,7 @@ import {
 } from '../model/migration.ts';
 import { ObservedClock } from '../model/observation.ts';
 
-/** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. 4: `observation`. 5: `ahead`. */
+/** Grows with each change that a reader of before would not understand. 2: `free-pages`. 3: `rewritten-pages`. 4: `observation`. 5: `ahead`. 6: `head-start-steps`. */
 export const ledgerVersion = 6;
 
 const count = z.int().min(0);
